@@ -1,0 +1,122 @@
+# Python 3.11 to 3.13, Node 20 or newer and make are all this needs; `make demo` and `make test` set up the rest.
+
+# A shell other than the default makes old versions of make honour the PATH below.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-builtin-rules
+
+PYTHON ?=
+ARGS ?=
+SOLC := toolchain/solc-v0.8.37
+CONTRACTS = $(shell find contracts -name '*.sol' -not -path '*/.*' 2>/dev/null)
+
+export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+export SOLCX_BINARY_PATH := $(CURDIR)/toolchain
+export APE_DATA_FOLDER ?= $(CURDIR)/.ape
+export UV_LINK_MODE ?= copy
+ifdef PIP_INDEX_URL
+export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
+endif
+# Without compiled bytecode each start of ape takes a second longer.
+unexport PYTHONDONTWRITEBYTECODE
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s  %s\n", $$1, $$2}' Makefile
+	@echo '  ARGS="…" is handed to demo and test; PYTHON=… chooses the interpreter.'
+
+.PHONY: setup
+setup: .venv/.ok .venv/.backstop node_modules/.ok ## install the Python and npm packages into the checkout
+
+.PHONY: compile
+compile: setup .build/.ok ## compile the contracts
+
+.PHONY: demo
+demo: compile ## run the demonstration on a local Anvil
+	ape run demo $(ARGS)
+
+.PHONY: test
+test: compile ## run the tests, or those named in ARGS
+	python -m pytest -q $(or $(ARGS),tests)
+
+.PHONY: lint
+lint: setup ## ruff, forge fmt and solhint, changing nothing
+	ruff check .
+	ruff format --check .
+	forge fmt --check contracts
+	solhint --disc --noPoster --max-warnings 0 'contracts/**/*.sol'
+
+.PHONY: types
+types: setup ## mypy, strict, on backstop/
+	mypy
+
+.PHONY: fmt
+fmt: setup ## format Python and Solidity in place
+	ruff check --fix-only --quiet .
+	ruff format .
+	forge fmt contracts
+
+# Start from the present package-lock.json: npm keeps its entries for other platforms' Foundry packages, but where a
+# registry lacks some of them it could not write those anew.
+.PHONY: lock
+lock: setup ## bring both lock files up to date with pyproject.toml and package.json
+	env -u PIP_FIND_LINKS -u UV_FIND_LINKS uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
+	  --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
+	  --quiet -o requirements.lock
+	npm install --package-lock-only
+
+.PHONY: env
+env: ## print the environment for a shell: eval "$(make -s env)"
+	@printf 'export PATH="%s:$$PATH" SOLCX_BINARY_PATH="%s" APE_DATA_FOLDER="%s"\n' \
+	  '$(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin' '$(SOLCX_BINARY_PATH)' '$(APE_DATA_FOLDER)'
+	@echo 'unset PYTHONDONTWRITEBYTECODE'
+
+.PHONY: clean
+clean: ## remove everything that make has made, but accounts in .ape
+	rm -rf .venv node_modules .build build contracts/.cache .ape/packages .ape/processes
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis backstop.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+.PHONY: node-version
+node-version:
+	@node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null || { \
+	  echo "Backstop needs Node 20 or newer (found: $$(node --version 2>&1 || true))" >&2; exit 1; }
+
+.venv/.ok: requirements.lock | node-version
+	@rm -f $@
+	@python='$(PYTHON)'; \
+	for candidate in python3 python3.12 python3.11 python3.13; do \
+	  [ -z "$$python" ] || break; \
+	  if "$$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then python=$$candidate; fi; \
+	done; \
+	[ -n "$$python" ] || { echo 'Backstop needs Python 3.11 to 3.13 (found: '"$$(python3 --version 2>&1 || true)"'); name one with PYTHON=…' >&2; exit 1; }; \
+	echo "Python packages: $$($$python --version) in .venv"; \
+	"$$python" -m venv .venv || { echo 'The venv module is missing; on Debian and Ubuntu install python3-venv.' >&2; exit 1; }
+	@awk '/^[a-z]/ {own = /^uv==/} own' requirements.lock > .venv/uv.lock
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .venv/uv.lock
+	@VIRTUAL_ENV='$(CURDIR)/.venv' uv pip install --quiet --no-deps --require-hashes -r requirements.lock || { \
+	  echo 'uv could not install; trying pip, which knows the settings of pip.conf' >&2; \
+	  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock; }
+	@touch $@
+
+# The package itself, editable: it gives .venv/bin/backstop.
+.venv/.backstop: .venv/.ok pyproject.toml
+	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+node_modules/.ok: package.json package-lock.json .npmrc | node-version
+	@rm -f $@
+	@echo "npm packages: Node $$(node --version) in node_modules"
+	@npm ci --no-audit --no-fund --loglevel=error
+	@for tool in anvil forge; do \
+	  command -v $$tool >/dev/null || { \
+	    echo "npm has no $$tool for $$(uname -sm): put Foundry 1.7.1 on the PATH and run make again" >&2; exit 1; }; \
+	done
+	@touch $@
+
+# Ape does not see that compiler settings have changed, so a newer ape-config.yaml compiles everything.
+.build/.ok: $(CONTRACTS) ape-config.yaml $(SOLC) .venv/.ok node_modules/.ok
+	ape compile $(if $(filter ape-config.yaml $(SOLC),$?),--force)
+	@touch $@
