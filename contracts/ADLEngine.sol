@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+
+import {IADLEngine} from "./interfaces/IADLEngine.sol";
+import {IExchange} from "./interfaces/IExchange.sol";
+import {IInsuranceFund} from "./interfaces/IInsuranceFund.sol";
+import {IPriceFeed} from "./interfaces/IPriceFeed.sol";
+import {ADLMath} from "./libraries/ADLMath.sol";
+import {LeveragedReturn} from "./libraries/LeveragedReturn.sol";
+import {MarginMath} from "./libraries/MarginMath.sol";
+import {Ranking} from "./libraries/Ranking.sol";
+import {WadMath} from "./libraries/WadMath.sol";
+import {AccountId} from "./types/AccountId.sol";
+import {Side} from "./types/Market.sol";
+import {ADLTerms, Trigger} from "./types/Pool.sol";
+import {Exposure} from "./types/Position.sol";
+import {Bounds, Candidate, Fill, Outcome, SkipReason} from "./types/Round.sol";
+
+/// @title The ADL engine; its story is told in `IADLEngine`
+contract ADLEngine is IADLEngine, ReentrancyGuardTransient {
+    using WadMath for int256;
+
+    IExchange public immutable exchange;
+    IInsuranceFund public immutable fund;
+    IPriceFeed public immutable priceFeed;
+
+    /// @inheritdoc IADLEngine
+    uint256 public roundCount;
+
+    /// @dev A round while it is executed; what is left of the inventory shrinks with each fill.
+    struct Progress {
+        uint256 round;
+        ADLTerms terms;
+        int256 size;
+        int256 entryNotional;
+        int256 value;
+        Fill[] fills;
+        uint256 count;
+        uint256 reached;
+    }
+
+    constructor(IExchange exchange_, IInsuranceFund fund_, IPriceFeed feed) {
+        (exchange, fund, priceFeed) = (exchange_, fund_, feed);
+    }
+
+    /// @inheritdoc IADLEngine
+    function deleverage(uint16 market, Side side, AccountId[] calldata candidates, Bounds calldata bounds)
+        external
+        nonReentrant
+        returns (uint256 round)
+    {
+        if (block.timestamp > bounds.deadline) revert DeadlinePassed(bounds.deadline);
+        Progress memory p;
+        p.terms = fund.adlTerms(market, side);
+        if (p.terms.trigger == Trigger.None) revert ADLNotDue(market, side);
+        if (p.terms.price < bounds.minPrice || p.terms.price > bounds.maxPrice) {
+            revert PriceOutsideBounds(p.terms.price, bounds.minPrice, bounds.maxPrice);
+        }
+        uint256 counterInterest = exchange.accountsOpenInterest(market, _opposite(side));
+        if (candidates.length == 0 && counterInterest != 0) revert CandidatesMissing(market);
+
+        round = ++roundCount;
+        p.round = round;
+        (p.size, p.entryNotional) = (p.terms.size, p.terms.entryNotional);
+        p.fills = new Fill[](candidates.length);
+        (Candidate[] memory ranked, uint256 count) = _score(market, side, candidates, p.terms.mark, round);
+        _fillSolvent(p, ranked, count);
+        _fillInsolvent(p, ranked);
+        _apply(p, market, side, counterInterest, candidates.length);
+    }
+
+    /// @inheritdoc IADLEngine
+    function ranking(uint16 market, Side side, AccountId[] calldata candidates)
+        external
+        view
+        returns (Candidate[] memory ranked)
+    {
+        uint256 mark = priceFeed.markPrice(market);
+        Exposure[] memory states = exchange.exposures(market, candidates, mark);
+        ranked = new Candidate[](candidates.length);
+        uint256 count;
+        for (uint256 i; i < candidates.length; ++i) {
+            (bool eligible,) = _eligibility(states[i], side);
+            if (eligible) ranked[count++] = _candidate(candidates[i], states[i], mark);
+        }
+        Ranking.sort(ranked, count);
+        uint256 unique;
+        for (uint256 i; i < count; ++i) {
+            if (unique == 0 || ranked[i].account != ranked[unique - 1].account) ranked[unique++] = ranked[i];
+        }
+        _truncate(ranked, unique);
+    }
+
+    // ------------------------------------------------------------------ scoring
+
+    /// @dev Live state of every candidate, the ineligible skipped, the rest in order. `count` of `ranked` are meant.
+    function _score(uint16 market, Side side, AccountId[] calldata candidates, uint256 mark, uint256 round)
+        private
+        returns (Candidate[] memory ranked, uint256 count)
+    {
+        Exposure[] memory states = exchange.exposures(market, candidates, mark);
+        ranked = new Candidate[](candidates.length);
+        for (uint256 i; i < candidates.length; ++i) {
+            (bool eligible, SkipReason reason) = _eligibility(states[i], side);
+            if (eligible) ranked[count++] = _candidate(candidates[i], states[i], mark);
+            else emit CandidateSkipped(round, candidates[i], reason);
+        }
+        Ranking.sort(ranked, count);
+    }
+
+    function _eligibility(Exposure memory state, Side side) private pure returns (bool eligible, SkipReason reason) {
+        if (state.size == 0) return (false, SkipReason.Flat);
+        if ((state.size > 0) == (side == Side.Long)) return (false, SkipReason.InventorySide);
+        if (state.equity <= 0) return (false, SkipReason.Bankrupt);
+        return (true, SkipReason.Flat);
+    }
+
+    function _candidate(AccountId account, Exposure memory state, uint256 mark)
+        private
+        pure
+        returns (Candidate memory)
+    {
+        int256 uPnL = MarginMath.valueDown(state.size, mark) - state.entryNotional;
+        return Candidate({
+            account: account,
+            size: state.size,
+            entryNotional: state.entryNotional,
+            equity: state.equity,
+            leveragedReturn: LeveragedReturn.score(uPnL, state.entryNotional, state.equity, state.maintenanceMargin)
+        });
+    }
+
+    // ------------------------------------------------------------------ closing
+
+    /// @dev First pass: in rank order, at `p_adl`, whoever would stay solvent with the whole position closed there.
+    function _fillSolvent(Progress memory p, Candidate[] memory ranked, uint256 count) private {
+        for (uint256 i; i < count && p.size != 0; ++i) {
+            Candidate memory c = ranked[i];
+            p.reached = i + 1;
+            if (i != 0 && ranked[i - 1].account == c.account) {
+                emit CandidateSkipped(p.round, c.account, SkipReason.Duplicate);
+                continue;
+            }
+            if (ADLMath.isInsolventAt(p.terms.price, c.size, c.equity, p.terms.mark)) continue;
+            _fill(p, c, p.terms.price, true);
+        }
+    }
+
+    /// @dev Second pass: against those passed over, each at the price that takes its whole equity.
+    function _fillInsolvent(Progress memory p, Candidate[] memory ranked) private {
+        for (uint256 i; i < p.reached; ++i) {
+            Candidate memory c = ranked[i];
+            if (i != 0 && ranked[i - 1].account == c.account) continue;
+            if (!ADLMath.isInsolventAt(p.terms.price, c.size, c.equity, p.terms.mark)) continue;
+            if (p.size == 0) {
+                emit CandidateSkipped(p.round, c.account, SkipReason.InsolventAtAdlPrice);
+            } else {
+                _fill(p, c, ADLMath.solvencyPrice(c.size, c.equity, p.terms.mark), false);
+            }
+        }
+    }
+
+    /// @dev Closes up to what is left of the inventory against one counterparty: in the first pass rounded toward the pool,
+    /// in the second toward the account.
+    function _fill(Progress memory p, Candidate memory c, int256 price, bool firstPass) private {
+        (int256 part, int256 entry) = _part(p, c.size.abs());
+        int256 value = firstPass ? part.mulUp(p.terms.executionPrice) : part.mulDown(price);
+        int256 capacity = ADLMath.capacity(c.size, c.equity, part, p.terms.mark);
+        value = value.min(entry).min(capacity);
+
+        p.size -= part;
+        p.entryNotional -= entry;
+        p.value += value;
+        p.fills[p.count++] = Fill(c.account, part, value);
+        emit Deleveraged(p.round, c.account, part, value, price, c.leveragedReturn, p.count);
+    }
+
+    /// @dev The part of the inventory that a position of `held` contracts closes, and the entry notional that goes with it.
+    function _part(Progress memory p, uint256 held) private pure returns (int256 part, int256 entry) {
+        uint256 remaining = p.size.abs();
+        uint256 contracts = held < remaining ? held : remaining;
+        part = p.size > 0 ? int256(contracts) : -int256(contracts);
+        entry = ADLMath.entryPart(p.entryNotional, contracts, remaining);
+    }
+
+    /// @dev Writes the round to the exchange and the fund, and checks what must hold after it.
+    function _apply(Progress memory p, uint16 market, Side side, uint256 counterInterest, uint256 candidates) private {
+        uint256 closed = (p.terms.size - p.size).abs();
+        uint256 netted = counterInterest == closed ? _nettable(market, side, p.size.abs()) : 0;
+        if (closed == 0 && netted == 0) revert NothingDeleveraged(candidates);
+
+        Fill[] memory fills = p.fills;
+        uint256 count = p.count;
+        assembly ("memory-safe") {
+            mstore(fills, count)
+        }
+        int256 poolChange = fund.close(market, side, closed, p.terms.entryNotional - p.entryNotional, p.value, netted);
+        int256 accountsChange = exchange.applyDeleverage(market, fills, netted, p.terms.mark);
+        if (poolChange + accountsChange != 0) revert CashNotConserved(poolChange, accountsChange);
+        _checkCompensation(p, closed);
+
+        Outcome memory outcome = Outcome({
+            side: side,
+            trigger: p.terms.trigger,
+            mark: p.terms.mark,
+            price: p.terms.price,
+            contracts: closed,
+            netted: netted,
+            value: p.value,
+            compensation: p.terms.compensation
+        });
+        emit RoundExecuted(p.round, market, msg.sender, outcome);
+    }
+
+    /// @dev Beyond mark the pool got at most its compensation, pro rata to what was closed; for rounding one unit a fill, one a
+    /// contract, and two for the parts of a contract and the value at mark.
+    function _checkCompensation(Progress memory p, uint256 closed) private pure {
+        int256 received = p.value - (p.terms.size - p.size).mulDown(int256(p.terms.mark));
+        int256 slack = int256(p.count + closed / WadMath.UWAD + 2);
+        int256 whole = int256(p.terms.size.abs());
+        if ((received - slack) * whole > int256(p.terms.compensation * closed)) {
+            revert Overcompensated(received, p.terms.compensation);
+        }
+    }
+
+    /// @dev Contracts that can be netted against the pool's own opposite inventory.
+    function _nettable(uint16 market, Side side, uint256 remaining) private view returns (uint256) {
+        uint256 opposite = fund.inventory(market, _opposite(side)).abs();
+        return remaining < opposite ? remaining : opposite;
+    }
+
+    function _opposite(Side side) private pure returns (Side) {
+        return side == Side.Long ? Side.Short : Side.Long;
+    }
+
+    function _truncate(Candidate[] memory candidates, uint256 count) private pure {
+        assembly ("memory-safe") {
+            mstore(candidates, count)
+        }
+    }
+}

@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+/// @notice A market of the exchange, in two slots.
+/// @param initialMarginFraction `imf`, WAD.
+/// @param maintenanceMarginFraction `mmf`, WAD; below `imf`.
+/// @param openInterest Sum of the long sizes of accounts and pools (equal to that of the short ones), WAD base units.
+/// @param name Short name, e.g. "ETH-USD", left-aligned; zero for a market that is not listed.
+struct Market {
+    uint64 initialMarginFraction;
+    uint64 maintenanceMarginFraction;
+    uint128 openInterest;
+    bytes32 name;
+}
+
+/// @notice Side of a position or of a pool's inventory.
+enum Side {
+    Long,
+    Short
+}

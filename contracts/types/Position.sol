@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+/// @notice A position in one market, in two storage slots: all that a deleveraged isolated counterparty touches.
+/// @param size Signed contracts, WAD base units; long > 0.
+/// @param entryNotional Signed quote value at which it was opened, WAD; carries the sign of `size`.
+/// @param roundMarker The last exchange-wide deleveraging round that this position was checkpointed for.
+/// @param margin Margin of an isolated account, WAD quote; a cross account keeps its margin elsewhere.
+/// @param fundingIndex The market's cumulative funding when this position was last settled, WAD quote per base unit.
+/// @param riskBlock Block of the last change that raised risk (opened, grown, flipped, margin withdrawn) or of the first
+/// deposit; never zero once an account exists.
+struct Position {
+    int112 size;
+    int112 entryNotional;
+    uint32 roundMarker;
+    int112 margin;
+    int104 fundingIndex;
+    uint40 riskBlock;
+}
+
+/// @notice What scoring needs of an account in a market, at mark.
+/// @param size Signed contracts, WAD.
+/// @param entryNotional Signed, WAD quote.
+/// @param equity `E` of the whole account, WAD quote.
+/// @param maintenanceMargin `MM` of the whole account, WAD quote.
+struct Exposure {
+    int256 size;
+    int256 entryNotional;
+    int256 equity;
+    uint256 maintenanceMargin;
+}
