@@ -1,0 +1,1 @@
+"""Ranking and planning of auto-deleveraging: pure functions of a snapshot."""

@@ -1,0 +1,1 @@
+"""The way to a chain: endpoint, contract bindings, snapshot at one block, transactions."""

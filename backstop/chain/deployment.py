@@ -1,0 +1,59 @@
+"""Where the contracts of one deployment are: `deployments/NAME.json`, written by `ape run deploy`."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from eth_utils.address import is_address, to_checksum_address
+
+from backstop.errors import DeploymentError
+
+_ADDRESSES = ("token", "price_feed", "solvency_module", "exchange", "fund", "engine", "lens")
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """The addresses of a deployment, checksummed, the chain they are on and the block of the first of them."""
+
+    chain_id: int
+    block: int
+    token: str
+    price_feed: str
+    solvency_module: str
+    exchange: str
+    fund: str
+    engine: str
+    lens: str
+
+    @classmethod
+    def load(cls, file: Path) -> Deployment:
+        """Reads a deployment file. Raises DeploymentError naming what is wrong with it."""
+        try:
+            document: Any = json.loads(file.read_text(encoding="utf-8"))
+        except OSError as fault:
+            raise DeploymentError(f"cannot read {file}: {fault.strerror or fault}") from None
+        except (ValueError, RecursionError) as fault:
+            raise DeploymentError(f"{file} is not JSON: {fault}") from None
+        if not isinstance(document, dict):
+            raise DeploymentError(f"{file}: an object is expected, as `ape run deploy` writes it")
+        for key in ("chain_id", "block"):
+            value = document.get(key)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+                raise DeploymentError(f"{file}: {key} is {value!r}, a number is expected")
+        for key in _ADDRESSES:
+            value = document.get(key)
+            if not isinstance(value, str) or not is_address(value):
+                raise DeploymentError(f"{file}: {key} is {value!r}, an address is expected")
+            document[key] = to_checksum_address(value)
+        unknown = sorted(set(document) - {"chain_id", "block", *_ADDRESSES})
+        if unknown:
+            raise DeploymentError(f"{file}: unknown key {unknown[0]!r}")
+        return cls(**document)
+
+    def save(self, file: Path) -> None:
+        """Writes the file, and its folder where that is missing."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")

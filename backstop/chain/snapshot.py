@@ -1,0 +1,187 @@
+"""Everything at one block: read through the lens at one block hash, or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from backstop.account_id import account_text, is_cross
+from backstop.adl.snapshot import (
+    Account,
+    Backing,
+    Block,
+    Inventory,
+    MarginMode,
+    Market,
+    Pool,
+    PoolKind,
+    Position,
+    Snapshot,
+)
+from backstop.chain.bindings import LENS_ACCOUNTS, LENS_SYSTEM, describe_revert
+from backstop.chain.deployment import Deployment
+from backstop.chain.endpoint import Endpoint
+from backstop.errors import RpcError
+
+PAGE = 1000  # accounts a call; about 10 million gas of the 50 million that nodes allow
+_KINDS = (PoolKind.ISOLATED, PoolKind.SHARED)
+
+
+@dataclass(frozen=True, slots=True)
+class ChainState:
+    """A snapshot with what a keeper and an auditor need beside it. WAD.
+
+    `market_ids` maps names to the contracts' ids. `unpriced` are the markets that the snapshot leaves out because their
+    feed refuses to answer, with the reason. `claims` is what all accounts and pools may claim of `tokens_held`, and
+    `sums_of_sizes` the signed sum of all sizes of a market: those of accounts and pools together.
+    """
+
+    snapshot: Snapshot
+    block: Block
+    market_ids: dict[str, int]
+    backstop_ratio: int
+    tokens_held: int
+    claims: int
+    sums_of_sizes: dict[str, int]
+    unpriced: dict[str, str]
+
+
+def read_snapshot(rpc_url: str, deployment: Path) -> Snapshot:
+    """The snapshot of the latest block. Raises a BackstopError where the chain or the file is not what it should be."""
+    return read_chain(Endpoint(rpc_url), Deployment.load(deployment)).snapshot
+
+
+def read_chain(endpoint: Endpoint, deployment: Deployment) -> ChainState:
+    """Reads the latest block: its header, all markets and pools, and every account by pages, all at its hash."""
+    endpoint.check(deployment)
+    header = endpoint.request("eth_getBlockByNumber", "latest", False)
+    try:
+        block = Block(
+            chain_id=deployment.chain_id,
+            number=int(header["number"], 16),
+            hash=header["hash"],
+            timestamp=int(header["timestamp"], 16),
+        )
+    except (TypeError, KeyError, ValueError):
+        raise RpcError(f"{endpoint.url} has no latest block: {header!r}") from None
+    at = {"blockHash": block.hash}
+    system = endpoint.call(deployment.lens, LENS_SYSTEM, block=at)
+    markets = [_MarketView(*view) for view in system[4]]
+    rows = {view.id: _read_accounts(endpoint, deployment, view, at) for view in markets}
+    return _assemble(block, system, markets, rows)
+
+
+@dataclass(frozen=True, slots=True)
+class _MarketView:
+    """BackstopLens.MarketView, field by field."""
+
+    id: int
+    name: bytes
+    pool: int
+    mark: int
+    price_error: bytes
+    initial_margin_fraction: int
+    maintenance_margin_fraction: int
+    trigger: int
+    stop: int
+    target: int
+    open_interest: int
+    accounts: int
+    backing: tuple[Any, ...]
+    long: tuple[int, int]
+    short: tuple[int, int]
+
+    @property
+    def text(self) -> str:
+        return _text(self.name)
+
+
+_Row = tuple[bytes, int, int, int]  # account, size, entryNotional, margin
+
+
+def _read_accounts(endpoint: Endpoint, deployment: Deployment, view: _MarketView, at: Any) -> list[_Row]:
+    rows: list[_Row] = []
+    while len(rows) < view.accounts:
+        page = endpoint.call(deployment.lens, LENS_ACCOUNTS, view.id, len(rows), PAGE, block=at)
+        if not page:
+            raise RpcError(f"{endpoint.url} has {len(rows)} of {view.accounts} accounts of {view.text}")
+        rows += page
+    return rows
+
+
+def _assemble(block: Block, system: Any, views: list[_MarketView], rows: dict[int, list[_Row]]) -> ChainState:
+    _, _, backstop_ratio, tokens_held, _, pool_views = system
+    unpriced = {view.text: describe_revert(view.price_error) for view in views if view.mark == 0}
+    pool_names = {pool_id: _text(name) for pool_id, name, *_ in pool_views}
+    # A pool whose value needs a missing price is left out with all its markets: nothing is planned from half a pool.
+    blind = {view.pool for view in views if view.mark == 0 and (view.long[0] or view.short[0])}
+    priced = [view for view in views if view.mark != 0 and view.pool not in blind]
+    claims = sum(claim for _, _, _, _, claim, _ in pool_views)
+    sums_of_sizes: dict[str, int] = {}
+    for view in views:
+        claims += sum(margin - entry for _, _, entry, margin in rows[view.id])
+        sums_of_sizes[view.text] = sum(size for _, size, _, _ in rows[view.id]) + view.long[0] + view.short[0]
+    snapshot = Snapshot(
+        block=block,
+        markets={view.text: _market(view, pool_names[view.pool]) for view in priced},
+        pools={
+            pool_names[pool_id]: _pool(
+                _KINDS[kind], pool_names[pool_id], cash, [v for v in priced if v.pool == pool_id]
+            )
+            for pool_id, _, kind, cash, _, _ in pool_views
+            if pool_id not in blind
+        },
+        accounts=tuple(_account(view, row) for view in priced for row in rows[view.id] if row[1] or row[3]),
+    )
+    return ChainState(
+        snapshot=snapshot,
+        block=block,
+        market_ids={view.text: view.id for view in views},
+        backstop_ratio=backstop_ratio,
+        tokens_held=tokens_held,
+        claims=claims,
+        sums_of_sizes=sums_of_sizes,
+        unpriced=unpriced,
+    )
+
+
+def _market(view: _MarketView, pool: str) -> Market:
+    _, _, pnl, max_pnl, _, _, _, _, started, _ = view.backing
+    return Market(
+        name=view.text,
+        mark_price=view.mark,
+        maintenance_margin_fraction=view.maintenance_margin_fraction,
+        pool=pool,
+        trigger=view.trigger,
+        stop=view.stop,
+        target=view.target,
+        adl_active=started,
+        pnl=pnl,
+        max_pnl_8h=max_pnl,
+    )
+
+
+def _pool(kind: PoolKind, name: str, cash: int, views: list[_MarketView]) -> Pool:
+    balance = views[0].backing[0] if views else cash
+    inventory = tuple(
+        Inventory(market=view.text, size=size, entry_notional=entry)
+        for view in views
+        for size, entry in (view.long, view.short)
+        if size
+    )
+    return Pool(name=name, kind=kind, backing=Backing.OWN, balance=balance, inventory=inventory)
+
+
+def _account(view: _MarketView, row: _Row) -> Account:
+    account, size, entry, margin = row
+    return Account(
+        id=account_text(account),
+        margin_mode=MarginMode.CROSS if is_cross(account) else MarginMode.ISOLATED,
+        margin=margin,
+        positions=(Position(market=view.text, size=size, entry_notional=entry),) if size else (),
+    )
+
+
+def _text(name: bytes) -> str:
+    return name.rstrip(b"\0").decode("utf-8", "backslashreplace")

@@ -1,0 +1,117 @@
+"""EIP-1559 transactions: simulated, signed here by eth-account, sent, and waited for."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+from eth_account.signers.local import LocalAccount
+
+from backstop.chain.endpoint import Endpoint
+from backstop.errors import RevertError, RpcError, TransactionError
+
+_GAS_MARGIN = 5  # a fifth more than estimated: state moves between estimate and block
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A mined transaction that succeeded; `logs` are (address in lowercase, topics, data)."""
+
+    transaction: str
+    block: int
+    gas_used: int
+    logs: tuple[tuple[str, list[bytes], bytes], ...]
+
+
+class Sender:
+    """Sends from one key over one endpoint, one transaction after the other."""
+
+    def __init__(self, endpoint: Endpoint, signer: LocalAccount, chain_id: int, timeout: float = 120.0) -> None:
+        self._endpoint = endpoint
+        self._signer = signer
+        self._chain_id = chain_id
+        self._timeout = timeout
+
+    @property
+    def address(self) -> str:
+        """The address that pays."""
+        return str(self._signer.address)
+
+    def simulate(self, to: str, data: bytes) -> int:
+        """Gas that a transaction would use now. Raises RevertError where the contracts would refuse it."""
+        return self._endpoint.quantity("eth_estimateGas", self._call(to, data))
+
+    def send(self, to: str, data: bytes) -> Receipt:
+        """Simulates, signs and sends, and waits for the receipt.
+
+        Raises RevertError where the contracts refuse it, before anything is sent, and TransactionError where it was
+        sent and failed, or was not mined within the timeout.
+        """
+        gas = self.simulate(to, data)
+        transaction: dict[str, Any] = {
+            "type": 2,
+            "chainId": self._chain_id,
+            "nonce": self._endpoint.quantity("eth_getTransactionCount", self.address, "pending"),
+            "to": to,
+            "value": 0,
+            "data": data,
+            "gas": gas + gas // _GAS_MARGIN,
+            **self._fees(),
+        }
+        raw = self._signer.sign_transaction(transaction).raw_transaction
+        sent = self._endpoint.request("eth_sendRawTransaction", "0x" + raw.hex())
+        return self._wait(sent, to, data)
+
+    def _fees(self) -> dict[str, int]:
+        """A base fee that doubles still leaves the transaction includable; the tip is what the node suggests."""
+        header = self._endpoint.request("eth_getBlockByNumber", "latest", False)
+        try:
+            base = int(header["baseFeePerGas"], 16)
+        except (TypeError, KeyError, ValueError):
+            raise RpcError(f"{self._endpoint.url} gives no base fee: an EIP-1559 chain is needed") from None
+        tip = self._endpoint.quantity("eth_maxPriorityFeePerGas")
+        return {"maxFeePerGas": 2 * base + tip, "maxPriorityFeePerGas": tip}
+
+    def _wait(self, transaction: str, to: str, data: bytes) -> Receipt:
+        deadline = time.monotonic() + self._timeout
+        pause = 0.02
+        while True:
+            receipt = self._endpoint.request("eth_getTransactionReceipt", transaction)
+            if receipt is not None:
+                break
+            if time.monotonic() > deadline:
+                raise TransactionError(
+                    f"{transaction} is not mined after {self._timeout:.0f} s: look for it before sending again"
+                )
+            time.sleep(pause)
+            pause = min(2 * pause, 1.0)
+        if int(receipt["status"], 16) != 1:
+            reason = self._reason(to, data, receipt)
+            raise TransactionError(f"{transaction} failed in block {int(receipt['blockNumber'], 16)}: {reason}")
+        return Receipt(
+            transaction=transaction,
+            block=int(receipt["blockNumber"], 16),
+            gas_used=int(receipt["gasUsed"], 16),
+            logs=tuple(
+                (log["address"].lower(), [_bytes(t) for t in log["topics"]], _bytes(log["data"]))
+                for log in receipt["logs"]
+            ),
+        )
+
+    def _reason(self, to: str, data: bytes, receipt: Any) -> str:
+        """Why it failed, by running it again on the state after its block; the state may have moved on since."""
+        try:
+            self._endpoint.request("eth_call", self._call(to, data), receipt["blockNumber"])
+        except RevertError as refusal:
+            return str(refusal)
+        except RpcError:
+            pass
+        return "the reason is not to be had from the node"
+
+    def _call(self, to: str, data: bytes) -> dict[str, str]:
+        return {"from": self.address, "to": to, "data": "0x" + data.hex()}
+
+
+def _bytes(text: str) -> bytes:
+    return bytes.fromhex(text[2:])

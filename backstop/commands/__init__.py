@@ -1,0 +1,1 @@
+"""The commands of `backstop`, one module each; `backstop.cli` puts them together."""

@@ -1,0 +1,41 @@
+"""`backstop snapshot`: the state of a chain at one block, as a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from backstop.adl.snapshot_file import dumps
+from backstop.commands.source import read_source
+from backstop.errors import BackstopError
+
+
+@click.command("snapshot")
+@click.option("--rpc", required=True, metavar="URL", help="The node to read from.")
+@click.option(
+    "--deployment",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The deployment to read: deployments/NAME.json.",
+)
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write to FILE.")
+@click.option("--json", "as_json", is_flag=True, help="Print the snapshot, also where it is written to a file.")
+def snapshot_command(rpc: str, deployment: Path, output: Path | None, as_json: bool) -> None:
+    """Read everything at one block and write it as a snapshot file (docs/snapshot.md); without -o it is printed."""
+    snapshot = read_source(None, rpc, deployment)
+    text = dumps(snapshot)
+    if output is not None:
+        try:
+            output.write_text(text, encoding="utf-8")
+        except OSError as fault:
+            raise BackstopError(f"cannot write {output}: {fault.strerror or fault}") from None
+        number = snapshot.block.number if snapshot.block else 0
+        click.echo(
+            f"block {number}: {len(snapshot.markets)} markets, {len(snapshot.pools)} pools, "
+            f"{len(snapshot.accounts)} accounts in {output}",
+            err=True,
+        )
+    if output is None or as_json:
+        click.echo(text, nl=not text.endswith("\n"))

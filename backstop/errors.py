@@ -1,0 +1,53 @@
+"""What can go wrong for a user: each error is one line on stderr and an exit status, never a traceback."""
+
+from __future__ import annotations
+
+
+class BackstopError(Exception):
+    """An expected failure. Its text is a sentence for the user; `exit_code` is what the command ends with."""
+
+    exit_code: int = 2
+
+
+class SnapshotError(BackstopError):
+    """A snapshot file that is refused: `path` is the JSON path of the fault, `message` names it and the way out."""
+
+    def __init__(self, path: str, message: str) -> None:
+        super().__init__(f"{path}: {message}")
+        self.path = path
+        self.message = message
+
+
+class UnknownMarketError(BackstopError):
+    """A market that the snapshot does not hold."""
+
+    def __init__(self, market: str, known: list[str]) -> None:
+        super().__init__(f"unknown market {market!r}: the snapshot has {', '.join(known) or 'none'}")
+        self.market = market
+        self.known = known
+
+
+class DeploymentError(BackstopError):
+    """A deployment file that cannot be used."""
+
+
+class RpcError(BackstopError):
+    """A node that does not answer, or answers with an error."""
+
+
+class RevertError(RpcError):
+    """A call or transaction that the contracts refuse; the text is the custom error with its values."""
+
+
+class ChainMismatchError(BackstopError):
+    """A node that serves another chain than the deployment's."""
+
+
+class SigningKeyError(BackstopError):
+    """A signing key that is missing or cannot be used."""
+
+
+class TransactionError(BackstopError):
+    """A transaction that was sent and failed, or was not mined in time."""
+
+    exit_code = 1

@@ -1,0 +1,1 @@
+"""The keeper: reads the chain, decides what is due, and does it."""

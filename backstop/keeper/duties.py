@@ -1,0 +1,78 @@
+"""What is due at a state: pure functions from a chain's state to the transactions that would do it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backstop.adl.planning import Plan, plan
+from backstop.adl.scoring import legs_of
+from backstop.adl.snapshot import Side
+from backstop.chain.bindings import DELEVERAGE, TAKE_OVER
+from backstop.chain.deployment import Deployment
+from backstop.chain.snapshot import ChainState
+from backstop.math.margin import equity, is_to_be_taken_over, maintenance_margin
+
+SIDE_CODES = {Side.LONG: 0, Side.SHORT: 1}
+# A round is sent with bounds around the planned price: so wide that a mark that moves on does not stop it, so narrow that a
+# feed gone wrong in between does.
+_PRICE_TOLERANCE = 20  # a twentieth of the mark, to both sides
+_DEADLINE = 600  # seconds of chain time after the planned block
+# A round of this many counterparties stays well within half a block of 30 million gas; the next one takes the rest.
+_MOST_CANDIDATES = 400
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOver:
+    """An account that its market's pool is to take over. WAD."""
+
+    account: str
+    market: str
+    equity: int
+    maintenance_margin: int
+
+    def transaction(self, state: ChainState, deployment: Deployment) -> tuple[str, bytes]:
+        """Address and calldata."""
+        return deployment.exchange, TAKE_OVER.encode(bytes.fromhex(self.account[2:]))
+
+
+@dataclass(frozen=True, slots=True)
+class Deleverage:
+    """A round that is due, as planned."""
+
+    plan: Plan
+
+    def transaction(self, state: ChainState, deployment: Deployment) -> tuple[str, bytes]:
+        """Address and calldata."""
+        tolerance = state.snapshot.markets[self.plan.market].mark_price // _PRICE_TOLERANCE
+        bounds = (
+            self.plan.adl_price - tolerance,
+            self.plan.adl_price + tolerance,
+            state.block.timestamp + _DEADLINE,
+        )
+        return deployment.engine, DELEVERAGE.encode(
+            state.market_ids[self.plan.market],
+            SIDE_CODES[self.plan.side],
+            [bytes.fromhex(account[2:]) for account in self.plan.candidates[:_MOST_CANDIDATES]],
+            bounds,
+        )
+
+
+Duty = TakeOver | Deleverage
+
+
+def take_overs(state: ChainState) -> list[TakeOver]:
+    """The accounts with `E <= backstopRatio * MM`, the deepest under water first."""
+    due: list[TakeOver] = []
+    for account in state.snapshot.accounts:
+        if not account.positions:
+            continue
+        legs = legs_of(state.snapshot, account)
+        own, margin = equity(account.margin, legs), maintenance_margin(legs)
+        if is_to_be_taken_over(own, margin, state.backstop_ratio):
+            due.append(TakeOver(account.id, account.positions[0].market, own, margin))
+    return sorted(due, key=lambda duty: (duty.equity, duty.account))
+
+
+def rounds(state: ChainState) -> list[Deleverage]:
+    """The rounds that are due and have somebody to close against."""
+    return [Deleverage(item) for item in plan(state.snapshot) if item.fills or item.netted]

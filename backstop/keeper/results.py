@@ -1,0 +1,72 @@
+"""What a cycle did, as a JSON document; amounts are decimal strings, gas and blocks integers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from backstop.account_id import account_text
+from backstop.adl.results import plan_document
+from backstop.chain.bindings import CANDIDATE_SKIPPED, DELEVERAGED, ROUND_EXECUTED
+from backstop.chain.transactions import Receipt
+from backstop.keeper.cycle import Action
+from backstop.keeper.duties import TakeOver
+from backstop.math.wad import format_amount
+
+SKIP_REASONS = ("flat", "inventorySide", "bankrupt", "duplicate", "insolventAtAdlPrice")
+
+
+def action_document(action: Action) -> dict[str, Any]:
+    """One action: the duty, the state it was decided on, the transaction and, for a round, what it did on chain."""
+    document: dict[str, Any] = {
+        "duty": "takeOver" if isinstance(action.duty, TakeOver) else "deleverage",
+        "sent": action.receipt is not None,
+        "refused": action.refusal,
+        "block": action.block,
+        "transaction": action.receipt.transaction if action.receipt else None,
+        "gas": action.gas,
+    }
+    if isinstance(action.duty, TakeOver):
+        return document | {
+            "account": action.duty.account,
+            "market": action.duty.market,
+            "equity": format_amount(action.duty.equity),
+            "maintenanceMargin": format_amount(action.duty.maintenance_margin),
+        }
+    executed = executed_round(action.receipt) if action.receipt else None
+    return document | {"plan": plan_document(action.duty.plan), "round": executed}
+
+
+def executed_round(receipt: Receipt) -> dict[str, Any]:
+    """A round as its events tell it."""
+    fills: list[dict[str, Any]] = []
+    skipped: list[dict[str, str]] = []
+    result: dict[str, Any] = {}
+    for _, topics, data in receipt.logs:
+        if topics[0] == DELEVERAGED.topic:
+            _, account, size, _, price, leveraged_return, rank = DELEVERAGED.decode(topics, data)
+            fills.append(
+                {
+                    "account": account_text(account),
+                    "contracts": format_amount(abs(size)),
+                    "price": format_amount(price),
+                    "leveragedReturn": format_amount(leveraged_return),
+                    "place": rank,
+                }
+            )
+        elif topics[0] == CANDIDATE_SKIPPED.topic:
+            _, account, reason = CANDIDATE_SKIPPED.decode(topics, data)
+            skipped.append({"account": account_text(account), "reason": SKIP_REASONS[reason]})
+        elif topics[0] == ROUND_EXECUTED.topic:
+            number, _, keeper, outcome = ROUND_EXECUTED.decode(topics, data)
+            _, _, mark, price, contracts, netted, value, compensation = outcome
+            result = {
+                "id": number,
+                "keeper": keeper,
+                "markPrice": format_amount(mark),
+                "adlPrice": format_amount(price),
+                "contracts": format_amount(contracts),
+                "netted": format_amount(netted),
+                "value": format_amount(value),
+                "compensation": format_amount(compensation),
+            }
+    return result | {"fills": fills, "skipped": skipped}

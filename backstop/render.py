@@ -1,0 +1,153 @@
+"""The results as tables for people. Numbers are cut to a few decimals here; `--json` has every one of them."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from backstop.adl.due import Trigger
+from backstop.adl.execution import SkipReason
+from backstop.adl.planning import Plan
+from backstop.adl.ranking import Ranked
+from backstop.adl.snapshot import Side
+from backstop.keeper.cycle import Action
+from backstop.keeper.duties import TakeOver
+from backstop.math.wad import WAD
+
+_LIGHTS = 5
+_LIGHT_STYLES = {1: "red", 2: "orange3", 3: "yellow", 4: "green_yellow", 5: "green"}
+
+# Wide enough that a piped table is never folded: a chain's account ids alone take 66 columns.
+_PIPE_WIDTH = 1000
+
+_SKIPPED = {
+    SkipReason.BANKRUPT: "bankrupt: to be taken over, not closed",
+    SkipReason.INSOLVENT_AT_ADL_PRICE: "would be insolvent at the ADL price, and was not needed",
+}
+
+
+def print_queue(queue: list[Ranked], market: str, side: Side) -> None:
+    """The queue of one side, first to be deleveraged first."""
+    console = _console()
+    if not queue:
+        console.print(f"{market}: no account with equity above zero is {side}.")
+        return
+    console.print(f"{market}, {side}: the queue for auto-deleveraging", style="bold")
+    table = _table("Rank", "Light", "Account", "Contracts", "Leveraged return", "Unrealized PnL")
+    for heading in ("Margin ratio", "Bankruptcy price", "Liquidation price"):
+        table.add_column(heading, justify="right", overflow="fold")
+    for place in queue:
+        table.add_row(
+            str(place.adl_rank),
+            _light(place.adl_light, console),
+            place.account,
+            _number(place.contracts),
+            _number(place.leveraged_return, 6),
+            _number(place.unrealized_pnl, 2),
+            _percent(place.margin_ratio),
+            _number(place.bankruptcy_price),
+            "-" if place.liquidation_price is None else _number(place.liquidation_price),
+        )
+    console.print(table)
+    console.print("Light 1 goes first; the more bars are lit, the sooner. Leveraged return decides the order.")
+
+
+def print_plans(plans: list[Plan]) -> None:
+    """Every round that is due, with the reason, the price and the counterparties."""
+    console = _console()
+    if not plans:
+        console.print("Nothing is due.")
+    for place, plan in enumerate(plans):
+        if place:
+            console.print()
+        _print_plan(console, plan)
+
+
+def print_action(action: Action) -> None:
+    """One thing that the keeper did, or would do."""
+    console = _console()
+    if isinstance(action.duty, TakeOver):
+        console.print(
+            f"Take over {action.duty.account} in {action.duty.market}: equity {_number(action.duty.equity, 2)}, "
+            f"maintenance margin {_number(action.duty.maintenance_margin, 2)}",
+            style="bold",
+        )
+    else:
+        _print_plan(console, action.duty.plan)
+    if action.refusal is not None:
+        console.print(f"Refused by the contracts: {action.refusal}", style="bold red")
+    elif action.receipt is not None:
+        console.print(f"Done in block {action.block}, {action.receipt.gas_used:,} gas: {action.receipt.transaction}")
+    else:
+        console.print(f"Not sent: --send would do this for about {action.gas or 0:,} gas.")
+
+
+def _print_plan(console: Console, plan: Plan) -> None:
+    console.print(
+        f'{plan.market}: close {_number(plan.contracts)} {plan.side} contracts of the pool "{plan.pool}"', style="bold"
+    )
+    facts = Table.grid(padding=(0, 2))
+    facts.add_row("Why", _reason(plan))
+    facts.add_row("To bring in", f"{_number(plan.compensation, 2)} (before the cap by the bankruptcy price)")
+    facts.add_row("ADL price", _number(plan.adl_price))
+    console.print(facts)
+    if plan.fills:
+        table = _table("Rank", "Account", "Contracts", "Price", "Leveraged return", "Realized PnL")
+        for fill in plan.fills:
+            table.add_row(
+                str(fill.adl_rank),
+                fill.account,
+                _number(fill.contracts),
+                _number(fill.price),
+                _number(fill.leveraged_return, 6),
+                _number(fill.realized_pnl, 2),
+            )
+        console.print(table)
+    for skip in plan.skipped:
+        console.print(f"Skipped {skip.account}: {_SKIPPED[skip.reason]}.")
+    if plan.netted:
+        console.print(f"Netted at mark against the pool's own opposite inventory: {_number(plan.netted)} contracts.")
+    if plan.uncovered:
+        console.print(f"Without a counterparty: {_number(plan.uncovered)} contracts.", style="bold red")
+
+
+def _reason(plan: Plan) -> str:
+    if plan.trigger is Trigger.DEPLETION:
+        return "depletion: the pool has nothing left"
+    if plan.drawdown is None:
+        return "drawdown"
+    return f"drawdown: the market has cost its pool {_percent(plan.drawdown)} of its peak within 8 hours"
+
+
+def _console() -> Console:
+    console = Console(markup=False, highlight=False, emoji=False)
+    if not console.is_terminal:
+        console.width = _PIPE_WIDTH
+    return console
+
+
+def _table(*headings: str) -> Table:
+    table = Table(show_edge=False, pad_edge=False)
+    for heading in headings:
+        words = heading in ("Account", "Light")
+        table.add_column(heading, justify="left" if words else "right", overflow="fold")
+    return table
+
+
+def _light(light: int, console: Console) -> Text:
+    lit, dark = ("▮", "▯") if console.encoding.lower().startswith("utf") else ("#", ".")
+    bars = lit * (_LIGHTS + 1 - light) + dark * (light - 1)
+    return Text(f"{bars} {light}", style=_LIGHT_STYLES[light])
+
+
+def _number(amount: int, places: int = 4) -> str:
+    """A WAD amount cut to `places` decimals, toward zero, with thousands apart."""
+    whole, fraction = divmod(abs(amount), WAD)
+    digits = f"{fraction:018d}"[:places].rstrip("0")
+    text = f"{whole:,}.{digits}" if digits else f"{whole:,}"
+    return f"-{text}" if amount < 0 and (whole or digits) else text
+
+
+def _percent(fraction: int) -> str:
+    return f"{_number(fraction * 100, 2)} %"
