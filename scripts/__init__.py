@@ -1,0 +1,1 @@
+"""What `ape run` runs."""
