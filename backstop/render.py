@@ -16,7 +16,7 @@ from backstop.keeper.duties import TakeOver
 from backstop.math.wad import WAD
 
 _LIGHTS = 5
-_LIGHT_STYLES = {1: "red", 2: "orange3", 3: "yellow", 4: "green_yellow", 5: "green"}
+LIGHT_STYLES = {1: "red", 2: "orange3", 3: "yellow", 4: "green_yellow", 5: "green"}
 
 # Wide enough that a piped table is never folded: a chain's account ids alone take 66 columns.
 _PIPE_WIDTH = 1000
@@ -25,6 +25,25 @@ _SKIPPED = {
     SkipReason.BANKRUPT: "bankrupt: to be taken over, not closed",
     SkipReason.INSOLVENT_AT_ADL_PRICE: "would be insolvent at the ADL price, and was not needed",
 }
+
+
+def show_light(light: int, encoding: str) -> str:
+    """A light as bars and number: the more bars are lit, the sooner. Plain characters for a plain terminal."""
+    lit, dark = ("▮", "▯") if encoding.lower().startswith("utf") else ("#", ".")
+    return f"{lit * (_LIGHTS + 1 - light)}{dark * (light - 1)} {light}"
+
+
+def show_amount(amount: int, places: int = 4) -> str:
+    """A WAD amount cut to `places` decimals, toward zero, with thousands apart."""
+    whole, fraction = divmod(abs(amount), WAD)
+    digits = f"{fraction:018d}"[:places].rstrip("0")
+    text = f"{whole:,}.{digits}" if digits else f"{whole:,}"
+    return f"-{text}" if amount < 0 and (whole or digits) else text
+
+
+def show_percent(fraction: int) -> str:
+    """A WAD fraction in percent, cut to two decimals."""
+    return f"{show_amount(fraction * 100, 2)} %"
 
 
 def print_queue(queue: list[Ranked], market: str, side: Side) -> None:
@@ -40,14 +59,14 @@ def print_queue(queue: list[Ranked], market: str, side: Side) -> None:
     for place in queue:
         table.add_row(
             str(place.adl_rank),
-            _light(place.adl_light, console),
+            Text(show_light(place.adl_light, console.encoding), style=LIGHT_STYLES[place.adl_light]),
             place.account,
-            _number(place.contracts),
-            _number(place.leveraged_return, 6),
-            _number(place.unrealized_pnl, 2),
-            _percent(place.margin_ratio),
-            _number(place.bankruptcy_price),
-            "-" if place.liquidation_price is None else _number(place.liquidation_price),
+            show_amount(place.contracts),
+            show_amount(place.leveraged_return, 6),
+            show_amount(place.unrealized_pnl, 2),
+            show_percent(place.margin_ratio),
+            show_amount(place.bankruptcy_price),
+            "-" if place.liquidation_price is None else show_amount(place.liquidation_price),
         )
     console.print(table)
     console.print("Light 1 goes first; the more bars are lit, the sooner. Leveraged return decides the order.")
@@ -69,8 +88,8 @@ def print_action(action: Action) -> None:
     console = _console()
     if isinstance(action.duty, TakeOver):
         console.print(
-            f"Take over {action.duty.account} in {action.duty.market}: equity {_number(action.duty.equity, 2)}, "
-            f"maintenance margin {_number(action.duty.maintenance_margin, 2)}",
+            f"Take over {action.duty.account} in {action.duty.market}: equity {show_amount(action.duty.equity, 2)}, "
+            f"maintenance margin {show_amount(action.duty.maintenance_margin, 2)}",
             style="bold",
         )
     else:
@@ -85,12 +104,13 @@ def print_action(action: Action) -> None:
 
 def _print_plan(console: Console, plan: Plan) -> None:
     console.print(
-        f'{plan.market}: close {_number(plan.contracts)} {plan.side} contracts of the pool "{plan.pool}"', style="bold"
+        f'{plan.market}: close {show_amount(plan.contracts)} {plan.side} contracts of the pool "{plan.pool}"',
+        style="bold",
     )
     facts = Table.grid(padding=(0, 2))
     facts.add_row("Why", _reason(plan))
-    facts.add_row("To bring in", f"{_number(plan.compensation, 2)} (before the cap by the bankruptcy price)")
-    facts.add_row("ADL price", _number(plan.adl_price))
+    facts.add_row("To bring in", f"{show_amount(plan.compensation, 2)} (before the cap by the bankruptcy price)")
+    facts.add_row("ADL price", show_amount(plan.adl_price))
     console.print(facts)
     if plan.fills:
         table = _table("Rank", "Account", "Contracts", "Price", "Leveraged return", "Realized PnL")
@@ -98,18 +118,20 @@ def _print_plan(console: Console, plan: Plan) -> None:
             table.add_row(
                 str(fill.adl_rank),
                 fill.account,
-                _number(fill.contracts),
-                _number(fill.price),
-                _number(fill.leveraged_return, 6),
-                _number(fill.realized_pnl, 2),
+                show_amount(fill.contracts),
+                show_amount(fill.price),
+                show_amount(fill.leveraged_return, 6),
+                show_amount(fill.realized_pnl, 2),
             )
         console.print(table)
     for skip in plan.skipped:
         console.print(f"Skipped {skip.account}: {_SKIPPED[skip.reason]}.")
     if plan.netted:
-        console.print(f"Netted at mark against the pool's own opposite inventory: {_number(plan.netted)} contracts.")
+        console.print(
+            f"Netted at mark against the pool's own opposite inventory: {show_amount(plan.netted)} contracts."
+        )
     if plan.uncovered:
-        console.print(f"Without a counterparty: {_number(plan.uncovered)} contracts.", style="bold red")
+        console.print(f"Without a counterparty: {show_amount(plan.uncovered)} contracts.", style="bold red")
 
 
 def _reason(plan: Plan) -> str:
@@ -117,7 +139,7 @@ def _reason(plan: Plan) -> str:
         return "depletion: the pool has nothing left"
     if plan.drawdown is None:
         return "drawdown"
-    return f"drawdown: the market has cost its pool {_percent(plan.drawdown)} of its peak within 8 hours"
+    return f"drawdown: the market has cost its pool {show_percent(plan.drawdown)} of its peak within 8 hours"
 
 
 def _console() -> Console:
@@ -133,21 +155,3 @@ def _table(*headings: str) -> Table:
         words = heading in ("Account", "Light")
         table.add_column(heading, justify="left" if words else "right", overflow="fold")
     return table
-
-
-def _light(light: int, console: Console) -> Text:
-    lit, dark = ("▮", "▯") if console.encoding.lower().startswith("utf") else ("#", ".")
-    bars = lit * (_LIGHTS + 1 - light) + dark * (light - 1)
-    return Text(f"{bars} {light}", style=_LIGHT_STYLES[light])
-
-
-def _number(amount: int, places: int = 4) -> str:
-    """A WAD amount cut to `places` decimals, toward zero, with thousands apart."""
-    whole, fraction = divmod(abs(amount), WAD)
-    digits = f"{fraction:018d}"[:places].rstrip("0")
-    text = f"{whole:,}.{digits}" if digits else f"{whole:,}"
-    return f"-{text}" if amount < 0 and (whole or digits) else text
-
-
-def _percent(fraction: int) -> str:
-    return f"{_number(fraction * 100, 2)} %"

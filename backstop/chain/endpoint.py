@@ -14,7 +14,7 @@ from backstop.errors import ChainMismatchError, RevertError, RpcError
 
 
 class Endpoint:
-    """A node at a URL. Quantities come back as ints, byte strings as bytes; a failure raises RpcError or RevertError."""
+    """A node at a URL. What it does not answer raises RpcError, what the contracts refuse RevertError."""
 
     def __init__(self, url: str, timeout: float = 30.0) -> None:
         if not url.startswith(("http://", "https://")):

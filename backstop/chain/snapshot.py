@@ -47,15 +47,20 @@ class ChainState:
     unpriced: dict[str, str]
 
 
-def read_snapshot(rpc_url: str, deployment: Path) -> Snapshot:
-    """The snapshot of the latest block. Raises a BackstopError where the chain or the file is not what it should be."""
-    return read_chain(Endpoint(rpc_url), Deployment.load(deployment)).snapshot
+def read_snapshot(rpc_url: str, deployment: Path, number: int | None = None) -> ChainState:
+    """`read_chain` from a URL and a deployment file. Raises a BackstopError where either is not what it should be."""
+    return read_chain(Endpoint(rpc_url), Deployment.load(deployment), number)
 
 
-def read_chain(endpoint: Endpoint, deployment: Deployment) -> ChainState:
-    """Reads the latest block: its header, all markets and pools, and every account by pages, all at its hash."""
+def read_chain(endpoint: Endpoint, deployment: Deployment, number: int | None = None) -> ChainState:
+    """Reads a block, the latest unless a number is given: markets, pools and every account by pages, all at its hash.
+
+    An old block needs a node that keeps old states. Raises RpcError where the node does not have the block.
+    """
     endpoint.check(deployment)
-    header = endpoint.request("eth_getBlockByNumber", "latest", False)
+    header = endpoint.request("eth_getBlockByNumber", "latest" if number is None else hex(number), False)
+    if header is None:
+        raise RpcError(f"{endpoint.url} has no block {'at all' if number is None else number}")
     try:
         block = Block(
             chain_id=deployment.chain_id,
@@ -64,7 +69,7 @@ def read_chain(endpoint: Endpoint, deployment: Deployment) -> ChainState:
             timestamp=int(header["timestamp"], 16),
         )
     except (TypeError, KeyError, ValueError):
-        raise RpcError(f"{endpoint.url} has no latest block: {header!r}") from None
+        raise RpcError(f"{endpoint.url} answers with a block header that cannot be read: {header!r}") from None
     at = {"blockHash": block.hash}
     system = endpoint.call(deployment.lens, LENS_SYSTEM, block=at)
     markets = [_MarketView(*view) for view in system[4]]

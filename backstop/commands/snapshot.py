@@ -20,11 +20,14 @@ from backstop.errors import BackstopError
     metavar="FILE",
     help="The deployment to read: deployments/NAME.json.",
 )
+@click.option(
+    "--block", type=click.IntRange(min=0), metavar="NUMBER", help="An older block; the node must still have it."
+)
 @click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write to FILE.")
 @click.option("--json", "as_json", is_flag=True, help="Print the snapshot, also where it is written to a file.")
-def snapshot_command(rpc: str, deployment: Path, output: Path | None, as_json: bool) -> None:
+def snapshot_command(rpc: str, deployment: Path, block: int | None, output: Path | None, as_json: bool) -> None:
     """Read everything at one block and write it as a snapshot file (docs/snapshot.md); without -o it is printed."""
-    snapshot = read_source(None, rpc, deployment)
+    snapshot = read_source(None, rpc, deployment, block)
     text = dumps(snapshot)
     if output is not None:
         try:

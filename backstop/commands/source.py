@@ -30,7 +30,7 @@ def snapshot_source(command: _Command) -> _Command:
     )(command)
 
 
-def read_source(file: str | None, rpc: str | None, deployment: Path | None) -> Snapshot:
+def read_source(file: str | None, rpc: str | None, deployment: Path | None, block: int | None = None) -> Snapshot:
     """The snapshot that the arguments name.
 
     Raises click.UsageError unless exactly one source is named, SnapshotError for a file that is refused, and
@@ -42,7 +42,10 @@ def read_source(file: str | None, rpc: str | None, deployment: Path | None) -> S
         # Here, so that a file is ranked without loading a chain client.
         from backstop.chain.snapshot import read_snapshot
 
-        return read_snapshot(rpc, deployment)
+        state = read_snapshot(rpc, deployment, block)
+        for market, reason in state.unpriced.items():
+            click.echo(f"warning: {market} has no price and is left out: {reason}", err=True)
+        return state.snapshot
     raise click.UsageError(_USAGE)
 
 

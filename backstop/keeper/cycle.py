@@ -59,8 +59,8 @@ class Cycle:
         state = read_chain(self._endpoint, self._deployment)
         if state.block.number < self._acted_in:
             raise RpcError(
-                f"{self._endpoint.url} is at block {state.block.number}, behind block {self._acted_in} with this keeper's "
-                "last transaction: run again when it has caught up"
+                f"{self._endpoint.url} is at block {state.block.number}, behind block {self._acted_in} with this "
+                "keeper's last transaction: run again when it has caught up"
             )
         for market, reason in state.unpriced.items():
             warn(f"{market} has no price and is left alone: {reason}")

@@ -13,8 +13,8 @@ from backstop.chain.snapshot import ChainState
 from backstop.math.margin import equity, is_to_be_taken_over, maintenance_margin
 
 SIDE_CODES = {Side.LONG: 0, Side.SHORT: 1}
-# A round is sent with bounds around the planned price: so wide that a mark that moves on does not stop it, so narrow that a
-# feed gone wrong in between does.
+# A round is sent with bounds around the planned price: so wide that a mark that moves on does not stop it, so narrow
+# that a feed gone wrong in between does.
 _PRICE_TOLERANCE = 20  # a twentieth of the mark, to both sides
 _DEADLINE = 600  # seconds of chain time after the planned block
 # A round of this many counterparties stays well within half a block of 30 million gas; the next one takes the rest.

@@ -1,0 +1,159 @@
+"""The main job, end to end, on a local Anvil: signed trades, a price gap, takeover, a drawdown past the trigger, ADL.
+
+`make demo` runs it. The keeper is `backstop run`, a process of its own with a key of its own, which knows the RPC
+address and the deployment file and nothing else. The results are written to build/demo.json, and the state in which ADL
+was due, as a snapshot file, to build/CASE.json.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import ape.logging
+import click
+from ape import accounts, chain
+from ape.cli import ConnectedProviderCommand, network_option
+from eth_account.signers.local import LocalAccount
+
+from backstop.adl.ranking import Ranked, rank
+from backstop.adl.snapshot import Side
+from backstop.adl.snapshot_file import dumps
+from backstop.chain.keys import ENVIRONMENT
+from backstop.chain.snapshot import ChainState, read_chain
+from backstop.math.fund import drawdown, drawdown_base, window_loss
+from backstop.math.wad import format_amount
+from scripts.stage.cases import CASES, Case
+from scripts.stage.screen import Screen
+from scripts.stage.venue import Venue, rpc_url
+
+BUILD = Path("build")
+DEPLOYMENT = BUILD / "deployment.json"
+RESULTS = BUILD / "demo.json"
+
+
+def run_keeper(signer: LocalAccount) -> list[dict[str, Any]]:
+    """One cycle of `backstop run` as a process of its own; what it did, as it says itself."""
+    command = [str(Path(sys.executable).with_name("backstop")), "run", "--once", "--send", "--json"]
+    command += ["--rpc", rpc_url(), "--deployment", str(DEPLOYMENT)]
+    environment = os.environ | {ENVIRONMENT: "0x" + bytes(signer.key).hex()}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    if done.returncode != 0:
+        raise click.ClickException(f"the keeper ended with status {done.returncode}:\n{done.stdout}{done.stderr}")
+    actions: list[dict[str, Any]] = json.loads(done.stdout)
+    return actions
+
+
+@click.command(cls=ConnectedProviderCommand)
+@network_option(default="ethereum:local:foundry")
+def cli() -> None:
+    """Deploy, trade, gap the price, and let a keeper clean up; three cases."""
+    ape.logging.logger.set_level("ERROR")
+    started = time.monotonic()
+    screen = Screen()
+    screen.title()
+    venue = Venue.open(accounts.test_accounts[0])
+    venue.deployment.save(DEPLOYMENT)
+    keeper = venue.trader("keeper")
+    screen.deployed(venue.deployment, rpc_url(), keeper.address)
+
+    cases = [run_case(case, number, venue, keeper, screen) for number, case in enumerate(CASES, start=1)]
+
+    state = read_chain(venue.endpoint, venue.deployment)
+    screen.proof(state)
+    document = {
+        "tokensHeld": format_amount(state.tokens_held),
+        "sumOfClaims": format_amount(state.claims),
+        "markets": [{"name": name, "sumOfSizes": format_amount(total)} for name, total in state.sums_of_sizes.items()],
+        "cases": cases,
+    }
+    RESULTS.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    if state.tokens_held != state.claims or any(state.sums_of_sizes.values()):
+        raise click.ClickException("the proof does not hold: this is a bug")
+    screen.finished(RESULTS, time.monotonic() - started)
+
+
+def run_case(case: Case, number: int, venue: Venue, keeper: LocalAccount, screen: Screen) -> dict[str, Any]:
+    """Plays one case and returns its entry of build/demo.json."""
+    screen.case(number, case)
+    market = venue.play(case)
+    names = {venue.account_of(market, seat.trader): seat.trader for seat in case.seats}
+    opened = read_chain(venue.endpoint, venue.deployment)
+    screen.opened(case, opened, chain.blocks.head.number)
+
+    venue.set_price(market, case.gap)
+    before = read_chain(venue.endpoint, venue.deployment)
+    queue_before = rank(before.snapshot, case.market, Side.SHORT)
+    screen.gap(case, before, names)
+    screen.queue("The queue before", queue_before, names)
+
+    actions = run_keeper(keeper)
+    after = read_chain(venue.endpoint, venue.deployment)
+    take_over, deleverage = one(actions, "takeOver"), one(actions, "deleverage")
+    entry = result(case, deleverage, queue_before, before, after)
+    taken_over = read_chain(venue.endpoint, venue.deployment, take_over["block"])
+    (BUILD / f"{case.name}.json").write_text(dumps(taken_over.snapshot), encoding="utf-8")
+    screen.take_over(take_over, names)
+    screen.fund(case, {"before": before, "after takeover": taken_over, "after ADL": after})
+    screen.deleverage(deleverage, entry, names)
+    screen.queue("The queue after", rank(after.snapshot, case.market, Side.SHORT), names)
+    check_plan(deleverage, entry)
+    return entry
+
+
+def result(
+    case: Case, deleverage: dict[str, Any], queue: list[Ranked], before: ChainState, after: ChainState
+) -> dict[str, Any]:
+    """What happened on chain: the round's events, and what each account realized as its margin tells."""
+    places = {place.account: place.adl_rank for place in queue}
+    margins_before, margins_after = margins(before), margins(after)
+    executed = deleverage["round"]
+    market = after.snapshot.markets[case.market]
+    pool = after.snapshot.pools[case.pool]
+    loss = window_loss(market.max_pnl_8h, market.pnl)
+    fraction = drawdown(loss, drawdown_base(pool.balance, [loss]))
+    return {
+        "name": case.name,
+        "drawdownBefore": deleverage["plan"]["drawdown"],
+        "drawdownAfter": None if fraction is None else format_amount(fraction),
+        "compensation": executed["compensation"],
+        "adlPrice": executed["adlPrice"],
+        "fills": [
+            {
+                "account": fill["account"],
+                "contracts": fill["contracts"],
+                "price": fill["price"],
+                "leveragedReturn": fill["leveragedReturn"],
+                "adlRank": places[fill["account"]],
+                "realizedPnl": format_amount(margins_after[fill["account"]] - margins_before[fill["account"]]),
+            }
+            for fill in executed["fills"]
+        ],
+        "gasUsed": deleverage["gas"],
+    }
+
+
+def check_plan(deleverage: dict[str, Any], entry: dict[str, Any]) -> None:
+    """What was planned off chain is what happened on chain, to the last decimal."""
+    plan = deleverage["plan"]
+    for key in ("compensation", "adlPrice", "fills"):
+        if plan[key] != entry[key]:
+            raise click.ClickException(f"planned {key} {plan[key]}, executed {entry[key]}: this is a bug")
+
+
+def margins(state: ChainState) -> dict[str, int]:
+    """Margin of every account, WAD."""
+    return {account.id: account.margin for account in state.snapshot.accounts}
+
+
+def one(actions: list[dict[str, Any]], duty: str) -> dict[str, Any]:
+    """The one action of a kind that a case leads to."""
+    found = [action for action in actions if action["duty"] == duty and action["sent"]]
+    if len(found) != 1:
+        raise click.ClickException(f"one {duty} was expected of the keeper, it did {len(found)}: {actions}")
+    return found[0]
