@@ -165,6 +165,7 @@ contract Exchange is ExchangeStorage, IExchange, EIP712, Ownable2Step, Reentranc
         onlyOwner
         returns (uint16 id)
     {
+        if (address(_fund) == address(0)) revert NotWired();
         if (name == bytes32(0)) revert MarketNameEmpty();
         _checkMarginFractions(initialMarginFraction, maintenanceMarginFraction);
         id = ++_marketCount;

@@ -76,7 +76,7 @@ _BACKING = "(int256,uint256,int256,int256,uint256,uint256,uint256,uint256,bool,b
 _INVENTORY = "(int112,int112)"
 _MARKET_VIEW = (
     "(uint16,bytes32,uint16,uint256,bytes,uint64,uint64,uint64,uint64,uint64,uint256,uint256,"
-    f"{_BACKING},{_INVENTORY},{_INVENTORY})"
+    f"{_BACKING},bytes,{_INVENTORY},{_INVENTORY})"
 )
 _POOL_VIEW = "(uint16,bytes32,uint8,int256,int256,uint16[])"
 _ACCOUNT_VIEW = "(bytes32,int256,int256,int256)"

@@ -94,6 +94,7 @@ class _MarketView:
     open_interest: int
     accounts: int
     backing: tuple[Any, ...]
+    backing_error: bytes
     long: tuple[int, int]
     short: tuple[int, int]
 
@@ -117,11 +118,12 @@ def _read_accounts(endpoint: Endpoint, deployment: Deployment, view: _MarketView
 
 def _assemble(block: Block, system: Any, views: list[_MarketView], rows: dict[int, list[_Row]]) -> ChainState:
     _, _, backstop_ratio, tokens_held, _, pool_views = system
-    unpriced = {view.text: describe_revert(view.price_error) for view in views if view.mark == 0}
+    faults = {view.text: view.price_error or view.backing_error for view in views}
+    unpriced = {name: describe_revert(fault) for name, fault in faults.items() if fault}
     pool_names = {pool_id: _text(name) for pool_id, name, *_ in pool_views}
     # A pool whose value needs a missing price is left out with all its markets: nothing is planned from half a pool.
-    blind = {view.pool for view in views if view.mark == 0 and (view.long[0] or view.short[0])}
-    priced = [view for view in views if view.mark != 0 and view.pool not in blind]
+    blind = {view.pool for view in views if view.backing_error}
+    priced = [view for view in views if not faults[view.text]]
     claims = sum(claim for _, _, _, _, claim, _ in pool_views)
     sums_of_sizes: dict[str, int] = {}
     for view in views:

@@ -85,6 +85,7 @@ interface IExchange {
     error MarginFractionsOutOfBounds(uint64 initialMarginFraction, uint64 maintenanceMarginFraction);
     error BackstopRatioOutOfBounds(uint64 ratio);
     error AlreadyWired();
+    error NotWired();
     error AddressZero();
     error CallerNotFund(address caller);
     error CallerNotEngine(address caller);

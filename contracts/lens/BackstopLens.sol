@@ -16,7 +16,8 @@ import {Position} from "../types/Position.sol";
 contract BackstopLens {
     /// @param mark Mark price; 0 where the feed refuses to answer.
     /// @param priceError What the feed reverted with, empty where it answered.
-    /// @param backing The state of its backing; all zero where a price that it needs is missing.
+    /// @param backing The state of its backing; all zero where a price that its pool's inventory needs is missing.
+    /// @param backingError What the fund reverted with then.
     struct MarketView {
         uint16 id;
         bytes32 name;
@@ -31,6 +32,7 @@ contract BackstopLens {
         uint256 openInterest;
         uint256 accounts;
         Backing backing;
+        bytes backingError;
         Inventory long;
         Inventory short;
     }
@@ -106,7 +108,9 @@ contract BackstopLens {
         }
         try fund.backing(id) returns (Backing memory state) {
             view_.backing = state;
-        } catch {}
+        } catch (bytes memory reason) {
+            view_.backingError = reason;
+        }
     }
 
     /// @notice A page of the accounts that ever deposited for a market; shorter at the end of the list.
