@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import accumulate
 from typing import Any, NoReturn, TypeVar
 
 from backstop.errors import SnapshotError
@@ -20,6 +21,9 @@ _Choice = TypeVar("_Choice", bound=StrEnum)
 
 _PLAIN_KEY = re.compile(r"[^\s.\[\]\"'\\]+")
 _INTEGER = re.compile(r"0|[1-9][0-9]{0,19}")
+# Strings (also one that is never closed) and whatever else is not a bracket; possessive, so linear in any text.
+_NO_BRACKETS = re.compile(r'(?:"(?:[^"\\]++|\\.)*+"?|[^\[\]{}"]++)++', re.DOTALL)
+_MAX_DEPTH = 32
 _SHOWN = 48
 
 
@@ -152,16 +156,23 @@ class Node:
 
 
 def parse(text: str) -> Node:
-    """The root of a JSON text. Raises SnapshotError at `$` where it is not JSON."""
+    """The root of a JSON text. Raises SnapshotError at `$` where it is not JSON or nested beyond all use."""
+    # The decoder recurses, and where the interpreter's limit was raised it overruns the stack before it notices.
+    if _depth(text) > _MAX_DEPTH:
+        raise SnapshotError("$", f"not a snapshot: it is nested too deeply, beyond {_MAX_DEPTH} levels")
     try:
         value = json.loads(
             text, object_pairs_hook=_object, parse_int=_Number, parse_float=_Number, parse_constant=_Number
         )
     except json.JSONDecodeError as fault:
         raise SnapshotError("$", f"not JSON: {fault.msg} at line {fault.lineno}, column {fault.colno}") from None
-    except RecursionError:
-        raise SnapshotError("$", "not a snapshot: it is nested too deeply") from None
     return Node(value)
+
+
+def _depth(text: str) -> int:
+    """How deep the brackets of a JSON text nest, those in strings aside; as far as the text is JSON."""
+    brackets = _NO_BRACKETS.sub("", text)
+    return max(accumulate(1 if bracket in "[{" else -1 for bracket in brackets), default=0)
 
 
 def check_name(text: str, fail: Callable[[str], NoReturn]) -> None:
