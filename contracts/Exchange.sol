@@ -62,10 +62,7 @@ contract Exchange is ExchangeStorage, IExchange, EIP712, Ownable2Step, Reentranc
         uint16 marketId = _isolatedMarket(account);
         if (amount == 0) revert AmountZero();
         Position storage held = _positions[account][marketId];
-        if (held.riskBlock == 0) {
-            _accounts[marketId].push(account);
-            held.riskBlock = uint40(block.number);
-        }
+        _enlist(account, marketId, held);
         held.margin = (int256(held.margin) + (amount * _tokenScale).toInt256()).toInt112();
         emit Deposited(account, amount);
 
@@ -353,6 +350,8 @@ contract Exchange is ExchangeStorage, IExchange, EIP712, Ownable2Step, Reentranc
         if (size != 0 && equity <= 0) revert AccountBankrupt(order.account, equity);
         bool reduces = (size > 0) != (change > 0) && change.abs() <= size.abs();
         if (order.reduceOnly && !reduces) revert OrderNotReducing(order.account, size, change);
+        // A price far enough from mark lets an account that never deposited meet its margin.
+        _enlist(order.account, order.market, held);
 
         longChange = _take(held, change, value);
 

@@ -42,6 +42,13 @@ abstract contract ExchangeStorage {
         _tokenScale = 10 ** (18 - decimals);
     }
 
+    /// @dev Enters an account into the list of its market, the first time that it is touched.
+    function _enlist(AccountId account, uint16 marketId, Position storage held) internal {
+        if (held.riskBlock != 0) return;
+        _accounts[marketId].push(account);
+        held.riskBlock = uint40(block.number);
+    }
+
     /// @dev Moves `(sizeChange, value)` onto a position; see `PositionMath`.
     /// @return longChange Change of the position's long contracts, WAD.
     function _take(Position storage held, int256 sizeChange, int256 value) internal returns (int256 longChange) {

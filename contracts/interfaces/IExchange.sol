@@ -152,7 +152,7 @@ interface IExchange {
     /// @notice Number of markets; their ids are 1 to this.
     function marketCount() external view returns (uint16);
 
-    /// @notice Number of accounts that ever deposited for a market.
+    /// @notice Number of accounts that ever deposited for or traded in a market.
     function accountCount(uint16 marketId) external view returns (uint256);
 
     /// @notice The `index`-th of them.

@@ -113,7 +113,7 @@ contract BackstopLens {
         }
     }
 
-    /// @notice A page of the accounts that ever deposited for a market; shorter at the end of the list.
+    /// @notice A page of the accounts that ever deposited for or traded in a market; shorter at the end of the list.
     /// @param offset Index of the first.
     /// @param limit Most accounts to return.
     function accounts(uint16 marketId, uint256 offset, uint256 limit)

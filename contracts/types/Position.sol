@@ -7,8 +7,8 @@ pragma solidity 0.8.37;
 /// @param roundMarker The last exchange-wide deleveraging round that this position was checkpointed for.
 /// @param margin Margin of an isolated account, WAD quote; a cross account keeps its margin elsewhere.
 /// @param fundingIndex The market's cumulative funding when this position was last settled, WAD quote per base unit.
-/// @param riskBlock Block of the last change that raised risk (opened, grown, flipped, margin withdrawn) or of the first
-/// deposit; never zero once an account exists.
+/// @param riskBlock Block of the last change that raised risk (opened, grown, flipped, margin withdrawn) or in which the
+/// account was first touched; never zero once an account exists.
 struct Position {
     int112 size;
     int112 entryNotional;
