@@ -1,0 +1,41 @@
+"""Fixtures of the tests that run on a chain: one deployment a session, undone to the same state before each test."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from ape import accounts
+
+from scripts.venue import TestMarket, Venue
+
+
+@pytest.fixture(scope="session")
+def owner() -> Any:
+    """Deploys and owns the contracts; trades nothing."""
+    return accounts.test_accounts[0]
+
+
+@pytest.fixture(scope="session")
+def keeper() -> Any:
+    """Anybody who calls what anybody may call."""
+    return accounts.test_accounts[1]
+
+
+@pytest.fixture(scope="session")
+def stranger() -> Any:
+    """Somebody with no role."""
+    return accounts.test_accounts[2]
+
+
+@pytest.fixture(scope="session")
+def venue(owner: Any) -> Venue:
+    """The deployed system."""
+    return Venue.open(owner)
+
+
+@pytest.fixture(scope="session")
+def market(venue: Venue) -> TestMarket:
+    """A market at 100, 10x, mmf 5 %, in a pool of its own that is empty."""
+    return venue.list_market("ETH-USD", "eth", Decimal(100))
