@@ -15,6 +15,9 @@ CONTRACTS = $(shell find contracts -name '*.sol' -not -path '*/.*' 2>/dev/null)
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export SOLCX_BINARY_PATH := $(CURDIR)/toolchain
 export APE_DATA_FOLDER ?= $(CURDIR)/.ape
+# Ape takes a project in the temporary folder for a scratch copy, unpacks the dependencies among its contracts, and then
+# misses contracts because it looks at 500 files: a checkout in /tmp needs a temporary folder elsewhere.
+export TMPDIR := $(shell mkdir -p '$(CURDIR)/.build/tmp' && echo '$(CURDIR)/.build/tmp')
 export UV_LINK_MODE ?= copy
 ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
@@ -69,8 +72,8 @@ lock: setup ## bring both lock files up to date with pyproject.toml and package.
 
 .PHONY: env
 env: ## print the environment for a shell: eval "$(make -s env)"
-	@printf 'export PATH="%s:$$PATH" SOLCX_BINARY_PATH="%s" APE_DATA_FOLDER="%s"\n' \
-	  '$(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin' '$(SOLCX_BINARY_PATH)' '$(APE_DATA_FOLDER)'
+	@printf 'export PATH="%s:$$PATH" SOLCX_BINARY_PATH="%s" APE_DATA_FOLDER="%s" TMPDIR="%s"\n' \
+	  '$(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin' '$(SOLCX_BINARY_PATH)' '$(APE_DATA_FOLDER)' '$(TMPDIR)'
 	@echo 'unset PYTHONDONTWRITEBYTECODE'
 
 .PHONY: clean
