@@ -51,3 +51,7 @@ class TransactionError(BackstopError):
     """A transaction that was sent and failed, or was not mined in time."""
 
     exit_code = 1
+
+
+class FailedTransactionError(TransactionError):
+    """A transaction that was mined and failed: it changed nothing, and what else is due can still be done."""

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from ape import accounts
 
-from scripts.venue import TestMarket, Venue
+from scripts.stage.venue import TestMarket, Venue
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from eth_utils.address import is_address, to_checksum_address
+from eth_utils.address import is_address, is_checksum_address, to_checksum_address
 
 from backstop.errors import DeploymentError
 
@@ -45,7 +45,7 @@ class Deployment:
                 raise DeploymentError(f"{file}: {key} is {value!r}, a number is expected")
         for key in _ADDRESSES:
             value = document.get(key)
-            if not isinstance(value, str) or not is_address(value):
+            if not _is_address(value):
                 raise DeploymentError(f"{file}: {key} is {value!r}, an address is expected")
             document[key] = to_checksum_address(value)
         unknown = sorted(set(document) - {"chain_id", "block", *_ADDRESSES})
@@ -57,3 +57,11 @@ class Deployment:
         """Writes the file, and its folder where that is missing."""
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+
+def _is_address(value: Any) -> bool:
+    """An address. Letters of both cases carry a checksum, and which has to be right: a typo is no address."""
+    if not isinstance(value, str) or not is_address(value):
+        return False
+    digits = value[-40:]
+    return digits in (digits.lower(), digits.upper()) or is_checksum_address(value)

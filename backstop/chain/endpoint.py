@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import requests
@@ -11,6 +12,9 @@ from web3.types import RPCEndpoint
 from backstop.chain.bindings import Function, describe_revert
 from backstop.chain.deployment import Deployment
 from backstop.errors import ChainMismatchError, RevertError, RpcError
+
+_HEX = re.compile(r"0x(?:[0-9a-fA-F]{2})+")
+_LONGEST = 400  # characters of a node's own words in an error
 
 
 class Endpoint:
@@ -26,12 +30,14 @@ class Endpoint:
     def request(self, method: str, *params: Any) -> Any:
         """The raw result of a request."""
         try:
-            response = self._provider.make_request(RPCEndpoint(method), list(params))
+            response: Any = self._provider.make_request(RPCEndpoint(method), list(params))
         except requests.RequestException as fault:
             raise RpcError(f"no answer from {self.url} to {method}: {_brief(fault)}") from None
-        except ValueError as fault:
+        except (ValueError, RecursionError) as fault:
             raise RpcError(f"{self.url} does not answer {method} in JSON: {_brief(fault)}") from None
-        error: Any = response.get("error")
+        if not isinstance(response, dict):
+            raise RpcError(f"{self.url} answers {method} with {_line(response)}, a JSON-RPC response is expected")
+        error = response.get("error")
         if error is not None:
             raise _as_error(method, error)
         if "result" not in response:
@@ -77,17 +83,23 @@ class Endpoint:
 
 def _as_error(method: str, error: Any) -> RpcError:
     if not isinstance(error, dict):
-        return RpcError(f"{method}: {error}")
+        return RpcError(f"{method}: {_line(error)}")
     data = error.get("data")
     if isinstance(data, dict):  # some nodes nest it
         data = data.get("data")
-    message = str(error.get("message", error))
-    if isinstance(data, str) and data.startswith("0x") and (len(data) > 2 or "revert" in message):
-        return RevertError(describe_revert(bytes.fromhex(data[2:])))
-    return RpcError(f"{method}: {message}")
+    message = _line(error.get("message", error))
+    if isinstance(data, str) and _HEX.fullmatch(data):
+        return RevertError(_line(describe_revert(bytes.fromhex(data[2:]))))
+    # Some nodes keep the data to themselves.
+    return RevertError(message) if "revert" in message else RpcError(f"{method}: {message}")
 
 
 def _brief(fault: Exception) -> str:
     reason = fault.args[0] if fault.args else fault
-    reason = getattr(reason, "reason", reason)
-    return " ".join(str(reason).split())[:200]
+    return _line(getattr(reason, "reason", reason))
+
+
+def _line(words: object) -> str:
+    """Somebody else's words, as one line that is not too long and does nothing to a terminal."""
+    line = " ".join(str(words).split())[:_LONGEST]
+    return line if line.isprintable() else repr(line)

@@ -22,7 +22,7 @@ from backstop.adl.snapshot import (
 from backstop.chain.bindings import LENS_ACCOUNTS, LENS_SYSTEM, describe_revert
 from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
-from backstop.errors import RpcError
+from backstop.errors import RevertError, RpcError
 
 PAGE = 1000  # accounts a call; about 10 million gas of the 50 million that nodes allow
 _KINDS = (PoolKind.ISOLATED, PoolKind.SHARED)
@@ -71,7 +71,12 @@ def read_chain(endpoint: Endpoint, deployment: Deployment, number: int | None = 
     except (TypeError, KeyError, ValueError):
         raise RpcError(f"{endpoint.url} answers with a block header that cannot be read: {header!r}") from None
     at = {"blockHash": block.hash}
-    system = endpoint.call(deployment.lens, LENS_SYSTEM, block=at)
+    try:
+        system = endpoint.call(deployment.lens, LENS_SYSTEM, block=at)
+    except RevertError as refusal:
+        raise RpcError(
+            f"the lens at {deployment.lens} does not answer ({refusal}): is the deployment file of this chain?"
+        ) from None
     markets = [_MarketView(*view) for view in system[4]]
     rows = {view.id: _read_accounts(endpoint, deployment, view, at) for view in markets}
     return _assemble(block, system, markets, rows)
@@ -118,12 +123,11 @@ def _read_accounts(endpoint: Endpoint, deployment: Deployment, view: _MarketView
 
 def _assemble(block: Block, system: Any, views: list[_MarketView], rows: dict[int, list[_Row]]) -> ChainState:
     _, _, backstop_ratio, tokens_held, _, pool_views = system
-    faults = {view.text: view.price_error or view.backing_error for view in views}
-    unpriced = {name: describe_revert(fault) for name, fault in faults.items() if fault}
     pool_names = {pool_id: _text(name) for pool_id, name, *_ in pool_views}
-    # A pool whose value needs a missing price is left out with all its markets: nothing is planned from half a pool.
-    blind = {view.pool for view in views if view.backing_error}
-    priced = [view for view in views if not faults[view.text]]
+    blind = _blind_pools(views)
+    missing = {view.id: describe_revert(view.price_error) for view in views if view.mark == 0}
+    unpriced = {view.text: missing.get(view.id) or blind[view.pool] for view in views if _is_left_out(view, blind)}
+    priced = [view for view in views if not _is_left_out(view, blind)]
     claims = sum(claim for _, _, _, _, claim, _ in pool_views)
     sums_of_sizes: dict[str, int] = {}
     for view in views:
@@ -151,6 +155,25 @@ def _assemble(block: Block, system: Any, views: list[_MarketView], rows: dict[in
         sums_of_sizes=sums_of_sizes,
         unpriced=unpriced,
     )
+
+
+def _blind_pools(views: list[_MarketView]) -> dict[int, str]:
+    """Pools that a missing price leaves without a value, with the reason: nothing is planned from half a pool.
+
+    The balance needs the price of every inventory, the base also the loss of a market that is itself left out.
+    """
+    blind: dict[int, str] = {}
+    for view in views:
+        loss = view.backing[4]
+        if view.mark == 0 and (view.long[0] or view.short[0] or loss):
+            blind.setdefault(view.pool, describe_revert(view.price_error))
+        elif view.backing_error:
+            blind.setdefault(view.pool, describe_revert(view.backing_error))
+    return blind
+
+
+def _is_left_out(view: _MarketView, blind: dict[int, str]) -> bool:
+    return view.mark == 0 or view.pool in blind
 
 
 def _market(view: _MarketView, pool: str) -> Market:

@@ -9,7 +9,7 @@ from typing import Any
 from eth_account.signers.local import LocalAccount
 
 from backstop.chain.endpoint import Endpoint
-from backstop.errors import RevertError, RpcError, TransactionError
+from backstop.errors import FailedTransactionError, RevertError, RpcError, TransactionError
 
 _GAS_MARGIN = 5  # a fifth more than estimated: state moves between estimate and block
 
@@ -45,8 +45,8 @@ class Sender:
     def send(self, to: str, data: bytes) -> Receipt:
         """Simulates, signs and sends, and waits for the receipt.
 
-        Raises RevertError where the contracts refuse it, before anything is sent, and TransactionError where it was
-        sent and failed, or was not mined within the timeout.
+        Raises RevertError where the contracts refuse it before anything is sent, FailedTransactionError where it was
+        mined and failed, and TransactionError where it was not mined within the timeout.
         """
         gas = self.simulate(to, data)
         transaction: dict[str, Any] = {
@@ -88,7 +88,7 @@ class Sender:
             pause = min(2 * pause, 1.0)
         if int(receipt["status"], 16) != 1:
             reason = self._reason(to, data, receipt)
-            raise TransactionError(f"{transaction} failed in block {int(receipt['blockNumber'], 16)}: {reason}")
+            raise FailedTransactionError(f"{transaction} failed in block {int(receipt['blockNumber'], 16)}: {reason}")
         return Receipt(
             transaction=transaction,
             block=int(receipt["blockNumber"], 16),

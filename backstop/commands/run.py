@@ -9,7 +9,7 @@ import click
 
 from backstop.errors import BackstopError
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FILE = click.Path(path_type=Path)  # what cannot be read is told in one line by whoever reads it
 
 
 @click.command("run")

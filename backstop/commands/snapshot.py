@@ -16,14 +16,14 @@ from backstop.errors import BackstopError
 @click.option(
     "--deployment",
     required=True,
-    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    type=click.Path(path_type=Path),
     metavar="FILE",
     help="The deployment to read: deployments/NAME.json.",
 )
 @click.option(
     "--block", type=click.IntRange(min=0), metavar="NUMBER", help="An older block; the node must still have it."
 )
-@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write to FILE.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE.")
 @click.option("--json", "as_json", is_flag=True, help="Print the snapshot, also where it is written to a file.")
 def snapshot_command(rpc: str, deployment: Path, block: int | None, output: Path | None, as_json: bool) -> None:
     """Read everything at one block and write it as a snapshot file (docs/snapshot.md); without -o it is printed."""

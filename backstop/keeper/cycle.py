@@ -9,7 +9,7 @@ from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
 from backstop.chain.snapshot import ChainState, read_chain
 from backstop.chain.transactions import Receipt, Sender
-from backstop.errors import RevertError, RpcError
+from backstop.errors import FailedTransactionError, RevertError, RpcError
 from backstop.keeper.duties import Deleverage, TakeOver, rounds, take_overs
 
 
@@ -72,7 +72,7 @@ class Cycle:
             if not self._send:
                 return Action(duty, state.block.number, self._sender.simulate(to, data), None, None)
             receipt = self._sender.send(to, data)
-        except RevertError as refusal:
+        except (RevertError, FailedTransactionError) as refusal:
             self._refused.add(_key(duty))
             return Action(duty, state.block.number, None, None, str(refusal))
         self._acted_in = receipt.block

@@ -1,1 +1,0 @@
-from scripts.stage.cases import *  # noqa: F403

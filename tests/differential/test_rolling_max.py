@@ -1,0 +1,84 @@
+"""The ring of `RollingMax` against its mirror and against plain lists of samples, through years of block time."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+from ape import chain
+
+from backstop.math.rolling_max import BUCKET_SECONDS, RING_BUCKETS, WINDOW_BUCKETS, RollingMax
+
+from . import extremes
+from .clock import Clock
+from .harness import MAXIMA, NO_SAMPLE, TOUCH, Harness
+
+RINGS = 24
+STEPS = 220
+WINDOW_SECONDS = WINDOW_BUCKETS * BUCKET_SECONDS
+TAGS = 2**15  # an entry's tag repeats after so many buckets; with it the slot must differ
+
+Samples = list[tuple[int, int]]
+
+
+def _leap(rng: Random, now: int) -> int:
+    """Seconds to the next block: in a bucket, to its edge and beside, some buckets, the window, the tags' period."""
+    to_edge = BUCKET_SECONDS - now % BUCKET_SECONDS
+    buckets = rng.choice((1, 2, 3, 8, 16, WINDOW_BUCKETS - 1, WINDOW_BUCKETS, RING_BUCKETS, RING_BUCKETS + 1, 100))
+    kind = rng.random()
+    if kind < 0.35:
+        return rng.randint(0, BUCKET_SECONDS)
+    if kind < 0.65:
+        return max(0, to_edge + rng.choice((-1, 0, 1)))
+    if kind < 0.97:
+        return max(0, buckets * BUCKET_SECONDS + rng.choice((-1, 0, 1, to_edge, rng.randint(-900, 900))))
+    return (TAGS + rng.choice((-1, 0, 1))) * BUCKET_SECONDS
+
+
+def _of_window(samples: Samples, now: int, seconds: int) -> int:
+    """The largest sample of the last `seconds`; the last one before them counts, since the value held."""
+    before = [value for time, value in samples if time <= now - seconds]
+    return max([value for time, value in samples if time > now - seconds] + before[-1:])
+
+
+def test_ring_equals_its_mirror(harness: Harness, owner: Any) -> None:
+    rng = Random("rolling max")
+    clock = Clock(harness.endpoint)
+    rings = [RollingMax() for _ in range(RINGS)]
+    samples: list[Samples] = [[] for _ in range(RINGS)]
+    # Some rings hardly move, so that an old maximum is what counts; some fall steadily; some take any value at all.
+    now = chain.blocks.head.timestamp + 1
+    for step in range(STEPS):
+        now += _leap(rng, now)
+        values = []
+        for i, ring in enumerate(rings):
+            value = (extremes.amount(rng), -step * 10**18 + rng.randrange(10**18), rng.randint(-3, 3))[i % 3]
+            if rng.random() < (0.9, 0.5, 0.15)[i // 3 % 3]:
+                ring.touch(now, value)
+                samples[i].append((now, value))
+                values.append(value)
+            else:
+                values.append(NO_SAMPLE)
+        clock.send(owner.address, harness.address, TOUCH.encode(values), at=now)
+
+        for at in {now, now + rng.randint(0, 1800), now + WINDOW_SECONDS + rng.randint(-1800, 1800)}:
+            presents = [extremes.amount(rng) if rng.random() < 0.2 else extremes.INT112_MIN for _ in rings]
+            (read,) = harness.call(MAXIMA, presents, at=at)
+            assert list(read) == [ring.maximum(at, present) for ring, present in zip(rings, presents, strict=True)]
+            for highest, present, seen in zip(read, presents, samples, strict=True):
+                if seen:
+                    assert highest >= max(present, _of_window(seen, at, WINDOW_SECONDS))
+                    assert highest <= max(present, _of_window(seen, at, WINDOW_SECONDS + BUCKET_SECONDS))
+
+
+def test_sample_beyond_112_bits_is_refused(harness: Harness, owner: Any) -> None:
+    """What would not fit is refused, never cut."""
+    clock = Clock(harness.endpoint)
+    now = chain.blocks.head.timestamp + 1
+    bounds = [extremes.INT112_MIN, extremes.INT112_MAX]
+    clock.send(owner.address, harness.address, TOUCH.encode(bounds), at=now)
+    (read,) = harness.call(MAXIMA, [extremes.INT112_MIN] * 2)
+    assert list(read) == bounds
+    for beyond in (extremes.INT112_MAX + 1, extremes.INT112_MIN - 1):
+        refusal = clock.refusal(owner.address, harness.address, TOUCH.encode([beyond]), at=now)
+        assert refusal == f"SafeCastOverflowedIntDowncast(112, {beyond})"

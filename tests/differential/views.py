@@ -1,0 +1,23 @@
+"""What only these tests use of the contracts; `test_bindings` holds it against the compiler too."""
+
+from __future__ import annotations
+
+from backstop.chain.bindings import Event, Function
+
+_BACKING = "(int256,uint256,int256,int256,uint256,uint256,uint256,uint256,bool,bool)"
+_TERMS = "(uint8,int256,int256,uint256,uint256,uint256,int256,int256)"
+
+FUND_BACKING = Function("backing(uint16)", _BACKING)
+FUND_ADL_TERMS = Function("adlTerms(uint16,uint8)", _TERMS)
+FUND_CHECKPOINT = Function("checkpoint(uint16)")
+FUND_SET_DRAWDOWN_BOUNDS = Function("setDrawdownBounds(uint16,uint64,uint64,uint64)")
+ENGINE_RANKING = Function("ranking(uint16,uint8,bytes32[])", "(bytes32,int256,int256,int256,int256)[]")
+EXCHANGE_ACCOUNTS_OPEN_INTEREST = Function("accountsOpenInterest(uint16,uint8)", "uint256")
+EXCHANGE_MARKET = Function("market(uint16)", "(uint64,uint64,uint128,bytes32)")
+EXCHANGE_ORDER_HASH = Function("orderHash((bytes32,uint16,int256,uint256,uint64,uint64,uint256,bool))", "bytes32")
+EXCHANGE_SET_MARGIN_FRACTIONS = Function("setMarginFractions(uint16,uint64,uint64)")
+AGGREGATOR_SET_ANSWER = Function("setAnswer(int256)")
+
+CHECKPOINTED = Event("Checkpointed", ("uint16",), "int256,int256,uint256")
+ADL_STARTED = Event("ADLStarted", ("uint16",), "uint256")
+ADL_ENDED = Event("ADLEnded", ("uint16",), "uint256")

@@ -1,0 +1,54 @@
+"""Nodes that misbehave: tiny HTTP servers that answer JSON-RPC with whatever a test says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any, ClassVar
+
+Answer = Callable[[dict[str, Any]], tuple[int, bytes]]
+
+
+def result(value: Any) -> bytes:
+    """The body of an answer with a result."""
+    return json.dumps({"jsonrpc": "2.0", "id": 0, "result": value}).encode()
+
+
+def error(message: Any, data: Any = None) -> bytes:
+    """The body of an answer with an error."""
+    fault = {"code": -32000, "message": message} | ({} if data is None else {"data": data})
+    return json.dumps({"jsonrpc": "2.0", "id": 0, "error": fault}).encode()
+
+
+@contextmanager
+def node(answer: Answer) -> Iterator[str]:
+    """The URL of a node that gives each request the status and body that `answer` returns."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        requests: ClassVar[list[dict[str, Any]]] = []
+
+        def do_POST(self) -> None:
+            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            status, body = answer(request)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()

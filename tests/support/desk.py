@@ -1,0 +1,286 @@
+"""One market of the venue and the hands in it: traders by name, orders, tables of positions, takeover and rounds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from ape import project
+from eth_account.signers.local import LocalAccount
+
+from backstop.account_id import isolated_account, isolated_sub_id
+from backstop.orders import Order, order_hash, sign
+from scripts.stage.system import name_bytes
+from scripts.stage.venue import FEED_DECIMALS, HEARTBEAT, TestMarket, Venue, tokens, wad
+from tests.support.acting import Done, act, rpc
+from tests.support.enums import PoolKind, Side
+
+UNLIMITED = 2**256 - 1
+ANY_PRICE = (-(2**255), 2**255 - 1)
+FOR_EVER = 2**256 - 1
+
+
+@dataclass(frozen=True)
+class Account:
+    """An account as the exchange has it: a position and its margin, WAD."""
+
+    size: int
+    entry: int
+    margin: int
+
+    @property
+    def cash(self) -> int:
+        """The only thing that trades move between accounts."""
+        return self.margin - self.entry
+
+
+FLAT = Account(0, 0, 0)
+
+
+class Desk:
+    """What a test does in one market. Sizes, prices and quote amounts are WAD; tokens are given as decimals."""
+
+    def __init__(self, venue: Venue, market: TestMarket) -> None:
+        self.venue = venue
+        self.market = market
+        self.token = venue.system.token
+        self.exchange = venue.system.exchange
+        self.fund = venue.system.fund
+        self.engine = venue.system.engine
+        self.lens = venue.system.lens
+        self.price_feed = venue.system.price_feed
+        rpc("anvil_autoImpersonateAccount", True)
+
+    # ------------------------------------------------------------------ who
+
+    def trader(self, name: str) -> LocalAccount:
+        """Somebody with a key and gas money."""
+        return self.venue.trader(name)
+
+    def account(self, who: Any, index: int = 0) -> bytes:
+        """Somebody's isolated account in the market."""
+        return isolated_account(who.address, self.market.id, index)
+
+    def holding(self, who: Any, index: int = 0) -> Account:
+        """What that account holds."""
+        held = self.exchange.position(self.account(who, index), self.market.id)
+        return Account(held.size, held.entryNotional, held.margin)
+
+    def equity(self, who: Any) -> int:
+        """Its equity at mark."""
+        return int(self.exchange.exposures(self.market.id, [self.account(who)], self.mark())[0].equity)
+
+    # ------------------------------------------------------------------ tokens
+
+    def fill_purse(self, who: Any, amount: Decimal | int | str) -> None:
+        """New tokens for somebody, which the exchange and the fund may take."""
+        act(who, self.token.mint, who.address, tokens(amount))
+        for spender in (self.exchange, self.fund):
+            act(who, self.token.approve, spender.address, UNLIMITED)
+
+    def deposit(self, who: Any, amount: Decimal | int | str, index: int = 0) -> Done:
+        """New tokens, straight into the account."""
+        act(who, self.token.mint, who.address, tokens(amount))
+        act(who, self.token.approve, self.exchange.address, UNLIMITED)
+        return act(who, self.exchange.deposit, isolated_sub_id(self.market.id, index), tokens(amount))
+
+    def contribute(self, amount: Decimal | int | str, *, to_market: bool = False) -> Done:
+        """A gift to the market's pool, which may name the market."""
+        donor = self.trader("donor")
+        self.fill_purse(donor, amount)
+        named = self.market.id if to_market else 0
+        return act(donor, self.fund.contribute, self.market.pool, named, tokens(amount))
+
+    # ------------------------------------------------------------------ prices
+
+    def price(self, price: Decimal | int | str, *, at: int | None = None) -> None:
+        """The feed's next answer, published in a block at timestamp `at`."""
+        act(self.venue.owner, self.market.feed.setAnswer, int(Decimal(price) * 10**FEED_DECIMALS), at=at)
+
+    def mark(self) -> int:
+        """The mark price, WAD."""
+        return int(self.price_feed.markPrice(self.market.id))
+
+    # ------------------------------------------------------------------ orders
+
+    def order(self, who: Any, contracts: int, price: int, **changes: Any) -> Order:
+        """An order of somebody's account, good for a day."""
+        return self.venue.order(who, self.market, contracts, price, **changes)
+
+    def hash(self, order: Order) -> bytes:
+        """What its owner signs."""
+        return order_hash(order, self.venue.domain)
+
+    def signed(self, order: Order, who: Any) -> bytes:
+        """Somebody's signature under an order."""
+        return sign(order, self.venue.domain, who)
+
+    def trade(
+        self, maker: Any, taker: Any, contracts: int, price: int, *, by: Any = None, at: int | None = None
+    ) -> Done:
+        """The taker takes signed `contracts` from the maker at `price`, both by orders of just that size."""
+        made, taken = self.order(maker, -contracts, price), self.order(taker, contracts, price)
+        signatures = self.signed(made, maker), self.signed(taken, taker)
+        return self.settle(made, taken, abs(contracts), signatures, by=by or taker, at=at)
+
+    def settle(
+        self,
+        made: Order,
+        taken: Order,
+        size: int,
+        signatures: tuple[bytes, bytes],
+        *,
+        by: Any,
+        at: int | None = None,
+    ) -> Done:
+        """Two signed orders, settled by anybody."""
+        maker_signature, taker_signature = signatures
+        return act(
+            by, self.exchange.settle, made.values(), maker_signature, taken.values(), taker_signature, size, at=at
+        )
+
+    def seat(self, table: str) -> None:
+        """Opens the positions of a table: name, signed contracts, entry price, margin.
+
+        Longs and shorts of a price match, and while it is traded it is the mark.
+        """
+        rows = [line.split() for line in table.strip().splitlines()]
+        for entry in dict.fromkeys(row[2] for row in rows):
+            self.price(entry)
+            left = []
+            for name, contracts, price, margin in rows:
+                if price == entry:
+                    self.deposit(self.trader(name), margin)
+                    left.append((name, wad(contracts)))
+            for long, short, contracts in _pairs(left):
+                self.trade(self.trader(short), self.trader(long), contracts, wad(entry))
+
+    # ------------------------------------------------------------------ solvency
+
+    def take_over(self, who: Any, *, by: Any = None, at: int | None = None) -> Done:
+        """The pool takes over somebody's account."""
+        return act(by or self.trader("keeper"), self.exchange.takeOver, self.account(who), at=at)
+
+    def inherit(
+        self,
+        name: str,
+        contracts: int,
+        entry: int,
+        margin: int,
+        mark: int,
+        *,
+        wei: int = 0,
+        against: str = "whale",
+    ) -> None:
+        """The pool inherits signed whole `contracts` opened at `entry` with `margin`, once the price is `mark`.
+
+        Its entry there is `contracts * entry - margin + wei`, signed; `against` holds the other side, well backed.
+        """
+        trader, counterparty = self.trader(name), self.trader(against)
+        self.deposit(trader, margin)
+        self.deposit(counterparty, 2 * abs(contracts) * entry)
+        self.price(entry)
+        side = 1 if contracts > 0 else -1
+        self.trade(counterparty, trader, wad(contracts - side), wad(entry))
+        if wei > 0:  # the mark gives way a little, so that the initial margin still suffices
+            self.price(entry + side * Decimal("0.0001"))
+        self.trade(counterparty, trader, wad(side), wad(entry) + side * wei)
+        self.price(mark)
+        self.take_over(trader)
+
+    def checkpoint(self, *, at: int | None = None) -> Done:
+        """A sample of the market's result."""
+        return act(self.trader("keeper"), self.fund.checkpoint, self.market.id, at=at)
+
+    def sample(self, price: Decimal | int | str, at: int) -> Done:
+        """A price, and a second later, at `at`, a sample of the result that it makes."""
+        self.price(price, at=at - 1)
+        return self.checkpoint(at=at)
+
+    def backing(self) -> Any:
+        """The state of the market's backing."""
+        return self.fund.backing(self.market.id)
+
+    def terms(self, side: Side) -> Any:
+        """On what terms the inventory of a side would be deleveraged."""
+        return self.fund.adlTerms(self.market.id, side)
+
+    def inventory(self, side: Side) -> tuple[int, int]:
+        """Signed size and entry notional of the pool's inventory of a side."""
+        size, entry = self.fund.inventories(self.market.id)[side]
+        return size, entry
+
+    def deleverage(
+        self,
+        side: Side,
+        candidates: Sequence[Any],
+        *,
+        by: Any = None,
+        prices: tuple[int, int] = ANY_PRICE,
+        deadline: int = FOR_EVER,
+        at: int | None = None,
+    ) -> Done:
+        """A round against somebodies, or against accounts given by their ids."""
+        ids = [each if isinstance(each, bytes) else self.account(each) for each in candidates]
+        keeper = by or self.trader("keeper")
+        return act(keeper, self.engine.deleverage, self.market.id, side, ids, (*prices, deadline), at=at)
+
+
+def _pairs(left: list[tuple[str, int]]) -> Iterator[tuple[str, str, int]]:
+    longs = [[name, size] for name, size in left if size > 0]
+    shorts = [[name, -size] for name, size in left if size < 0]
+    if sum(size for _, size in longs) != sum(size for _, size in shorts):
+        raise ValueError(f"longs and shorts do not match: {left}")
+    while longs:
+        long, short = longs[0], shorts[0]
+        contracts = min(long[1], short[1])
+        yield long[0], short[0], contracts
+        long[1] -= contracts
+        short[1] -= contracts
+        longs = longs if long[1] else longs[1:]
+        shorts = shorts if short[1] else shorts[1:]
+
+
+# ---------------------------------------------------------------------- desks
+
+
+def open_desk(
+    venue: Venue,
+    name: str,
+    price: Decimal | int | str,
+    *,
+    initial: str = "0.01",
+    maintenance: str = "0.005",
+    pool: int | None = None,
+    feed: Any = None,
+) -> Desk:
+    """A new market, at 100x by default, in the given pool or a new isolated one that is empty; feeds may be shared."""
+    pool = create_pool(venue, name.lower(), PoolKind.ISOLATED) if pool is None else pool
+    return Desk(venue, list_in_pool(venue, name, pool, price, initial, maintenance, feed))
+
+
+def create_pool(venue: Venue, name: str, kind: PoolKind) -> int:
+    """A new pool's id."""
+    act(venue.owner, venue.system.fund.createPool, name_bytes(name), kind)
+    return int(venue.system.fund.poolCount())
+
+
+def list_in_pool(
+    venue: Venue,
+    name: str,
+    pool: int,
+    price: Decimal | int | str,
+    initial: str = "0.1",
+    maintenance: str = "0.05",
+    feed: Any = None,
+) -> TestMarket:
+    """A market in a pool that may back others too."""
+    s, owner = venue.system, venue.owner
+    if feed is None:
+        feed = owner.deploy(project.MockAggregator, FEED_DECIMALS, int(Decimal(price) * 10**FEED_DECIMALS))
+    act(owner, s.exchange.listMarket, name_bytes(name), wad(initial), wad(maintenance), pool)
+    market = TestMarket(s.exchange.marketCount(), name, pool, feed)
+    act(owner, s.price_feed.setFeed, market.id, feed.address, HEARTBEAT, wad("0.0001"), wad(10**9))
+    return market

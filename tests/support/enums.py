@@ -1,0 +1,37 @@
+"""The enums of the contracts."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Side(IntEnum):
+    """contracts/types/Market.sol"""
+
+    LONG = 0
+    SHORT = 1
+
+
+class Trigger(IntEnum):
+    """contracts/types/Pool.sol"""
+
+    NONE = 0
+    DRAWDOWN = 1
+    DEPLETION = 2
+
+
+class PoolKind(IntEnum):
+    """contracts/types/Pool.sol"""
+
+    ISOLATED = 0
+    SHARED = 1
+
+
+class SkipReason(IntEnum):
+    """contracts/types/Round.sol"""
+
+    FLAT = 0
+    INVENTORY_SIDE = 1
+    BANKRUPT = 2
+    DUPLICATE = 3
+    INSOLVENT_AT_ADL_PRICE = 4
