@@ -17,7 +17,7 @@ export SOLCX_BINARY_PATH := $(CURDIR)/toolchain
 export APE_DATA_FOLDER ?= $(CURDIR)/.ape
 # Ape takes a project in the temporary folder for a scratch copy, unpacks the dependencies among its contracts, and then
 # misses contracts because it looks at 500 files: a checkout in /tmp needs a temporary folder elsewhere.
-export TMPDIR := $(shell mkdir -p '$(CURDIR)/.build/tmp' && echo '$(CURDIR)/.build/tmp')
+export TMPDIR := $(shell mkdir -p '$(CURDIR)/.tmp' && echo '$(CURDIR)/.tmp')
 export UV_LINK_MODE ?= copy
 ifdef PIP_INDEX_URL
 export UV_DEFAULT_INDEX ?= $(PIP_INDEX_URL)
@@ -78,7 +78,7 @@ env: ## print the environment for a shell: eval "$(make -s env)"
 
 .PHONY: clean
 clean: ## remove everything that make has made, but accounts in .ape
-	rm -rf .venv node_modules .build build contracts/.cache .ape/packages .ape/processes
+	rm -rf .venv node_modules .build .tmp/* build contracts/.cache .ape/packages .ape/processes
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis backstop.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 

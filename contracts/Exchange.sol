@@ -75,7 +75,8 @@ contract Exchange is ExchangeStorage, IExchange, EIP712, Ownable2Step, Reentranc
     /// @inheritdoc IExchange
     function withdraw(AccountId account, uint256 amount, address recipient) external nonReentrant {
         if (account.owner() != msg.sender) revert NotAccountOwner(account, msg.sender);
-        if (recipient == address(0)) revert AddressZero();
+        // Tokens sent to the exchange itself would belong to nobody.
+        if (recipient == address(0) || recipient == address(this)) revert RecipientInvalid(recipient);
         if (amount == 0) revert AmountZero();
         uint16 marketId = _isolatedMarket(account);
         Position storage held = _positions[account][marketId];
@@ -299,7 +300,7 @@ contract Exchange is ExchangeStorage, IExchange, EIP712, Ownable2Step, Reentranc
         if (block.timestamp > order.expiry) revert OrderExpired(hash, order.expiry);
         address signer = order.account.owner();
         uint64 epoch = _orderEpoch[signer];
-        if (order.epoch < epoch) revert OrderEpochPassed(hash, order.epoch, epoch);
+        if (order.epoch != epoch) revert OrderEpochNotCurrent(hash, order.epoch, epoch);
         uint256 done = _filled[hash];
         uint256 whole = order.size.abs();
         if (done == CANCELLED) revert OrderCancelledAlready(hash);
@@ -334,10 +335,17 @@ contract Exchange is ExchangeStorage, IExchange, EIP712, Ownable2Step, Reentranc
         int256 value = change.mulUp(int256(maker.limitPrice));
         int256 longChange =
             _tradeOne(maker, listed, mark, -change, -value) + _tradeOne(taker, listed, mark, change, value);
-        listed.openInterest = (int256(uint256(listed.openInterest)) + longChange).toUint256().toUint128();
+        _moveOpenInterest(listed, maker.market, longChange);
         emit Settled(
             maker.market, maker.account, taker.account, change, value, maker.limitPrice, makerOrder, takerOrder
         );
+    }
+
+    function _moveOpenInterest(Market storage listed, uint16 marketId, int256 longChange) private {
+        uint256 openInterest = (int256(uint256(listed.openInterest)) + longChange).toUint256();
+        // A pool must be able to take over every position at once.
+        if (openInterest > uint112(type(int112).max)) revert OpenInterestTooLarge(marketId, openInterest);
+        listed.openInterest = uint128(openInterest);
     }
 
     function _tradeOne(Order calldata order, Market storage listed, uint256 mark, int256 change, int256 value)

@@ -69,7 +69,8 @@ contract InsuranceFund is IInsuranceFund, Ownable2Step, ReentrancyGuardTransient
         if (amount == 0) revert AmountZero();
         int256 credit = (amount * _tokenScale).toInt256();
         _pools[poolId].cash = (_pools[poolId].cash + credit).toInt128();
-        if (market != 0) _books[market].realized = (_books[market].realized + credit).toInt128();
+        // As far as the rolling maximum can tell it.
+        if (market != 0) _books[market].realized = (_books[market].realized + credit).toInt112();
         emit Contributed(poolId, market, msg.sender, amount);
 
         uint256 before = _token.balanceOf(address(exchange));

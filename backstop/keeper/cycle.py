@@ -12,6 +12,8 @@ from backstop.chain.transactions import Receipt, Sender
 from backstop.errors import FailedTransactionError, RevertError, RpcError
 from backstop.keeper.duties import Deleverage, TakeOver, rounds, take_overs
 
+_TURN = 4  # take-overs before the rounds have their turn
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
@@ -37,6 +39,7 @@ class Cycle:
         self._send = send
         self._refused: set[tuple[str, ...]] = set()
         self._acted_in = 0
+        self._rounds_next = False
 
     def run(self, warn: Callable[[str], None]) -> Iterator[Action]:
         """Yields each action as it is done. A dry run shows what is due at one block, and changes nothing.
@@ -44,16 +47,28 @@ class Cycle:
         A duty that the contracts refuse (another keeper was faster, a counterparty moved) is tried once in a cycle.
         """
         state = self._read(warn)
-        yield from (self._act(duty, state) for duty in take_overs(state))
-        if self._send:
-            state = self._read(lambda _: None)
-        while True:
-            waiting = [duty for duty in rounds(state) if _key(duty) not in self._refused]
-            for duty in waiting if not self._send else waiting[:1]:
+        if not self._send:
+            everything: list[TakeOver | Deleverage] = [*take_overs(state), *rounds(state)]
+            yield from (self._act(duty, state) for duty in everything)
+            return
+        while due := self._next(state):
+            for duty in due:
                 yield self._act(duty, state)
-            if not self._send or not waiting:
-                return
             state = self._read(lambda _: None)
+
+    def _next(self, state: ChainState) -> list[TakeOver | Deleverage]:
+        """What to do on this state: a few take-overs, or the first round that is due.
+
+        They take turns: after a few take-overs all rounds have theirs, so that nobody can hold ADL up with a crowd of
+        dust accounts.
+        """
+        waiting = [duty for duty in take_overs(state) if _key(duty) not in self._refused]
+        due = [duty for duty in rounds(state) if _key(duty) not in self._refused]
+        if waiting and not (due and self._rounds_next):
+            self._rounds_next = True
+            return list(waiting[:_TURN])
+        self._rounds_next = bool(due)
+        return list(due[:1])
 
     def _read(self, warn: Callable[[str], None]) -> ChainState:
         state = read_chain(self._endpoint, self._deployment)

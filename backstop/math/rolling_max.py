@@ -5,6 +5,7 @@ from __future__ import annotations
 BUCKET_SECONDS = 900
 WINDOW_BUCKETS = 32
 RING_BUCKETS = WINDOW_BUCKETS + 1
+_LARGEST = 2**111 - 1  # samples saturate at 112 bits, so that no result can stop a takeover
 
 
 class RollingMax:
@@ -22,6 +23,7 @@ class RollingMax:
 
     def touch(self, now: int, value: int) -> None:
         """Records `value` at `now` (seconds). Raises ValueError where `now` lies in a bucket before the head's."""
+        value = max(-_LARGEST - 1, min(value, _LARGEST))
         epoch = now // BUCKET_SECONDS
         if epoch < self.epoch:
             raise ValueError(f"a sample at {now} is older than the open bucket {self.epoch}")

@@ -28,7 +28,7 @@ interface IExchange {
     );
     /// @notice An order was cancelled by its owner.
     event OrderCancelled(AccountId indexed account, bytes32 indexed order);
-    /// @notice All orders of an owner below `epoch` were cancelled.
+    /// @notice All orders of an owner that are not of `epoch` were cancelled.
     event OrdersCancelled(address indexed owner, uint64 epoch);
     /// @notice A pool took over an account's position.
     /// @param size Signed contracts, WAD.
@@ -58,7 +58,7 @@ interface IExchange {
     error MarginInsufficient(AccountId account, int256 available, uint256 required);
     error OrderSignatureInvalid(AccountId account, bytes32 order);
     error OrderExpired(bytes32 order, uint64 expiry);
-    error OrderEpochPassed(bytes32 order, uint64 epoch, uint64 current);
+    error OrderEpochNotCurrent(bytes32 order, uint64 epoch, uint64 current);
     error OrderFilled(bytes32 order, uint256 filled, uint256 size);
     error OrderCancelledAlready(bytes32 order);
     error OrderOverfilled(bytes32 order, uint256 requested, uint256 remaining);
@@ -82,12 +82,14 @@ interface IExchange {
     error SolventMadeInsolvent(AccountId account, int256 equity);
     error MarketUnlisted(uint16 market);
     error MarketNameEmpty();
+    /// @notice Open interest would pass what an inventory can hold. WAD.
+    error OpenInterestTooLarge(uint16 market, uint256 openInterest);
+    error RecipientInvalid(address recipient);
     error MarginFractionsOutOfBounds(uint64 initialMarginFraction, uint64 maintenanceMarginFraction);
     error BackstopRatioOutOfBounds(uint64 ratio);
     error AlreadyWired();
     error NotWired();
     error AddressZero();
-    error CallerNotFund(address caller);
     error CallerNotEngine(address caller);
     error OnlyByDelegatecall();
     error TokenDecimalsUnsupported(uint8 decimals);
@@ -121,7 +123,7 @@ interface IExchange {
     /// @notice Cancels one order. Only its account's owner.
     function cancel(Order calldata order) external;
 
-    /// @notice Cancels every order of the caller signed for the present epoch or an earlier one.
+    /// @notice Cancels every order of the caller by starting a new epoch: only orders signed for it can be filled then.
     function cancelAll() external;
 
     /// @notice The market's pool takes over an account at its bankruptcy price, once `E <= backstopRatio * MM`. By anyone.

@@ -9,7 +9,7 @@ import {AccountId} from "../types/AccountId.sol";
 /// @param size Signed contracts to trade in all, WAD; a buy is positive.
 /// @param limitPrice Worst acceptable price, WAD quote per base unit.
 /// @param expiry Last block timestamp at which it may be filled, seconds.
-/// @param epoch The owner's order epoch that it belongs to; raising the epoch cancels it.
+/// @param epoch The owner's order epoch that it belongs to; it can be filled only while that is the present one.
 /// @param salt Tells two otherwise equal orders apart.
 /// @param reduceOnly Fills may only bring the position nearer to zero.
 struct Order {

@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
-
 /// @title The maximum of a sampled value over the last eight hours
 /// @notice Time is cut into buckets of 15 minutes. The head keeps the last sample and the maximum of the bucket that is
 /// being filled; a sample in a later bucket files that maximum in a ring of 33 and opens its own bucket with the larger of the
 /// last sample and itself, because between samples the value held still. So the maximum read is never below that of the
 /// samples in the window (the last one before it counts as its first), and at most one bucket older.
 library RollingMax {
-    using SafeCast for int256;
-
     uint256 internal constant BUCKET = 15 minutes;
     /// @dev Whole buckets in eight hours.
     uint256 internal constant WINDOW_BUCKETS = 32;
@@ -27,9 +23,9 @@ library RollingMax {
         uint256[17] filed;
     }
 
-    /// @notice Records a sample.
+    /// @notice Records a sample, saturating at 112 bits.
     function touch(Ring storage ring, int256 sample) internal {
-        int112 value = sample.toInt112();
+        int112 value = _saturated(sample);
         uint32 epoch = uint32(block.timestamp / BUCKET);
         int112 last = ring.last;
         int112 highest = ring.max;
@@ -80,6 +76,13 @@ library RollingMax {
         if (epoch >= head || _tag(epoch) != uint16(entry)) return highest;
         int256 value = int112(uint112(entry >> 16));
         return value > highest ? value : highest;
+    }
+
+    /// @dev No result, however absurd, may stop a takeover or a round.
+    function _saturated(int256 sample) private pure returns (int112) {
+        if (sample > type(int112).max) return type(int112).max;
+        if (sample < type(int112).min) return type(int112).min;
+        return int112(sample);
     }
 
     /// @dev The low 15 bits of an epoch, and a bit that tells an entry from an empty place.

@@ -108,7 +108,7 @@ def test_cancel_all_ends_the_epoch(desk: Desk) -> None:
     assert emitted(done, desk.exchange.OrdersCancelled) == [{"owner": hawk.address.lower(), "epoch": 1}]
     assert desk.exchange.orderEpoch(hawk.address) == 1
     for order in (old, older):
-        with refused(desk.exchange.OrderEpochPassed, order=desk.hash(order), epoch=0, current=1):
+        with refused(desk.exchange.OrderEpochNotCurrent, order=desk.hash(order), epoch=0, current=1):
             hit(desk, order, 1)
 
 
@@ -119,14 +119,15 @@ def test_orders_of_the_new_epoch_fill(desk: Desk) -> None:
     assert desk.holding(hawk).size == TEN
 
 
-def test_an_order_for_a_later_epoch_fills_before_and_in_it(desk: Desk) -> None:
-    """It is cancelled by the call that ends its own epoch, not by earlier ones."""
+def test_an_order_for_a_later_epoch_waits_for_it(desk: Desk) -> None:
+    """Cancel-all leaves nothing that was signed before: an order cannot escape it by naming an epoch to come."""
     hawk, order = desk.trader("hawk"), bid(desk, epoch=1)
-    hit(desk, order, wad(1))
+    with refused(desk.exchange.OrderEpochNotCurrent, order=desk.hash(order), epoch=1, current=0):
+        hit(desk, order, wad(1))
     act(hawk, desk.exchange.cancelAll)
     hit(desk, order, wad(1))
     act(hawk, desk.exchange.cancelAll)
-    with refused(desk.exchange.OrderEpochPassed, order=desk.hash(order), epoch=1, current=2):
+    with refused(desk.exchange.OrderEpochNotCurrent, order=desk.hash(order), epoch=1, current=2):
         hit(desk, order, wad(1))
 
 
@@ -136,7 +137,7 @@ def test_cancel_all_is_for_every_account_of_its_owner_and_nobody_else(desk: Desk
     second = bid(desk, account=desk.account(hawk, 1))
     doves = desk.order(dove, TEN, HUNDRED)
     act(hawk, desk.exchange.cancelAll)
-    with refused(desk.exchange.OrderEpochPassed, order=desk.hash(second), epoch=0, current=1):
+    with refused(desk.exchange.OrderEpochNotCurrent, order=desk.hash(second), epoch=0, current=1):
         hit(desk, second)
     hawks = bid(desk, epoch=1, size=-TEN)
     desk.settle(doves, hawks, TEN, (desk.signed(doves, dove), desk.signed(hawks, hawk)), by=hawk)

@@ -126,11 +126,13 @@ def test_only_the_owner(desk: Desk) -> None:
         act(thief, desk.exchange.withdraw, desk.account(saver), 1, thief.address)
 
 
-def test_no_recipient(desk: Desk) -> None:
+def test_no_recipient_and_the_exchange_itself(desk: Desk) -> None:
+    """What is sent to the exchange itself would belong to nobody: tokens held would pass the claims for good."""
     saver = desk.trader("saver")
     desk.deposit(saver, 10)
-    with refused(desk.exchange.AddressZero):
-        act(saver, desk.exchange.withdraw, desk.account(saver), 1, ZERO)
+    for nobody in (ZERO, desk.exchange.address):
+        with refused(desk.exchange.RecipientInvalid, recipient=nobody):
+            act(saver, desk.exchange.withdraw, desk.account(saver), 1, nobody)
 
 
 def test_nothing(desk: Desk) -> None:

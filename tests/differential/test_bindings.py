@@ -84,7 +84,7 @@ OF_OWNER_AND_DEPLOYER = {
     "StringTooLong",
     "TokenDecimalsUnsupported",
 }
-NEVER_USED = {"CallerNotFund"}
+NEVER_USED: set[str] = set()
 OF_THE_TEST_TOKEN = {"ERC20InvalidApprover", "ERC20InvalidReceiver", "ERC20InvalidSender", "ERC20InvalidSpender"}
 
 
