@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import requests
 from web3 import HTTPProvider
@@ -23,7 +24,14 @@ class Endpoint:
     def __init__(self, url: str, timeout: float = 30.0) -> None:
         if not url.startswith(("http://", "https://")):
             raise RpcError(f"{url!r} is no HTTP URL: give one like http://127.0.0.1:8545")
-        self.url = url
+        try:
+            parts = urlsplit(url)
+        except ValueError as fault:
+            raise RpcError(f"no answer from {url!r}: {_line(fault)}") from None
+        # What is shown: a provider's key may stand in the path, the query, or before the host.
+        credentials, _, host = parts.netloc.rpartition("@")
+        self.url = f"{parts.scheme}://{host}"
+        self._secrets = [part for part in (credentials, parts.path.strip("/"), parts.query) if part]
         # No retries: what was asked is known to have been asked once.
         self._provider = HTTPProvider(url, {"timeout": timeout}, exception_retry_configuration=None)
 
@@ -32,9 +40,9 @@ class Endpoint:
         try:
             response: Any = self._provider.make_request(RPCEndpoint(method), list(params))
         except requests.RequestException as fault:
-            raise RpcError(f"no answer from {self.url} to {method}: {_brief(fault)}") from None
+            raise RpcError(f"no answer from {self.url} to {method}: {self._brief(fault)}") from None
         except (ValueError, RecursionError) as fault:
-            raise RpcError(f"{self.url} does not answer {method} in JSON: {_brief(fault)}") from None
+            raise RpcError(f"{self.url} does not answer {method} in JSON: {self._brief(fault)}") from None
         if not isinstance(response, dict):
             raise RpcError(f"{self.url} answers {method} with {_line(response)}, a JSON-RPC response is expected")
         error = response.get("error")
@@ -43,6 +51,13 @@ class Endpoint:
         if "result" not in response:
             raise RpcError(f"{self.url} answers {method} with neither a result nor an error")
         return response["result"]
+
+    def _brief(self, fault: Exception) -> str:
+        reason = fault.args[0] if fault.args else fault
+        words = str(getattr(reason, "reason", reason))
+        for secret in self._secrets:
+            words = words.replace(secret, "…")
+        return _line(words)
 
     def quantity(self, method: str, *params: Any) -> int:
         """The result of a request that answers with a hex number."""
@@ -92,11 +107,6 @@ def _as_error(method: str, error: Any) -> RpcError:
         return RevertError(_line(describe_revert(bytes.fromhex(data[2:]))))
     # Some nodes keep the data to themselves.
     return RevertError(message) if "revert" in message else RpcError(f"{method}: {message}")
-
-
-def _brief(fault: Exception) -> str:
-    reason = fault.args[0] if fault.args else fault
-    return _line(getattr(reason, "reason", reason))
 
 
 def _line(words: object) -> str:

@@ -185,15 +185,19 @@ class Stage:
         self.reached["plan with bankrupt accounts"] += bool(bankrupt)
         self.reached["plan with contracts left uncovered"] += planned.uncovered != 0
 
-    def any_round(self, name: str, side: Side, candidates: list[bytes]) -> None:
-        """A round against any accounts in any order: flat, of the inventory's side, bankrupt, given twice."""
+    def any_round(self, name: str, side: Side, candidates: list[bytes]) -> Outcome | None:
+        """A round against any accounts in any order: flat, of the inventory's side, bankrupt, given twice.
+
+        None where it is refused.
+        """
         data = DELEVERAGE.encode(self.model.books[name].id, SIDES.index(side), candidates, NO_BOUNDS)
         outcome = self.model.deleverage(name, side, candidates, self.now)
         if isinstance(outcome, str):
             assert self.world.clock.refusal(self.anybody(), self.world.deployment.engine, data, self.now) == outcome
             self.reached[f"refused: {outcome.split('(')[0]}"] += 1
-        else:
-            self._execute(self.world.deployment.engine, data, outcome, at=self.now)
+            return None
+        self._execute(self.world.deployment.engine, data, outcome, at=self.now)
+        return outcome
 
     def _execute(self, to: str, data: bytes, outcome: Outcome, at: int) -> dict[str, Any]:
         """Sends a round, holds its events against the model's, and counts what it was."""

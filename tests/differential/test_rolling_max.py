@@ -71,14 +71,15 @@ def test_ring_equals_its_mirror(harness: Harness, owner: Any) -> None:
                     assert highest <= max(present, _of_window(seen, at, WINDOW_SECONDS + BUCKET_SECONDS))
 
 
-def test_sample_beyond_112_bits_is_refused(harness: Harness, owner: Any) -> None:
-    """What would not fit is refused, never cut."""
+def test_sample_beyond_112_bits_saturates(harness: Harness, owner: Any) -> None:
+    """No result, however absurd, may stop the takeover that samples it; the mirror saturates alike."""
     clock = Clock(harness.endpoint)
     now = chain.blocks.head.timestamp + 1
-    bounds = [extremes.INT112_MIN, extremes.INT112_MAX]
-    clock.send(owner.address, harness.address, TOUCH.encode(bounds), at=now)
+    beyond = [extremes.INT112_MIN - 1, extremes.INT112_MAX + 1]
+    clock.send(owner.address, harness.address, TOUCH.encode(beyond), at=now)
     (read,) = harness.call(MAXIMA, [extremes.INT112_MIN] * 2)
-    assert list(read) == bounds
-    for beyond in (extremes.INT112_MAX + 1, extremes.INT112_MIN - 1):
-        refusal = clock.refusal(owner.address, harness.address, TOUCH.encode([beyond]), at=now)
-        assert refusal == f"SafeCastOverflowedIntDowncast(112, {beyond})"
+    mirrors = [RollingMax(), RollingMax()]
+    for mirror, sample in zip(mirrors, beyond, strict=True):
+        mirror.touch(now, sample)
+    assert list(read) == [extremes.INT112_MIN, extremes.INT112_MAX]
+    assert list(read) == [mirror.maximum(now, extremes.INT112_MIN) for mirror in mirrors]
