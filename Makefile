@@ -119,7 +119,7 @@ node_modules/.ok: package.json package-lock.json .npmrc | node-version
 	done
 	@touch $@
 
-# Ape does not see that compiler settings have changed, so a newer ape-config.yaml compiles everything.
+# Ape sees neither that compiler settings have changed nor that a contract imports a file that has: so everything, always.
 .build/.ok: $(CONTRACTS) ape-config.yaml $(SOLC) .venv/.ok node_modules/.ok
-	ape compile $(if $(filter ape-config.yaml $(SOLC),$?),--force)
+	ape compile --force
 	@touch $@
