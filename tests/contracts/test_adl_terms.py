@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from scripts.stage.venue import TestMarket, Venue, wad
+from backstop.account_id import isolated_sub_id
+from scripts.stage.venue import TestMarket, Venue, tokens, wad
 from tests.support.acting import act, now, refused, wait_until
 from tests.support.desk import Desk, create_pool, open_desk
 from tests.support.enums import PoolKind, Side, Trigger
@@ -332,9 +333,11 @@ def test_a_pool_of_sixteen_markets(venue: Venue) -> None:
     desks = [open_desk(venue, "M0-USD", 100, pool=pool)]
     desks += [open_desk(venue, f"M{i}-USD", 100, pool=pool, feed=desks[0].market.feed) for i in range(1, 16)]
     icarus, whale = desks[0].trader("icarus"), desks[0].trader("whale")
+    for who in (icarus, whale):
+        desks[0].fill_purse(who, 10_000)
     for i, each in enumerate(desks):
-        each.deposit(icarus, 7 + i)
-        each.deposit(whale, 100)
+        for who, margin in ((icarus, 7 + i), (whale, 100)):
+            act(who, each.exchange.deposit, isolated_sub_id(each.market.id), tokens(margin))
         each.trade(whale, icarus, wad(7 + i), wad(100))
     desks[0].contribute(100)
     desks[0].price("88.88888888")

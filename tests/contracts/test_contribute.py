@@ -14,7 +14,8 @@ from tests.support.hostile_tokens import answering, calling_back
 from tests.support.proofs import nothing_changes
 
 SCALE = 10**12
-LARGEST = 2**127 - 1  # of an int128
+LARGEST = 2**127 - 1  # of an int128, as the cash of a pool
+LARGEST_RESULT = 2**111 - 1  # of an int112, as the samples of a market
 
 
 @pytest.fixture
@@ -109,6 +110,21 @@ def test_largest_gift(desk: Desk) -> None:
     assert desk.fund.pool(desk.market.pool).cash == largest * SCALE
     with refused(desk.fund.SafeCastOverflowedIntDowncast, bits=128, value=(largest + 1) * SCALE):
         act(donor, desk.fund.contribute, desk.market.pool, 0, 1)
+
+
+def test_largest_gift_that_names_its_market(desk: Desk) -> None:
+    """A result that could not be sampled would stop every takeover; the pool itself may be richer."""
+    donor = desk.trader("donor")
+    largest = LARGEST_RESULT // SCALE
+    desk.fill_purse(donor, largest // 10**6 + 2)
+    act(donor, desk.fund.contribute, desk.market.pool, desk.market.id, largest)
+    with refused(desk.fund.SafeCastOverflowedIntDowncast, bits=112, value=(largest + 1) * SCALE):
+        act(donor, desk.fund.contribute, desk.market.pool, desk.market.id, 1)
+    act(donor, desk.fund.contribute, desk.market.pool, 0, 1)
+    desk.checkpoint()
+    assert desk.backing().maxPnl == largest * SCALE
+    desk.inherit("icarus", 10, 100, 100, 80)
+    assert desk.backing().loss == wad(100)
 
 
 def test_amount_beyond_256_bits(desk: Desk, donor: Any) -> None:

@@ -466,17 +466,46 @@ def test_the_second_pass_goes_by_rank(desk: Desk) -> None:
     assert [each.price for each in fills(desk, done, "thin reed")] == [Decimal("81.31"), Decimal("81.32")]
 
 
+@pytest.mark.parametrize("candidates", ["thin owl thin hawk", "thin thin"])
+def test_a_duplicate_is_passed_over_once_and_closed_once(desk: Desk, candidates: str) -> None:
+    desk.seat(THIN)
+    desk.price(80)
+    thin = desk.trader("thin")
+    done = desk.deleverage(Side.LONG, traders(desk, candidates))
+    assert skips(desk, done) == [(desk.account(thin), SkipReason.DUPLICATE)]
+    assert fills(desk, done)[-1] == fill("thin", 100, "81.31", "8131")
+    assert desk.holding(thin) == FLAT
+
+
+def test_a_duplicate_that_is_not_needed_is_passed_over_once(desk: Desk) -> None:
+    desk.seat(THIN)
+    desk.price(80)
+    thin = desk.account(desk.trader("thin"))
+    done = desk.deleverage(Side.LONG, traders(desk, "thin owl heron thin hawk"))
+    assert skips(desk, done) == [(thin, SkipReason.DUPLICATE), (thin, SkipReason.INSOLVENT_AT_ADL_PRICE)]
+
+
 @pytest.mark.parametrize("wei", [0, 1], ids=["just solvent", "a wei short"])
 def test_solvent_at_the_price_to_the_wei(desk: Desk, wei: int) -> None:
-    """100 contracts at 82.5 take 250 from a short at 80: with 250 it is closed there, with a wei less it is not."""
+    """100 contracts at 82.5 take 250 from a short at 80: with 250 it is closed there, with a wei less it waits."""
     thin, anchor = desk.trader("thin"), desk.trader("anchor")
+    desk.seat("""
+        kite    -10 75 5000
+        anchor   10 75 5000
+    """)
     desk.price("80.5")
     desk.deposit(thin, 200)
-    desk.deposit(anchor, 5000)
     desk.trade(anchor, thin, wad(-99), wad("80.5"))
     desk.trade(anchor, thin, wad(-1), wad("80.5") - wei)
     desk.price(80)
     assert desk.equity(thin) == wad(250) - wei
+
+    snapshot = rpc("evm_snapshot")
+    done = desk.deleverage(Side.LONG, traders(desk, "kite thin heron hawk"))
+    last = [(each.name, each.contracts) for each in fills(desk, done, "hawk heron thin kite")][2:]
+    assert last == ([("kite", 10), ("thin", 90)] if wei else [("thin", 100)])
+    rpc("evm_revert", snapshot)
+
     done = desk.deleverage(Side.LONG, [thin])
     (only,) = emitted(done, desk.engine.Deleveraged)
     # A wei less for 100 contracts is not a wei each: the price is rounded toward the account, which keeps the rest.

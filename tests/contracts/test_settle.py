@@ -196,6 +196,18 @@ def test_the_closed_part_of_an_entry_is_rounded_up(desk: Desk, size: int, entry:
     assert desk.holding(dove).cash == wad(1000) - entry + sign_of * closed * 20
 
 
+@pytest.mark.parametrize(("size", "change", "entry"), [(3, -10, -17), (-3, 10, 18)], ids=["to short", "to long"])
+def test_the_entry_after_a_flip_is_rounded_up(desk: Desk, size: int, change: int, entry: int) -> None:
+    """10 wei at 2.5, of which 7 remain: `ceil(value * 7 / 10)` of a value of 25 or -25."""
+    hawk, dove = desk.trader("hawk"), desk.trader("dove")
+    desk.trade(hawk, dove, size, wad(2))
+    cash = desk.holding(dove).cash
+    desk.trade(hawk, dove, change, wad("2.5"))
+    held = desk.holding(dove)
+    assert (held.size, held.entry) == (size + change, entry)
+    assert held.cash == cash - (25 if change > 0 else -25)
+
+
 def test_open_interest_is_the_sum_of_the_longs(desk: Desk) -> None:
     hawk, dove, swan = (desk.trader(name) for name in ("hawk", "dove", "swan"))
     desk.deposit(swan, 1000)
@@ -600,6 +612,23 @@ def test_sizes_beyond_a_position(desk: Desk, role: str) -> None:
     assert desk.holding(drawn.owner(role)).size == largest
 
 
+def test_open_interest_beyond_an_inventory(desk: Desk) -> None:
+    """What accounts hold together must fit where a pool could have to hold it."""
+    largest = 2**111 - 1
+    penny = wad("0.0001")
+    hawk, dove, swan, crow = (desk.trader(name) for name in ("hawk", "dove", "swan", "crow"))
+    desk.price("0.0001")
+    for who in (hawk, dove):
+        desk.deposit(who, 10**11)
+    for who in (swan, crow):
+        desk.deposit(who, 1)
+    desk.trade(hawk, dove, largest - 5, penny)
+    desk.trade(swan, crow, 5, penny)
+    assert desk.exchange.market(desk.market.id).openInterest == largest
+    with refused(desk.exchange.OpenInterestTooLarge, market=desk.market.id, openInterest=largest + 1):
+        desk.trade(swan, crow, 1, penny)
+
+
 def test_smallest_int256_as_a_size(desk: Desk) -> None:
     bout = Bout(desk)
     bout.change("maker", size=-(2**255))
@@ -649,6 +678,19 @@ def test_initial_margin_is_rounded_up(desk: Desk) -> None:
         desk.trade(desk.trader("hawk"), poor, 1, wad(86))
     desk.trade(desk.trader("hawk"), poor, 1, wad(85))
     assert desk.equity(poor) == 10
+
+
+@pytest.mark.parametrize(("size", "paid", "equity"), [(1, 85, 10), (1, 86, 9), (-1, 106, 10), (-1, 105, 9)], ids=str)
+def test_a_position_is_valued_down(desk: Desk, size: int, paid: int, equity: int) -> None:
+    """One wei of a contract at 95.5 is worth 95 to a long, and costs a short 96; either needs 10."""
+    poor = desk.trader("poor")
+    desk.price("95.5")
+    if equity < 10:
+        with refused(desk.exchange.InitialMarginInsufficient, account=desk.account(poor), equity=equity, required=10):
+            desk.trade(desk.trader("hawk"), poor, size, wad(paid))
+        return
+    desk.trade(desk.trader("hawk"), poor, size, wad(paid))
+    assert desk.equity(poor) == equity
 
 
 def test_a_flip_needs_initial_margin_for_the_remainder(desk: Desk) -> None:
