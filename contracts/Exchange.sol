@@ -110,7 +110,7 @@ contract Exchange is ExchangeStorage, IExchange, EIP712, Ownable2Step, Reentranc
         _checkPair(maker, taker, size);
         bytes32 makerOrder = _useOrder(maker, makerSignature, size);
         bytes32 takerOrder = _useOrder(taker, takerSignature, size);
-        _trade(maker, taker, size.toInt256(), makerOrder, takerOrder);
+        _match(maker, taker, size.toInt256(), makerOrder, takerOrder);
     }
 
     /// @inheritdoc IExchange
@@ -130,8 +130,18 @@ contract Exchange is ExchangeStorage, IExchange, EIP712, Ownable2Step, Reentranc
     // ------------------------------------------------------------------ solvency, in the module
 
     /// @inheritdoc IExchange
+    function liquidate(AccountId, AccountId, uint256) external nonReentrant returns (uint256 closed) {
+        return abi.decode(Address.functionDelegateCall(solvencyModule, msg.data), (uint256));
+    }
+
+    /// @inheritdoc IExchange
     function takeOver(AccountId) external nonReentrant {
         Address.functionDelegateCall(solvencyModule, msg.data);
+    }
+
+    /// @inheritdoc IExchange
+    function buyInventory(AccountId, Side, uint256, uint256) external nonReentrant returns (uint256 contracts) {
+        return abi.decode(Address.functionDelegateCall(solvencyModule, msg.data), (uint256));
     }
 
     /// @inheritdoc IExchange
@@ -165,15 +175,21 @@ contract Exchange is ExchangeStorage, IExchange, EIP712, Ownable2Step, Reentranc
     {
         if (address(_fund) == address(0)) revert NotWired();
         if (name == bytes32(0)) revert MarketNameEmpty();
+        if (_nameTaken[name]) revert MarketNameTaken(name);
+        _nameTaken[name] = true;
         _checkMarginFractions(initialMarginFraction, maintenanceMarginFraction);
+        uint64 quarter = maintenanceMarginFraction / 4;
         id = ++_marketCount;
         _markets[id] = Market({
             initialMarginFraction: initialMarginFraction,
             maintenanceMarginFraction: maintenanceMarginFraction,
             openInterest: 0,
+            liquidationDiscount: quarter,
+            liquidationFee: quarter,
             name: name
         });
         emit MarketListed(id, name, initialMarginFraction, maintenanceMarginFraction);
+        emit LiquidationFractionsSet(id, quarter, quarter);
         _fund.assignMarket(id, pool);
     }
 
@@ -184,9 +200,23 @@ contract Exchange is ExchangeStorage, IExchange, EIP712, Ownable2Step, Reentranc
     {
         if (id == 0 || id > _marketCount) revert MarketUnlisted(id);
         _checkMarginFractions(initialMarginFraction, maintenanceMarginFraction);
-        _markets[id].initialMarginFraction = initialMarginFraction;
-        _markets[id].maintenanceMarginFraction = maintenanceMarginFraction;
+        Market storage listed = _markets[id];
+        _checkLiquidationFractions(listed.liquidationDiscount, listed.liquidationFee, maintenanceMarginFraction);
+        listed.initialMarginFraction = initialMarginFraction;
+        listed.maintenanceMarginFraction = maintenanceMarginFraction;
         emit MarginFractionsSet(id, initialMarginFraction, maintenanceMarginFraction);
+    }
+
+    /// @notice Sets what a liquidation costs the trader, as fractions of the notional closed; both WAD, their sum at most `mmf`.
+    /// Defaults: a quarter of `mmf` each.
+    /// @param discount For the liquidator.
+    /// @param fee For the market's pool.
+    function setLiquidationFractions(uint16 id, uint64 discount, uint64 fee) external onlyOwner {
+        if (id == 0 || id > _marketCount) revert MarketUnlisted(id);
+        Market storage listed = _markets[id];
+        _checkLiquidationFractions(discount, fee, listed.maintenanceMarginFraction);
+        (listed.liquidationDiscount, listed.liquidationFee) = (discount, fee);
+        emit LiquidationFractionsSet(id, discount, fee);
     }
 
     /// @notice Sets the takeover threshold, WAD, in [10 %, 90 %] of the maintenance margin. Default 50 %.
@@ -326,70 +356,24 @@ contract Exchange is ExchangeStorage, IExchange, EIP712, Ownable2Step, Reentranc
     }
 
     /// @dev One quote amount, made for the taker, moves from one account to the other; then both margins are checked.
-    function _trade(Order calldata maker, Order calldata taker, int256 size, bytes32 makerOrder, bytes32 takerOrder)
+    function _match(Order calldata maker, Order calldata taker, int256 size, bytes32 makerOrder, bytes32 takerOrder)
         private
     {
-        Market storage listed = _markets[maker.market];
         uint256 mark = _priceFeed.markPrice(maker.market);
         int256 change = taker.size > 0 ? size : -size;
         int256 value = change.mulUp(int256(maker.limitPrice));
-        int256 longChange =
-            _tradeOne(maker, listed, mark, -change, -value) + _tradeOne(taker, listed, mark, change, value);
-        _moveOpenInterest(listed, maker.market, longChange);
+        int256 longChange = _trade(maker.account, maker.market, mark, -change, -value, maker.reduceOnly)
+            + _trade(taker.account, taker.market, mark, change, value, taker.reduceOnly);
+        _moveOpenInterest(maker.market, longChange);
         emit Settled(
             maker.market, maker.account, taker.account, change, value, maker.limitPrice, makerOrder, takerOrder
         );
     }
 
-    function _moveOpenInterest(Market storage listed, uint16 marketId, int256 longChange) private {
-        uint256 openInterest = (int256(uint256(listed.openInterest)) + longChange).toUint256();
-        // A pool must be able to take over every position at once.
-        if (openInterest > uint112(type(int112).max)) revert OpenInterestTooLarge(marketId, openInterest);
-        listed.openInterest = uint128(openInterest);
-    }
-
-    function _tradeOne(Order calldata order, Market storage listed, uint256 mark, int256 change, int256 value)
-        private
-        returns (int256 longChange)
-    {
-        Position storage held = _positions[order.account][order.market];
-        (int256 equity, uint256 maintenanceMargin) = _state(held, mark, listed.maintenanceMarginFraction);
-        int256 size = held.size;
-        if (size != 0 && equity <= 0) revert AccountBankrupt(order.account, equity);
-        bool reduces = (size > 0) != (change > 0) && change.abs() <= size.abs();
-        if (order.reduceOnly && !reduces) revert OrderNotReducing(order.account, size, change);
-        // A price far enough from mark lets an account that never deposited meet its margin.
-        _enlist(order.account, order.market, held);
-
-        longChange = _take(held, change, value);
-
-        if (reduces) _checkReduced(order.account, listed, mark, equity, maintenanceMargin);
-        else _checkInitialMargin(order.account, listed, mark);
-    }
-
-    /// @dev After a trade that only reduces: not negative, and unless flat the margin rate is no worse than before.
-    function _checkReduced(
-        AccountId account,
-        Market storage listed,
-        uint256 mark,
-        int256 equityBefore,
-        uint256 marginBefore
-    ) private view {
-        Position storage held = _positions[account][account.market()];
-        (int256 equity, uint256 maintenanceMargin) = _state(held, mark, listed.maintenanceMarginFraction);
-        if (equity < 0) revert EquityNegative(account, equity);
-        if (held.size == 0) return;
-        // MM'/E' <= MM/E, both equities positive.
-        if (equity == 0 || int256(maintenanceMargin) * equityBefore > int256(marginBefore) * equity) {
-            revert MarginRateWorse(account, equity, maintenanceMargin);
+    function _checkLiquidationFractions(uint256 discount, uint256 fee, uint256 maintenanceFraction) private pure {
+        if (discount + fee > maintenanceFraction) {
+            revert LiquidationFractionsOutOfBounds(discount, fee, maintenanceFraction);
         }
-    }
-
-    function _checkInitialMargin(AccountId account, Market storage listed, uint256 mark) private view {
-        Position storage held = _positions[account][account.market()];
-        int256 equity = MarginMath.equity(held.size, held.entryNotional, held.margin, mark);
-        uint256 required = MarginMath.requirementUp(held.size, mark, listed.initialMarginFraction);
-        if (equity < int256(required)) revert InitialMarginInsufficient(account, equity, required);
     }
 
     function _checkMarginFractions(uint64 initialFraction, uint64 maintenanceFraction) private pure {

@@ -9,6 +9,7 @@ import {IInsuranceFund} from "./interfaces/IInsuranceFund.sol";
 import {IPriceFeed} from "./interfaces/IPriceFeed.sol";
 import {MarginMath} from "./libraries/MarginMath.sol";
 import {PositionMath} from "./libraries/PositionMath.sol";
+import {WadMath} from "./libraries/WadMath.sol";
 import {AccountId} from "./types/AccountId.sol";
 import {Market} from "./types/Market.sol";
 import {Position} from "./types/Position.sol";
@@ -19,6 +20,7 @@ import {Position} from "./types/Position.sol";
 abstract contract ExchangeStorage {
     using SafeCast for int256;
     using SafeCast for uint256;
+    using WadMath for int256;
 
     IERC20Metadata internal immutable _token;
     IPriceFeed internal immutable _priceFeed;
@@ -29,6 +31,7 @@ abstract contract ExchangeStorage {
     mapping(uint16 market => AccountId[]) internal _accounts;
     mapping(bytes32 order => uint256) internal _filled;
     mapping(address owner => uint64) internal _orderEpoch;
+    mapping(bytes32 name => bool) internal _nameTaken;
     address internal _engine;
     uint64 internal _backstopRatio;
     IInsuranceFund internal _fund;
@@ -62,6 +65,60 @@ abstract contract ExchangeStorage {
         held.margin = newMargin;
         if (raisesRisk && sizeAfter != 0) held.riskBlock = uint40(block.number);
         return (sizeAfter > 0 ? sizeAfter : int256(0)) - (size > 0 ? size : int256(0));
+    }
+
+    /// @dev A trade of an account: `_take`, and the margin rules that hold for whoever trades of their own will.
+    /// @param reduceOnly The trade may only bring the position nearer to zero.
+    function _trade(AccountId account, uint16 marketId, uint256 mark, int256 change, int256 value, bool reduceOnly)
+        internal
+        returns (int256 longChange)
+    {
+        Position storage held = _positions[account][marketId];
+        (int256 equity, uint256 maintenanceMargin) = _state(held, mark, _markets[marketId].maintenanceMarginFraction);
+        int256 size = held.size;
+        if (size != 0 && equity <= 0) revert IExchange.AccountBankrupt(account, equity);
+        bool reduces = (size > 0) != (change > 0) && change.abs() <= size.abs();
+        if (reduceOnly && !reduces) revert IExchange.OrderNotReducing(account, size, change);
+        // A price far enough from mark lets an account that never deposited meet its margin.
+        _enlist(account, marketId, held);
+
+        longChange = _take(held, change, value);
+
+        if (reduces) _checkReduced(account, marketId, mark, equity, maintenanceMargin);
+        else _checkInitialMargin(account, marketId, mark);
+    }
+
+    /// @dev After a trade that only reduces: not negative, and unless flat the margin rate is no worse than before.
+    function _checkReduced(AccountId account, uint16 marketId, uint256 mark, int256 equityBefore, uint256 marginBefore)
+        private
+        view
+    {
+        Position storage held = _positions[account][marketId];
+        (int256 equity, uint256 maintenanceMargin) = _state(held, mark, _markets[marketId].maintenanceMarginFraction);
+        if (equity < 0) revert IExchange.EquityNegative(account, equity);
+        if (held.size == 0) return;
+        // MM'/E' <= MM/E, both equities positive.
+        if (equity == 0 || int256(maintenanceMargin) * equityBefore > int256(marginBefore) * equity) {
+            revert IExchange.MarginRateWorse(account, equity, maintenanceMargin);
+        }
+    }
+
+    function _checkInitialMargin(AccountId account, uint16 marketId, uint256 mark) private view {
+        Position storage held = _positions[account][marketId];
+        int256 equity = MarginMath.equity(held.size, held.entryNotional, held.margin, mark);
+        uint256 required = MarginMath.requirementUp(held.size, mark, _markets[marketId].initialMarginFraction);
+        if (equity < int256(required)) revert IExchange.InitialMarginInsufficient(account, equity, required);
+    }
+
+    function _moveOpenInterest(uint16 marketId, int256 longChange) internal {
+        if (longChange == 0) return;
+        Market storage listed = _markets[marketId];
+        uint256 openInterest = (int256(uint256(listed.openInterest)) + longChange).toUint256();
+        // A pool must be able to take over every position at once.
+        if (openInterest > uint256(uint112(type(int112).max))) {
+            revert IExchange.OpenInterestTooLarge(marketId, openInterest);
+        }
+        listed.openInterest = uint128(openInterest);
     }
 
     /// @dev `E` and `MM` of an isolated account's position at mark.

@@ -11,6 +11,7 @@ import {IExchange} from "./interfaces/IExchange.sol";
 import {IInsuranceFund} from "./interfaces/IInsuranceFund.sol";
 import {IPriceFeed} from "./interfaces/IPriceFeed.sol";
 import {ADLMath} from "./libraries/ADLMath.sol";
+import {AuctionMath} from "./libraries/AuctionMath.sol";
 import {MarginMath} from "./libraries/MarginMath.sol";
 import {RollingMax} from "./libraries/RollingMax.sol";
 import {WadMath} from "./libraries/WadMath.sol";
@@ -33,6 +34,12 @@ contract InsuranceFund is IInsuranceFund, Ownable2Step, ReentrancyGuardTransient
     uint64 public constant DEFAULT_TARGET = 0.25e18;
     /// @notice Most markets that a shared pool may back.
     uint256 public constant MAX_MARKETS = 16;
+    /// @notice Bounds of an auction and its defaults: premium WAD, duration in seconds.
+    uint64 public constant MAX_AUCTION_PREMIUM = 0.2e18;
+    uint32 public constant MIN_AUCTION_DURATION = 1 minutes;
+    uint32 public constant MAX_AUCTION_DURATION = 1 days;
+    uint64 public constant DEFAULT_AUCTION_PREMIUM = 0.02e18;
+    uint32 public constant DEFAULT_AUCTION_DURATION = 30 minutes;
     /// @notice How long a started ADL is remembered after it was last seen due.
     uint256 public constant MEMORY = 8 hours;
 
@@ -43,6 +50,7 @@ contract InsuranceFund is IInsuranceFund, Ownable2Step, ReentrancyGuardTransient
 
     mapping(uint16 id => Pool) private _pools;
     mapping(uint16 market => Book) private _books;
+    mapping(bytes32 name => bool) private _nameTaken;
     /// @notice The ADL engine.
     address public engine;
     /// @inheritdoc IInsuranceFund
@@ -96,8 +104,10 @@ contract InsuranceFund is IInsuranceFund, Ownable2Step, ReentrancyGuardTransient
         backer.markets.push(market);
         Book storage book = _books[market];
         (book.pool, book.trigger, book.stop, book.target) = (poolId, DEFAULT_TRIGGER, DEFAULT_STOP, DEFAULT_TARGET);
+        (book.auctionPremium, book.auctionDuration) = (DEFAULT_AUCTION_PREMIUM, DEFAULT_AUCTION_DURATION);
         book.peak.touch(0);
         emit MarketAssigned(market, poolId, DEFAULT_TRIGGER, DEFAULT_STOP, DEFAULT_TARGET);
+        emit AuctionParametersSet(market, DEFAULT_AUCTION_PREMIUM, DEFAULT_AUCTION_DURATION);
     }
 
     /// @inheritdoc IInsuranceFund
@@ -106,9 +116,33 @@ contract InsuranceFund is IInsuranceFund, Ownable2Step, ReentrancyGuardTransient
         // The result as it stood before the loss is a sample too: it may be the peak.
         _checkpoint(market);
         Inventory storage held = _inventory(market, size > 0 ? Side.Long : Side.Short);
+        held.auctionStart =
+            uint32(AuctionMath.mergedStart(held.auctionStart, int256(held.size).abs(), block.timestamp, size.abs()));
         held.size = (held.size + size).toInt112();
         held.entryNotional = (held.entryNotional + bankruptcyNotional).toInt112();
         emit Inherited(poolId, market, size, bankruptcyNotional);
+        _checkpoint(market);
+    }
+
+    /// @inheritdoc IInsuranceFund
+    function creditFee(uint16 market, uint256 amount) external onlyExchange {
+        uint16 poolId = _assigned(market);
+        _realize(poolId, market, amount.toInt256());
+        emit FeeCredited(poolId, market, amount);
+    }
+
+    /// @inheritdoc IInsuranceFund
+    function sell(uint16 market, Side side, uint256 maxContracts, uint256 mark, uint256 floorFraction)
+        external
+        onlyExchange
+        returns (int256 size, int256 value, uint256 price)
+    {
+        uint16 poolId = _assigned(market);
+        (Backing memory before,) = _backing(market);
+        _checkpoint(market);
+        price = _auctionPrice(_books[market], side, mark, floorFraction);
+        (size, value) = _sell(poolId, market, side, maxContracts, price);
+        _checkSale(poolId, market, before);
         _checkpoint(market);
     }
 
@@ -142,6 +176,8 @@ contract InsuranceFund is IInsuranceFund, Ownable2Step, ReentrancyGuardTransient
     /// @param kind Isolated (one market) or shared (up to 16).
     function createPool(bytes32 name, PoolKind kind) external onlyOwner returns (uint16 id) {
         if (name == bytes32(0)) revert PoolNameEmpty();
+        if (_nameTaken[name]) revert PoolNameTaken(name);
+        _nameTaken[name] = true;
         id = ++poolCount;
         _pools[id].name = name;
         _pools[id].kind = kind;
@@ -161,6 +197,18 @@ contract InsuranceFund is IInsuranceFund, Ownable2Step, ReentrancyGuardTransient
         Book storage book = _books[market];
         (book.trigger, book.stop, book.target) = (trigger, stop, target);
         emit DrawdownBoundsSet(market, trigger, stop, target);
+    }
+
+    /// @notice Sets how a market's inventory is auctioned.
+    /// @param premium How far on the pool's side of mark it starts, WAD fraction, at most 20 %. Default 2 %.
+    /// @param duration Seconds to the floor, one minute to one day. Default 30 minutes.
+    function setAuctionParameters(uint16 market, uint64 premium, uint32 duration) external onlyOwner {
+        _assigned(market);
+        if (premium > MAX_AUCTION_PREMIUM || duration < MIN_AUCTION_DURATION || duration > MAX_AUCTION_DURATION) {
+            revert AuctionParametersOutOfBounds(premium, duration);
+        }
+        (_books[market].auctionPremium, _books[market].auctionDuration) = (premium, duration);
+        emit AuctionParametersSet(market, premium, duration);
     }
 
     // ------------------------------------------------------------------ views
@@ -189,6 +237,14 @@ contract InsuranceFund is IInsuranceFund, Ownable2Step, ReentrancyGuardTransient
         terms.mark = priceFeed.markPrice(market);
         (terms.price, terms.executionPrice) =
             ADLMath.priceOf(terms.size, terms.entryNotional, terms.inventoryLoss, terms.compensation, terms.mark);
+    }
+
+    /// @inheritdoc IInsuranceFund
+    function auction(uint16 market, Side side) external view returns (uint256 price, uint256 contracts) {
+        contracts = int256(_inventory(market, side).size).abs();
+        if (contracts == 0) return (0, 0);
+        uint256 floorFraction = exchange.market(market).maintenanceMarginFraction;
+        price = _auctionPrice(_books[market], side, priceFeed.markPrice(market), floorFraction);
     }
 
     /// @inheritdoc IInsuranceFund
@@ -340,10 +396,56 @@ contract InsuranceFund is IInsuranceFund, Ownable2Step, ReentrancyGuardTransient
         uint256 available = int256(held.size).abs();
         if (contracts > available) revert InventoryExceeded(market, side, contracts, available);
         int256 size = side == Side.Long ? int256(contracts) : -int256(contracts);
+        int256 result = _reduce(poolId, market, held, size, entryClosed, value);
+        emit InventoryClosed(poolId, market, side, size, value, result);
+    }
+
+    /// @dev Takes up to `maxContracts` out of an inventory at a price, rounded toward the pool.
+    function _sell(uint16 poolId, uint16 market, Side side, uint256 maxContracts, uint256 price)
+        private
+        returns (int256 size, int256 value)
+    {
+        Inventory storage held = _inventory(market, side);
+        uint256 available = int256(held.size).abs();
+        if (available == 0) revert InventoryMissing(market, side);
+        uint256 contracts = maxContracts < available ? maxContracts : available;
+        if (contracts == 0) revert AmountZero();
+        size = side == Side.Long ? int256(contracts) : -int256(contracts);
+        value = size.mulUp(int256(price));
+        int256 entry = ADLMath.entryPart(held.entryNotional, contracts, available);
+        int256 result = _reduce(poolId, market, held, size, entry, value);
+        emit InventorySold(poolId, market, side, size, value, result);
+    }
+
+    /// @dev Takes a part out of an inventory for `value`, and books the result.
+    function _reduce(uint16 poolId, uint16 market, Inventory storage held, int256 size, int256 entry, int256 value)
+        private
+        returns (int256 result)
+    {
         held.size = (held.size - size).toInt112();
-        held.entryNotional = (held.entryNotional - entryClosed).toInt112();
-        _realize(poolId, market, value - entryClosed);
-        emit InventoryClosed(poolId, market, side, size, value, value - entryClosed);
+        held.entryNotional = (held.entryNotional - entry).toInt112();
+        result = value - entry;
+        _realize(poolId, market, result);
+    }
+
+    function _auctionPrice(Book storage book, Side side, uint256 mark, uint256 floorFraction)
+        private
+        view
+        returns (uint256)
+    {
+        uint256 start = side == Side.Long ? book.long.auctionStart : book.short.auctionStart;
+        return AuctionMath.priceOf(
+            side == Side.Long, mark, book.auctionPremium, floorFraction, block.timestamp - start, book.auctionDuration
+        );
+    }
+
+    /// @dev A sale that makes things worse may neither bring the market to its trigger nor the pool below zero.
+    function _checkSale(uint16 poolId, uint16 market, Backing memory before) private view {
+        (Backing memory state,) = _backing(market);
+        if (state.balance < 0 && state.balance < before.balance) revert SaleDepletesPool(poolId, state.balance);
+        if (state.loss > before.loss && state.loss * WadMath.UWAD >= _books[market].trigger * state.base) {
+            revert SaleRaisesDrawdown(market, state.loss, state.base);
+        }
     }
 
     /// @dev Nobody holds the other side but the pool itself: both inventories close at mark, and no cash moves.

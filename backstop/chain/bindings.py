@@ -73,10 +73,11 @@ class Event:
 
 _ORDER = "(bytes32,uint16,int256,uint256,uint64,uint64,uint256,bool)"
 _BACKING = "(int256,uint256,int256,int256,uint256,uint256,uint256,uint256,bool,bool)"
-_INVENTORY = "(int112,int112)"
+_INVENTORY = "(int112,int112,uint32)"
+_AUCTION_VIEW = "(uint256,uint256)"
 _MARKET_VIEW = (
-    "(uint16,bytes32,uint16,uint256,bytes,uint64,uint64,uint64,uint64,uint64,uint256,uint256,"
-    f"{_BACKING},bytes,{_INVENTORY},{_INVENTORY})"
+    "(uint16,bytes32,uint16,uint256,bytes,uint64,uint64,uint64,uint64,uint64,uint64,uint64,uint256,uint256,"
+    f"{_BACKING},bytes,{_INVENTORY},{_INVENTORY},{_AUCTION_VIEW},{_AUCTION_VIEW})"
 )
 _POOL_VIEW = "(uint16,bytes32,uint8,int256,int256,uint16[])"
 _ACCOUNT_VIEW = "(bytes32,int256,int256,int256)"
@@ -87,7 +88,11 @@ LENS_ACCOUNTS = Function("accounts(uint16,uint256,uint256)", f"{_ACCOUNT_VIEW}[]
 DEPOSIT = Function("deposit(uint96,uint256)", "bytes32")
 WITHDRAW = Function("withdraw(bytes32,uint256,address)")
 SETTLE = Function(f"settle({_ORDER},bytes,{_ORDER},bytes,uint256)")
+CANCEL = Function(f"cancel({_ORDER})")
+CANCEL_ALL = Function("cancelAll()")
+LIQUIDATE = Function("liquidate(bytes32,bytes32,uint256)", "uint256")
 TAKE_OVER = Function("takeOver(bytes32)")
+BUY_INVENTORY = Function("buyInventory(bytes32,uint8,uint256,uint256)", "uint256")
 CONTRIBUTE = Function("contribute(uint16,uint16,uint256)")
 DELEVERAGE = Function("deleverage(uint16,uint8,bytes32[],(int256,int256,uint256))", "uint256")
 APPROVE = Function("approve(address,uint256)", "bool")
@@ -101,7 +106,9 @@ ROUND_EXECUTED = Event(
     "(uint8,uint8,uint256,int256,uint256,uint256,int256,uint256)",
 )
 CANDIDATE_SKIPPED = Event("CandidateSkipped", ("uint256", "bytes32"), "uint8")
+LIQUIDATED = Event("Liquidated", ("bytes32", "bytes32", "uint16"), "int256,int256,uint256,uint256,uint256")
 TAKEN_OVER = Event("TakenOver", ("bytes32", "uint16"), "int256,int256,int256,uint256")
+INVENTORY_BOUGHT = Event("InventoryBought", ("bytes32", "uint16"), "int256,int256,uint256")
 
 ERRORS = (
     "AccountBankrupt(bytes32,int256)",
@@ -110,6 +117,8 @@ ERRORS = (
     "AddressZero()",
     "ADLNotDue(uint16,uint8)",
     "AmountZero()",
+    "AuctionParametersOutOfBounds(uint64,uint32)",
+    "AuctionPriceBeyondLimit(uint256,uint256)",
     "CallerNotEngine(address)",
     "CallerNotExchange(address)",
     "CandidatesMissing(uint16)",
@@ -125,6 +134,9 @@ ERRORS = (
     "FillZero()",
     "InitialMarginInsufficient(bytes32,int256,uint256)",
     "InventoryExceeded(uint16,uint8,uint256,uint256)",
+    "InventoryMissing(uint16,uint8)",
+    "LiquidationFractionsOutOfBounds(uint256,uint256,uint256)",
+    "LiquidationNotDue(bytes32,int256,uint256)",
     "MarginInsufficient(bytes32,int256,uint256)",
     "MarginRateWorse(bytes32,int256,uint256)",
     "MarketOfOtherPool(uint16,uint16)",
@@ -165,6 +177,8 @@ ERRORS = (
     "SafeCastOverflowedUintDowncast(uint8,uint256)",
     "SafeCastOverflowedUintToInt(uint256)",
     "SafeERC20FailedOperation(address)",
+    "SaleDepletesPool(uint16,int256)",
+    "SaleRaisesDrawdown(uint16,uint256,uint256)",
     "SolventMadeInsolvent(bytes32,int256)",
     "TakeoverNotDue(bytes32,int256,uint256)",
 )

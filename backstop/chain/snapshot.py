@@ -17,11 +17,13 @@ from backstop.adl.snapshot import (
     Pool,
     PoolKind,
     Position,
+    Side,
     Snapshot,
 )
 from backstop.chain.bindings import LENS_ACCOUNTS, LENS_SYSTEM, describe_revert
 from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
+from backstop.chain.terms import Auction, MarketTerms
 from backstop.errors import RevertError, RpcError
 
 PAGE = 1000  # accounts a call; about 10 million gas of the 50 million that nodes allow
@@ -32,14 +34,16 @@ _KINDS = (PoolKind.ISOLATED, PoolKind.SHARED)
 class ChainState:
     """A snapshot with what a keeper and an auditor need beside it. WAD.
 
-    `market_ids` maps names to the contracts' ids. `unpriced` are the markets that the snapshot leaves out because their
-    feed refuses to answer, with the reason. `claims` is what all accounts and pools may claim of `tokens_held`, and
-    `sums_of_sizes` the signed sum of all sizes of a market: those of accounts and pools together.
+    `market_ids` maps names to the contracts' ids, and `terms` to what the snapshot does not tell of a market.
+    `unpriced` are the markets that it leaves out because their feed refuses to answer, with the reason. `claims` is
+    what all accounts and pools may claim of `tokens_held`, and `sums_of_sizes` the signed sum of all sizes of a
+    market: those of accounts and pools together.
     """
 
     snapshot: Snapshot
     block: Block
     market_ids: dict[str, int]
+    terms: dict[str, MarketTerms]
     backstop_ratio: int
     tokens_held: int
     claims: int
@@ -93,6 +97,8 @@ class _MarketView:
     price_error: bytes
     initial_margin_fraction: int
     maintenance_margin_fraction: int
+    liquidation_discount: int
+    liquidation_fee: int
     trigger: int
     stop: int
     target: int
@@ -100,8 +106,10 @@ class _MarketView:
     accounts: int
     backing: tuple[Any, ...]
     backing_error: bytes
-    long: tuple[int, int]
-    short: tuple[int, int]
+    long: tuple[int, int, int]
+    short: tuple[int, int, int]
+    long_auction: tuple[int, int]
+    short_auction: tuple[int, int]
 
     @property
     def text(self) -> str:
@@ -149,6 +157,7 @@ def _assemble(block: Block, system: Any, views: list[_MarketView], rows: dict[in
         snapshot=snapshot,
         block=block,
         market_ids={view.text: view.id for view in views},
+        terms={view.text: _terms(view) for view in views},
         backstop_ratio=backstop_ratio,
         tokens_held=tokens_held,
         claims=claims,
@@ -192,12 +201,22 @@ def _market(view: _MarketView, pool: str) -> Market:
     )
 
 
+def _terms(view: _MarketView) -> MarketTerms:
+    sales = {Side.LONG: view.long_auction, Side.SHORT: view.short_auction}
+    return MarketTerms(
+        initial_margin_fraction=view.initial_margin_fraction,
+        liquidation_discount=view.liquidation_discount,
+        liquidation_fee=view.liquidation_fee,
+        auctions={side: Auction(price, contracts) for side, (price, contracts) in sales.items() if contracts},
+    )
+
+
 def _pool(kind: PoolKind, name: str, cash: int, views: list[_MarketView]) -> Pool:
     balance = views[0].backing[0] if views else cash
     inventory = tuple(
         Inventory(market=view.text, size=size, entry_notional=entry)
         for view in views
-        for size, entry in (view.long, view.short)
+        for size, entry, _ in (view.long, view.short)
         if size
     )
     return Pool(name=name, kind=kind, backing=Backing.OWN, balance=balance, inventory=inventory)

@@ -30,6 +30,24 @@ interface IExchange {
     event OrderCancelled(AccountId indexed account, bytes32 indexed order);
     /// @notice All orders of an owner that are not of `epoch` were cancelled.
     event OrdersCancelled(address indexed owner, uint64 epoch);
+    /// @notice Part of an account's position passed to a liquidator.
+    /// @param size Signed contracts that passed, WAD; the sign of the position.
+    /// @param value Signed quote amount that the liquidator took them for, WAD: at mark less the discount.
+    /// @param discount What the liquidator gained by that, WAD quote.
+    /// @param fee What the market's pool got, WAD quote.
+    event Liquidated(
+        AccountId indexed account,
+        AccountId indexed liquidator,
+        uint16 indexed market,
+        int256 size,
+        int256 value,
+        uint256 discount,
+        uint256 fee,
+        uint256 mark
+    );
+    /// @notice An account bought inventory of the market's pool. Signed size and value, WAD; `price` is the auction's.
+    event InventoryBought(AccountId indexed buyer, uint16 indexed market, int256 size, int256 value, uint256 price);
+    event LiquidationFractionsSet(uint16 indexed market, uint64 discount, uint64 fee);
     /// @notice A pool took over an account's position.
     /// @param size Signed contracts, WAD.
     /// @param bankruptcyNotional Signed entry of the inventory, WAD quote.
@@ -75,6 +93,11 @@ interface IExchange {
     error InitialMarginInsufficient(AccountId account, int256 equity, uint256 required);
     error MarginRateWorse(AccountId account, int256 equity, uint256 maintenanceMargin);
     error EquityNegative(AccountId account, int256 equity);
+    /// @notice The account is not between bankruptcy and its maintenance margin. Both in WAD quote.
+    error LiquidationNotDue(AccountId account, int256 equity, uint256 maintenanceMargin);
+    error LiquidationFractionsOutOfBounds(uint256 discount, uint256 fee, uint256 maintenanceMarginFraction);
+    /// @notice The auction's price is worse than the buyer accepts. WAD.
+    error AuctionPriceBeyondLimit(uint256 price, uint256 limitPrice);
     error PositionMissing(AccountId account);
     /// @notice The account's equity is still above the takeover threshold `backstopRatio * MM`. Both in WAD quote.
     error TakeoverNotDue(AccountId account, int256 equity, uint256 maintenanceMargin);
@@ -82,6 +105,7 @@ interface IExchange {
     error SolventMadeInsolvent(AccountId account, int256 equity);
     error MarketUnlisted(uint16 market);
     error MarketNameEmpty();
+    error MarketNameTaken(bytes32 name);
     /// @notice Open interest would pass what an inventory can hold. WAD.
     error OpenInterestTooLarge(uint16 market, uint256 openInterest);
     error RecipientInvalid(address recipient);
@@ -123,8 +147,26 @@ interface IExchange {
     /// @notice Cancels one order. Only its account's owner.
     function cancel(Order calldata order) external;
 
-    /// @notice Cancels every order of the caller by starting a new epoch: only orders signed for it can be filled then.
+    /// @notice Cancels every order of the caller, by starting a new epoch: only orders signed for it can be filled from now on.
     function cancelAll() external;
+
+    /// @notice Takes over what of an account's position restores its initial margin, at mark less a discount, onto an account of the
+    /// caller; while `0 < E < MM`. The owner also pays a fee to the market's pool, and never more than the closed part of the equity.
+    /// @param account Whose position is closed.
+    /// @param liquidator An account of the caller in the same market, which must meet its own margin rules afterwards.
+    /// @param maxContracts Most contracts to take, WAD.
+    /// @return closed Contracts taken, WAD.
+    function liquidate(AccountId account, AccountId liquidator, uint256 maxContracts) external returns (uint256 closed);
+
+    /// @notice Buys inventory of the pool of an account's market, in its Dutch auction, at the live price.
+    /// @param buyer An account of the caller, which must meet its own margin rules afterwards.
+    /// @param side Side of the inventory: the buyer takes contracts of that side.
+    /// @param maxContracts Most contracts to take, WAD; what the pool has is taken if that is less.
+    /// @param limitPrice Worst acceptable price, WAD: the highest for a long, the lowest for a short inventory.
+    /// @return contracts Contracts taken, WAD.
+    function buyInventory(AccountId buyer, Side side, uint256 maxContracts, uint256 limitPrice)
+        external
+        returns (uint256 contracts);
 
     /// @notice The market's pool takes over an account at its bankruptcy price, once `E <= backstopRatio * MM`. By anyone.
     function takeOver(AccountId account) external;

@@ -20,6 +20,13 @@ interface IInsuranceFund {
     );
     /// @notice Long inventory was netted against short inventory at mark. WAD.
     event InventoryNetted(uint16 indexed pool, uint16 indexed market, uint256 contracts, uint256 mark, int256 result);
+    /// @notice A liquidation fee came in. WAD quote.
+    event FeeCredited(uint16 indexed pool, uint16 indexed market, uint256 amount);
+    /// @notice Inventory was sold in its auction. Signed, WAD; `result` is what the pool gained on it.
+    event InventorySold(
+        uint16 indexed pool, uint16 indexed market, Side indexed side, int256 size, int256 value, int256 result
+    );
+    event AuctionParametersSet(uint16 indexed market, uint64 premium, uint32 duration);
     /// @notice A market's result was sampled. Signed, WAD.
     event Checkpointed(uint16 indexed market, int256 pnl, int256 balance, uint256 drawdown);
     /// @notice The drawdown trigger came due.
@@ -30,6 +37,7 @@ interface IInsuranceFund {
 
     error PoolMissing(uint16 pool);
     error PoolNameEmpty();
+    error PoolNameTaken(bytes32 name);
     error PoolFull(uint16 pool, uint256 markets);
     error MarketUnassigned(uint16 market);
     error MarketOfOtherPool(uint16 market, uint16 pool);
@@ -40,6 +48,12 @@ interface IInsuranceFund {
     error CallerNotEngine(address caller);
     error AlreadyWired();
     error AddressZero();
+    error InventoryMissing(uint16 market, Side side);
+    /// @notice A sale would bring the market to its trigger. WAD quote.
+    error SaleRaisesDrawdown(uint16 market, uint256 loss, uint256 base);
+    /// @notice A sale would take the pool's balance below zero. WAD quote.
+    error SaleDepletesPool(uint16 pool, int256 balance);
+    error AuctionParametersOutOfBounds(uint64 premium, uint32 duration);
     error InventoryExceeded(uint16 market, Side side, uint256 requested, uint256 available);
 
     /// @notice Gives tokens to a pool, for good. By anyone; needs no price.
@@ -59,6 +73,21 @@ interface IInsuranceFund {
     /// @param bankruptcyNotional Signed entry of the inventory, WAD quote.
     function inherit(uint16 market, int256 size, int256 bankruptcyNotional) external;
 
+    /// @notice Books a liquidation fee to the market's pool. Only the exchange.
+    /// @param amount WAD quote.
+    function creditFee(uint16 market, uint256 amount) external;
+
+    /// @notice Sells inventory at the auction's price. Only the exchange, which passes it to the buyer.
+    /// @param maxContracts Most contracts to sell, WAD.
+    /// @param mark Mark price, WAD.
+    /// @param floorFraction How far on the other side of mark the auction ends: the market's `mmf`, WAD.
+    /// @return size Signed contracts sold, WAD.
+    /// @return value Signed quote amount that the buyer takes them for, WAD.
+    /// @return price The auction's price, WAD.
+    function sell(uint16 market, Side side, uint256 maxContracts, uint256 mark, uint256 floorFraction)
+        external
+        returns (int256 size, int256 value, uint256 price);
+
     /// @notice Closes part of an inventory in a round. Only the engine.
     /// @param contracts Contracts closed against counterparties, WAD.
     /// @param entryClosed Entry notional that goes with them, signed, WAD quote.
@@ -74,6 +103,9 @@ interface IInsuranceFund {
 
     /// @notice On what terms the inventory of a side would be deleveraged now; `trigger` is `None` where it is not due.
     function adlTerms(uint16 market, Side side) external view returns (ADLTerms memory);
+
+    /// @notice The auction of an inventory: its price now and the contracts in it, WAD; zeros where there is none.
+    function auction(uint16 market, Side side) external view returns (uint256 price, uint256 contracts);
 
     /// @notice Signed size of an inventory, WAD.
     function inventory(uint16 market, Side side) external view returns (int256 size);

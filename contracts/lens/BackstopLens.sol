@@ -7,13 +7,21 @@ import {IExchange} from "../interfaces/IExchange.sol";
 import {IInsuranceFund} from "../interfaces/IInsuranceFund.sol";
 import {IPriceFeed} from "../interfaces/IPriceFeed.sol";
 import {AccountId} from "../types/AccountId.sol";
-import {Market} from "../types/Market.sol";
+import {Market, Side} from "../types/Market.sol";
 import {Backing, Inventory, Pool, PoolKind} from "../types/Pool.sol";
 import {Position} from "../types/Position.sol";
 
 /// @title Everything a keeper or a page needs, in few calls
 /// @notice Views only, no state. Read all pages at one block hash. Amounts in WAD unless said otherwise.
 contract BackstopLens {
+    /// @notice An inventory on sale; zeros where there is none, or no price to sell it around.
+    /// @param price What a contract costs now.
+    /// @param contracts What is on sale, unsigned.
+    struct AuctionView {
+        uint256 price;
+        uint256 contracts;
+    }
+
     /// @param mark Mark price; 0 where the feed refuses to answer.
     /// @param priceError What the feed reverted with, empty where it answered.
     /// @param backing The state of its backing; all zero where a price that its pool's inventory needs is missing.
@@ -26,6 +34,8 @@ contract BackstopLens {
         bytes priceError;
         uint64 initialMarginFraction;
         uint64 maintenanceMarginFraction;
+        uint64 liquidationDiscount;
+        uint64 liquidationFee;
         uint64 trigger;
         uint64 stop;
         uint64 target;
@@ -35,6 +45,8 @@ contract BackstopLens {
         bytes backingError;
         Inventory long;
         Inventory short;
+        AuctionView longAuction;
+        AuctionView shortAuction;
     }
 
     /// @param cash What the pool owns before inventory losses.
@@ -97,6 +109,7 @@ contract BackstopLens {
         view_.name = listed.name;
         view_.initialMarginFraction = listed.initialMarginFraction;
         view_.maintenanceMarginFraction = listed.maintenanceMarginFraction;
+        (view_.liquidationDiscount, view_.liquidationFee) = (listed.liquidationDiscount, listed.liquidationFee);
         view_.openInterest = listed.openInterest;
         view_.accounts = exchange.accountCount(id);
         (view_.pool, view_.trigger, view_.stop, view_.target) = fund.parameters(id);
@@ -111,6 +124,8 @@ contract BackstopLens {
         } catch (bytes memory reason) {
             view_.backingError = reason;
         }
+        view_.longAuction = _auction(id, Side.Long);
+        view_.shortAuction = _auction(id, Side.Short);
     }
 
     /// @notice A page of the accounts that ever deposited for or traded in a market; shorter at the end of the list.
@@ -130,5 +145,12 @@ contract BackstopLens {
             page[i] = AccountView(account, held.size, held.entryNotional, held.margin);
         }
     }
-}
 
+    function _auction(uint16 id, Side side) private view returns (AuctionView memory) {
+        try fund.auction(id, side) returns (uint256 price, uint256 contracts) {
+            return AuctionView(price, contracts);
+        } catch {
+            return AuctionView(0, 0);
+        }
+    }
+}

@@ -31,9 +31,11 @@ struct Pool {
 /// @notice Positions of one side that a pool has taken over.
 /// @param size Signed contracts, WAD base units.
 /// @param entryNotional Signed bankruptcy notional, WAD quote: `size * average bankruptcy price`.
+/// @param auctionStart When its auction started, weighted by size over what came in since; seconds.
 struct Inventory {
     int112 size;
     int112 entryNotional;
+    uint32 auctionStart;
 }
 
 /// @notice The fund's book of one market.
@@ -43,6 +45,8 @@ struct Inventory {
 /// @param target Drawdown that ADL compensates to, WAD; in [stop, trigger].
 /// @param lastDue When the drawdown trigger was last seen due; 0 where it had ended.
 /// @param realized Result of the market in closed business, and contributions that name it, WAD quote.
+/// @param auctionPremium How far on the pool's side of mark an auction starts, WAD fraction.
+/// @param auctionDuration How long it takes to reach the floor, seconds.
 /// @param long Inventory of the long side.
 /// @param short Inventory of the short side.
 /// @param peak The market's result over the last eight hours.
@@ -53,6 +57,8 @@ struct Book {
     uint64 target;
     uint40 lastDue;
     int128 realized;
+    uint64 auctionPremium;
+    uint32 auctionDuration;
     Inventory long;
     Inventory short;
     RollingMax.Ring peak;

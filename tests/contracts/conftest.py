@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ def desk(venue: Venue, market: TestMarket) -> Desk:
 
 
 @pytest.fixture(autouse=True)
-def proofs(venue: Venue, market: TestMarket) -> Iterator[None]:
+def proofs(venue: Venue, market: TestMarket, owner: Any, keeper: Any, stranger: Any) -> Iterator[None]:
     """Whatever a test did: tokens held equal claims, sizes sum to zero, open interest is the sum of the longs.
 
     It asks for all session fixtures, so that they are set up before the first module's state is saved.

@@ -22,7 +22,17 @@ INITIAL, MAINTENANCE = wad("0.1"), wad("0.05")
 # ---------------------------------------------------------------------- who may call what
 
 OPEN = {
-    "exchange": {"deposit", "withdraw", "settle", "cancel", "cancelAll", "takeOver", "acceptOwnership"},
+    "exchange": {
+        "deposit",
+        "withdraw",
+        "settle",
+        "cancel",
+        "cancelAll",
+        "liquidate",
+        "takeOver",
+        "buyInventory",
+        "acceptOwnership",
+    },
     "fund": {"contribute", "checkpoint", "acceptOwnership"},
     "engine": {"deleverage"},
     "price_feed": {"acceptOwnership"},
@@ -34,6 +44,7 @@ OWNERS: dict[str, dict[str, tuple[Any, ...]]] = {
         "wire": (ZERO, ZERO),
         "listMarket": (NAME, INITIAL, MAINTENANCE, 1),
         "setMarginFractions": (1, INITIAL, MAINTENANCE),
+        "setLiquidationFractions": (1, 0, 0),
         "setBackstopRatio": (wad("0.5"),),
         "transferOwnership": (ZERO,),
         "renounceOwnership": (),
@@ -42,6 +53,7 @@ OWNERS: dict[str, dict[str, tuple[Any, ...]]] = {
         "wire": (ZERO,),
         "createPool": (NAME, 0),
         "setDrawdownBounds": (1, wad("0.3"), wad("0.25"), wad("0.25")),
+        "setAuctionParameters": (1, wad("0.02"), 1800),
         "transferOwnership": (ZERO,),
         "renounceOwnership": (),
     },
@@ -55,9 +67,16 @@ ROLES: dict[tuple[str, str], tuple[str, str, tuple[Any, ...]]] = {
     ("exchange", "applyDeleverage"): ("engine", "CallerNotEngine", (1, [], 0, 1)),
     ("fund", "inherit"): ("exchange", "CallerNotExchange", (1, 1, 1)),
     ("fund", "assignMarket"): ("exchange", "CallerNotExchange", (1, 1)),
+    ("fund", "creditFee"): ("exchange", "CallerNotExchange", (1, 1)),
+    ("fund", "sell"): ("exchange", "CallerNotExchange", (1, 0, 1, 1, 0)),
     ("fund", "close"): ("engine", "CallerNotEngine", (1, 0, 1, 1, 1, 0)),
 }
-MODULE = {"takeOver": (bytes(32),), "applyDeleverage": (1, [], 0, 1)}
+MODULE: dict[str, tuple[Any, ...]] = {
+    "liquidate": (bytes(32), bytes(32), 1),
+    "takeOver": (bytes(32),),
+    "buyInventory": (bytes(32), 0, 1, 1),
+    "applyDeleverage": (1, [], 0, 1),
+}
 
 
 def everybody(desk: Desk) -> dict[str, Any]:
@@ -217,6 +236,20 @@ def test_a_market_needs_a_name(venue: Venue) -> None:
         act(venue.owner, venue.system.exchange.listMarket, bytes(32), INITIAL, MAINTENANCE, 1)
 
 
+def test_a_name_is_given_once(desk: Desk) -> None:
+    """The Python package, and people, tell markets and pools by name."""
+    owner, s = desk.venue.owner, desk.venue.system
+    pool = create_pool(desk.venue, "test", PoolKind.ISOLATED)
+    taken = name_bytes(desk.market.name)
+    with nothing_changes(desk.venue), refused(s.exchange.MarketNameTaken, name=taken):
+        act(owner, s.exchange.listMarket, taken, INITIAL, MAINTENANCE, pool)
+    for kind in PoolKind:
+        with nothing_changes(desk.venue), refused(s.fund.PoolNameTaken, name=name_bytes("test")):
+            act(owner, s.fund.createPool, name_bytes("test"), kind)
+    # A pool may have the name of a market.
+    act(owner, s.fund.createPool, taken, PoolKind.ISOLATED)
+
+
 # Lowest and highest initial fraction, lowest maintenance fraction, and maintenance below initial.
 ACCEPTED = [
     (wad("0.005"), wad("0.001")),
@@ -238,6 +271,8 @@ REFUSED = [
 @pytest.mark.parametrize(("initial", "maintenance"), ACCEPTED)
 def test_margin_fractions_within_bounds(desk: Desk, initial: int, maintenance: int) -> None:
     owner = desk.venue.owner
+    # What a liquidation takes may not pass the maintenance margin, whichever of them is set first.
+    act(owner, desk.exchange.setLiquidationFractions, desk.market.id, 0, 0)
     done = act(owner, desk.exchange.setMarginFractions, desk.market.id, initial, maintenance)
     fractions = {"initialMarginFraction": initial, "maintenanceMarginFraction": maintenance}
     assert emitted(done, desk.exchange.MarginFractionsSet) == [{"market": desk.market.id, **fractions}]
@@ -246,6 +281,9 @@ def test_margin_fractions_within_bounds(desk: Desk, initial: int, maintenance: i
     pool = create_pool(desk.venue, "test", PoolKind.ISOLATED)
     done = act(owner, desk.exchange.listMarket, NAME, initial, maintenance, pool)
     assert len(emitted(done, desk.exchange.MarketListed)) == 1
+    quarter = {"discount": maintenance // 4, "fee": maintenance // 4}
+    (defaults,) = emitted(done, desk.exchange.LiquidationFractionsSet)
+    assert defaults == {"market": desk.market.id + 1, **quarter}
 
 
 @pytest.mark.parametrize(("initial", "maintenance"), REFUSED)
@@ -331,8 +369,8 @@ def test_an_isolated_pool_has_room_for_one(desk: Desk) -> None:
 def test_a_shared_pool_has_room_for_sixteen(venue: Venue) -> None:
     s = venue.system
     pool = create_pool(venue, "majors", PoolKind.SHARED)
-    for _ in range(16):
-        act(venue.owner, s.exchange.listMarket, NAME, INITIAL, MAINTENANCE, pool)
+    for i in range(16):
+        act(venue.owner, s.exchange.listMarket, name_bytes(f"M{i}-USD"), INITIAL, MAINTENANCE, pool)
     with refused(s.fund.PoolFull, pool=pool, markets=16):
         act(venue.owner, s.exchange.listMarket, NAME, INITIAL, MAINTENANCE, pool)
 

@@ -42,6 +42,7 @@ from .views import (
     ENGINE_RANKING,
     EXCHANGE_ACCOUNTS_OPEN_INTEREST,
     EXCHANGE_MARKET,
+    EXCHANGE_SET_LIQUIDATION_FRACTIONS,
     EXCHANGE_SET_MARGIN_FRACTIONS,
     FUND_ADL_TERMS,
     FUND_BACKING,
@@ -78,8 +79,13 @@ class Stage:
     def set_fractions(self, name: str, initial: int, maintenance: int) -> None:
         """The owner sets the margin fractions of a market."""
         book = self.model.books[name]
-        data = EXCHANGE_SET_MARGIN_FRACTIONS.encode(book.id, initial, maintenance)
-        self._send(self.world.owner, self.world.deployment.exchange, data)
+        # What a liquidation takes may not pass the maintenance margin.
+        for data in (
+            EXCHANGE_SET_LIQUIDATION_FRACTIONS.encode(book.id, 0, 0),
+            EXCHANGE_SET_MARGIN_FRACTIONS.encode(book.id, initial, maintenance),
+            EXCHANGE_SET_LIQUIDATION_FRACTIONS.encode(book.id, maintenance // 4, maintenance // 4),
+        ):
+            self._send(self.world.owner, self.world.deployment.exchange, data)
         book.initial, book.maintenance = initial, maintenance
 
     def set_bounds(self, name: str, trigger: int, stop: int, target: int) -> None:

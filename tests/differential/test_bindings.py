@@ -29,6 +29,12 @@ CONTRACTS = Path(__file__).parents[2] / "contracts"
 # Which contract answers to a binding.
 BOUND = {
     "APPROVE": "MockUSDC",
+    "BUY_INVENTORY": "Exchange",
+    "CANCEL": "Exchange",
+    "CANCEL_ALL": "Exchange",
+    "INVENTORY_BOUGHT": "Exchange",
+    "LIQUIDATE": "Exchange",
+    "LIQUIDATED": "Exchange",
     "BALANCE_OF": "MockUSDC",
     "CANDIDATE_SKIPPED": "ADLEngine",
     "CONTRIBUTE": "InsuranceFund",
@@ -52,6 +58,7 @@ BOUND = {
     "EXCHANGE_ACCOUNTS_OPEN_INTEREST": "Exchange",
     "EXCHANGE_MARKET": "Exchange",
     "EXCHANGE_ORDER_HASH": "Exchange",
+    "EXCHANGE_SET_LIQUIDATION_FRACTIONS": "Exchange",
     "EXCHANGE_SET_MARGIN_FRACTIONS": "Exchange",
     "FUND_ADL_TERMS": "InsuranceFund",
     "FUND_BACKING": "InsuranceFund",
@@ -77,10 +84,12 @@ OF_OWNER_AND_DEPLOYER = {
     "InvalidShortString",
     "MarginFractionsOutOfBounds",
     "MarketNameEmpty",
+    "MarketNameTaken",
     "NotWired",
     "OwnableInvalidOwner",
     "PoolFull",
     "PoolNameEmpty",
+    "PoolNameTaken",
     "StringTooLong",
     "TokenDecimalsUnsupported",
 }

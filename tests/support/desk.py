@@ -209,7 +209,7 @@ class Desk:
 
     def inventory(self, side: Side) -> tuple[int, int]:
         """Signed size and entry notional of the pool's inventory of a side."""
-        size, entry = self.fund.inventories(self.market.id)[side]
+        size, entry, _ = self.fund.inventories(self.market.id)[side]
         return size, entry
 
     def deleverage(

@@ -12,7 +12,7 @@ from scripts.stage.venue import Venue
 
 PAGE = 1000
 # Where BackstopLens.MarketView has them.
-ID, OPEN_INTEREST, LONG = 0, 10, -2
+ID, OPEN_INTEREST, LONG = 0, 12, -4
 
 
 def whole_state(venue: Venue) -> tuple[Any, ...]:
@@ -30,7 +30,7 @@ def assert_proofs(venue: Venue) -> None:
     assert not any(state.sums_of_sizes.values()), f"sizes do not sum to zero: {state.sums_of_sizes}"
     _, _, markets, _, accounts = whole_state(venue)
     for view in markets:
-        inventory, _ = view[LONG]
+        inventory, *_ = view[LONG]
         longs = inventory + sum(max(size, 0) for _, size, _, _ in accounts[view[ID]])
         assert view[OPEN_INTEREST] == longs, f"open interest of market {view[ID]}"
 
