@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -11,15 +12,20 @@ from backstop.adl.execution import SkipReason
 from backstop.adl.planning import Plan
 from backstop.adl.ranking import Ranked
 from backstop.adl.snapshot import Side
+from backstop.chain.transactions import Receipt
 from backstop.keeper.cycle import Action
-from backstop.keeper.duties import TakeOver
+from backstop.keeper.duties import Liquidate, TakeOver
+from backstop.keeper.results import executed_liquidation
 from backstop.math.wad import WAD
 
 _LIGHTS = 5
+_CHAIN_ID_LENGTH = 66
 LIGHT_STYLES = {1: "red", 2: "orange3", 3: "yellow", 4: "green_yellow", 5: "green"}
 
 # Wide enough that a piped table is never folded: a chain's account ids alone take 66 columns.
 _PIPE_WIDTH = 1000
+# Below it a terminal shows the beginning and the end of such an id.
+_ID_WIDTH = 180
 
 _SKIPPED = {
     SkipReason.BANKRUPT: "bankrupt: to be taken over, not closed",
@@ -41,6 +47,14 @@ def show_amount(amount: int, places: int = 4) -> str:
     return f"-{text}" if amount < 0 and (whole or digits) else text
 
 
+def show_account(account: str, console: Console) -> str:
+    """An account's id; one of a chain is cut in the middle where the terminal is too narrow for it."""
+    if len(account) != _CHAIN_ID_LENGTH or console.width >= _ID_WIDTH:
+        return account
+    begin = max(7, min(40, console.width - 93))
+    return f"{account[:begin]}..{account[-3:]}"
+
+
 def show_percent(fraction: int) -> str:
     """A WAD fraction in percent, cut to two decimals."""
     return f"{show_amount(fraction * 100, 2)} %"
@@ -53,14 +67,14 @@ def print_queue(queue: list[Ranked], market: str, side: Side) -> None:
         console.print(f"{market}: no account with equity above zero is {side}.")
         return
     console.print(f"{market}, {side}: the queue for auto-deleveraging", style="bold")
-    table = _table("Rank", "Light", "Account", "Contracts", "Leveraged return", "Unrealized PnL")
-    for heading in ("Margin ratio", "Bankruptcy price", "Liquidation price"):
+    table = _table("Rank", "Light", "Account", "Contracts", "Leveraged\nreturn", "Unrealized\nPnL")
+    for heading in ("Margin\nratio", "Bankruptcy\nprice", "Liquidation\nprice"):
         table.add_column(heading, justify="right", overflow="fold")
     for place in queue:
         table.add_row(
             str(place.adl_rank),
             Text(show_light(place.adl_light, console.encoding), style=LIGHT_STYLES[place.adl_light]),
-            place.account,
+            show_account(place.account, console),
             show_amount(place.contracts),
             show_amount(place.leveraged_return, 6),
             show_amount(place.unrealized_pnl, 2),
@@ -72,11 +86,17 @@ def print_queue(queue: list[Ranked], market: str, side: Side) -> None:
     console.print("Light 1 goes first; the more bars are lit, the sooner. Leveraged return decides the order.")
 
 
-def print_plans(plans: list[Plan]) -> None:
-    """Every round that is due, with the reason, the price and the counterparties."""
+def print_plans(plans: list[Plan], *, bankrupt: int) -> None:
+    """Every round that is due, with the reason, the price and the counterparties.
+
+    `bankrupt` accounts wait to be taken over, and what they bring in may make more due.
+    """
     console = _console()
     if not plans:
         console.print("Nothing is due.")
+    if bankrupt:
+        accounts = "1 account is" if bankrupt == 1 else f"{bankrupt} accounts are"
+        console.print(f"{accounts} bankrupt and not taken over yet; what that brings in may make more due.")
     for place, plan in enumerate(plans):
         if place:
             console.print()
@@ -86,7 +106,9 @@ def print_plans(plans: list[Plan]) -> None:
 def print_action(action: Action) -> None:
     """One thing that the keeper did, or would do."""
     console = _console()
-    if isinstance(action.duty, TakeOver):
+    if isinstance(action.duty, Liquidate):
+        _print_liquidation(console, action.duty, action.receipt)
+    elif isinstance(action.duty, TakeOver):
         console.print(
             f"Take over {action.duty.account} in {action.duty.market}: equity {show_amount(action.duty.equity, 2)}, "
             f"maintenance margin {show_amount(action.duty.maintenance_margin, 2)}",
@@ -100,6 +122,17 @@ def print_action(action: Action) -> None:
         console.print(f"Done in block {action.block}, {action.receipt.gas_used:,} gas: {action.receipt.transaction}")
     else:
         console.print(f"Not sent: --send would do this for about {action.gas or 0:,} gas.")
+
+
+def _print_liquidation(console: Console, duty: Liquidate, receipt: Receipt | None) -> None:
+    executed = executed_liquidation(receipt) if receipt else None
+    contracts, _, discount, fee = executed or (duty.contracts, duty.notional, duty.discount, duty.fee)
+    console.print(
+        f"Liquidate {show_amount(contracts)} {duty.side} contracts of {duty.account} in {duty.market}: equity "
+        f"{show_amount(duty.equity, 2)}, maintenance margin {show_amount(duty.maintenance_margin, 2)}",
+        style="bold",
+    )
+    console.print(f"Onto {duty.liquidator}, discount {show_amount(discount, 2)}, fee {show_amount(fee, 2)}")
 
 
 def _print_plan(console: Console, plan: Plan) -> None:
@@ -117,7 +150,7 @@ def _print_plan(console: Console, plan: Plan) -> None:
         for fill in plan.fills:
             table.add_row(
                 str(fill.adl_rank),
-                fill.account,
+                show_account(fill.account, console),
                 show_amount(fill.contracts),
                 show_amount(fill.price),
                 show_amount(fill.leveraged_return, 6),
@@ -150,7 +183,7 @@ def _console() -> Console:
 
 
 def _table(*headings: str) -> Table:
-    table = Table(show_edge=False, pad_edge=False)
+    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in headings:
         words = heading in ("Account", "Light")
         table.add_column(heading, justify="left" if words else "right", overflow="fold")

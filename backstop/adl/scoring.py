@@ -43,6 +43,11 @@ def legs_of(snapshot: Snapshot, account: Account) -> list[Leg]:
     return legs
 
 
+def is_bankrupt(snapshot: Snapshot, account: Account) -> bool:
+    """Whether an account holds positions and `E <= 0`: it is never a counterparty, it is to be taken over."""
+    return bool(account.positions) and equity(account.margin, legs_of(snapshot, account)) <= 0
+
+
 def score_sides(snapshot: Snapshot, wanted: Iterable[tuple[str, Side]]) -> dict[tuple[str, Side], SideBook]:
     """The books of the wanted sides, in one pass over the accounts."""
     scored: dict[tuple[str, Side], list[Candidate]] = {key: [] for key in wanted}

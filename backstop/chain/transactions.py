@@ -38,6 +38,13 @@ class Sender:
         """The address that pays."""
         return str(self._signer.address)
 
+    def has_pending(self) -> bool:
+        """Whether a transaction of this key waits to be mined."""
+        mined, sent = (
+            self._endpoint.quantity("eth_getTransactionCount", self.address, at) for at in ("latest", "pending")
+        )
+        return sent > mined
+
     def simulate(self, to: str, data: bytes) -> int:
         """Gas that a transaction would use now. Raises RevertError where the contracts would refuse it."""
         return self._endpoint.quantity("eth_estimateGas", self._call(to, data))

@@ -9,6 +9,7 @@ import click
 
 from backstop.adl.planning import plan
 from backstop.adl.results import plan_document
+from backstop.adl.scoring import is_bankrupt
 from backstop.commands.source import read_source, snapshot_source
 
 
@@ -20,10 +21,11 @@ def plan_command(file: str | None, rpc: str | None, deployment: Path | None, as_
 
     FILE is a snapshot (docs/snapshot.md); - reads standard input.
     """
-    plans = plan(read_source(file, rpc, deployment))
+    snapshot = read_source(file, rpc, deployment)
+    plans = plan(snapshot)
     if as_json:
         click.echo(json.dumps([plan_document(item) for item in plans], indent=2))
         return
     from backstop.render import print_plans
 
-    print_plans(plans)
+    print_plans(plans, bankrupt=sum(is_bankrupt(snapshot, account) for account in snapshot.accounts))

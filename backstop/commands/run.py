@@ -3,13 +3,37 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from backstop.errors import BackstopError
+from backstop.math.wad import parse_amount
+
+if TYPE_CHECKING:
+    from backstop.chain.endpoint import Endpoint
+    from backstop.keeper.cycle import Action, Cycle
 
 _FILE = click.Path(path_type=Path)  # what cannot be read is told in one line by whoever reads it
+
+
+class _Quote(click.ParamType):
+    """A decimal amount of quote from 0 on, in WAD."""
+
+    name = "amount"
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):
+            return value
+        try:
+            amount = parse_amount(value)
+        except ValueError as fault:
+            self.fail(str(fault), param, ctx)
+        if amount < 0:
+            self.fail(f'"{value}" is negative', param, ctx)
+        return amount
 
 
 @click.command("run")
@@ -21,7 +45,32 @@ _FILE = click.Path(path_type=Path)  # what cannot be read is told in one line by
     "--keystore", type=_FILE, metavar="FILE", help="Key that signs; else BACKSTOP_PRIVATE_KEY of the environment."
 )
 @click.option("--passphrase-file", type=_FILE, metavar="FILE", help="What opens the keystore.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was done as a JSON list.")
+@click.option(
+    "--liquidate-up-to",
+    "notional",
+    type=_Quote(),
+    default=0,
+    metavar="NOTIONAL",
+    help="Liquidate onto the key's own funded account, until its position in a market is worth this much quote. "
+    "0, the default, liquidates nothing.",
+)
+@click.option(
+    "--sub-account",
+    type=click.IntRange(0, 2**64 - 1),
+    default=0,
+    metavar="INDEX",
+    help="Which of the key's isolated accounts in a market liquidates. Default 0.",
+)
+@click.option(
+    "--poll",
+    type=click.FloatRange(min=0, min_open=True),
+    default=1.0,
+    metavar="SECONDS",
+    help="How often to look for a new block. Default 1.",
+)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print what was done as JSON: a list with --once, else an object a line."
+)
 def run_command(
     once: bool,
     send: bool,
@@ -29,39 +78,53 @@ def run_command(
     deployment: Path,
     keystore: Path | None,
     passphrase_file: Path | None,
+    notional: int,
+    sub_account: int,
+    poll: float,
     as_json: bool,
 ) -> None:
-    """Take over who is to be taken over, and deleverage where it is due. A dry run unless --send is given.
+    """Liquidate, take over and deleverage where it is due. A dry run unless --send is given.
 
-    Exit status 1 where the contracts refused something that seemed due; the rest is done all the same.
+    Runs a cycle at every new block until SIGINT or SIGTERM, and then ends with status 0. A node that does not answer
+    is told of on stderr and asked again, at least every 30 s. What is only shown, or refused, is shown once while it
+    stays due. With --once, one cycle: exit status 1 where the contracts refused something that seemed due; the rest is
+    done all the same.
     """
-    if not once:
-        raise click.UsageError("only single cycles so far: give --once")
     from eth_account import Account
 
     from backstop.chain.deployment import Deployment
     from backstop.chain.endpoint import Endpoint
     from backstop.chain.keys import load_key
     from backstop.chain.transactions import Sender
-    from backstop.keeper.cycle import Action, Cycle
-    from backstop.keeper.results import action_document
-    from backstop.render import print_action
+    from backstop.keeper.cycle import Cycle
+    from backstop.keeper.liquidations import Liquidator
 
     place = Deployment.load(deployment)
     endpoint = Endpoint(rpc)
-    # A dry run needs no key: what anyone may call, anyone may simulate.
-    signer = load_key(keystore, passphrase_file) if send or keystore else Account.create()
-    cycle = Cycle(endpoint, place, Sender(endpoint, signer, place.chain_id), send=send)
+    # A dry run needs no key, what anyone may call, anyone may simulate; but liquidations depend on whose account it is.
+    signer = load_key(keystore, passphrase_file) if send or keystore or notional else Account.create()
+    sender = Sender(endpoint, signer, place.chain_id)
+    liquidator = Liquidator(sender.address, sub_account, notional) if notional else None
+    cycle = Cycle(endpoint, place, sender, send=send, liquidator=liquidator)
+    if once:
+        _run_once(cycle, as_json)
+    else:
+        _run_on(endpoint, cycle, poll, _printer(as_json), send)
+
+
+def _run_once(cycle: Cycle, as_json: bool) -> None:
+    show = (lambda _: None) if as_json else _printer(as_json)
     done: list[Action] = []
     fault: BackstopError | None = None
     try:
         for action in cycle.run(lambda text: click.echo(f"warning: {text}", err=True)):
             done.append(action)
-            if not as_json:
-                print_action(action)
+            show(action)
     except BackstopError as error:
         fault = error
     if as_json and (done or fault is None):
+        from backstop.keeper.results import action_document
+
         click.echo(json.dumps([action_document(action) for action in done], indent=2))
     if fault is not None:
         raise fault
@@ -69,3 +132,26 @@ def run_command(
         click.echo("nothing is due")
     if any(action.refusal for action in done):
         click.get_current_context().exit(1)
+
+
+def _run_on(endpoint: Endpoint, cycle: Cycle, poll: float, show: Callable[[Action], None], send: bool) -> None:
+    from backstop.keeper.loop import Loop, stopped_by_signals
+
+    def tell(text: str) -> None:
+        click.echo(text, err=True)
+
+    loop = Loop(endpoint, cycle, poll=poll, show=show, tell=tell)
+    with stopped_by_signals(loop.stop):
+        tell(f"watching {endpoint.url}" if send else f"watching {endpoint.url}; a dry run, nothing is sent")
+        loop.run()
+
+
+def _printer(as_json: bool) -> Callable[[Action], None]:
+    """Prints an action at once: as an object on a line of its own, or for people."""
+    if not as_json:
+        from backstop.render import print_action
+
+        return print_action
+    from backstop.keeper.results import action_document
+
+    return lambda action: click.echo(json.dumps(action_document(action)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 
 from backstop.chain.deployment import Deployment
@@ -10,9 +10,10 @@ from backstop.chain.endpoint import Endpoint
 from backstop.chain.snapshot import ChainState, read_chain
 from backstop.chain.transactions import Receipt, Sender
 from backstop.errors import FailedTransactionError, RevertError, RpcError
-from backstop.keeper.duties import Deleverage, TakeOver, rounds, take_overs
+from backstop.keeper.duties import Duty, Liquidate, rounds, take_overs
+from backstop.keeper.liquidations import Liquidator, liquidations
 
-_TURN = 4  # take-overs before the rounds have their turn
+_TURN = 4  # liquidations, and take-overs, before the rounds have their turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +23,7 @@ class Action:
     Neither is there in a dry run where the simulation succeeds; `gas` is then its estimate.
     """
 
-    duty: TakeOver | Deleverage
+    duty: Duty
     block: int
     gas: int | None
     receipt: Receipt | None
@@ -30,45 +31,73 @@ class Action:
 
 
 class Cycle:
-    """Take-overs first, because what they bring in decides which ADL is due; then rounds, read anew after each."""
+    """Liquidations first, because what they close need not be taken over; then take-overs, because what they bring in
+    decides which ADL is due; then rounds.
 
-    def __init__(self, endpoint: Endpoint, deployment: Deployment, sender: Sender, *, send: bool) -> None:
+    They take turns: after a few liquidations and a few take-overs the rounds have theirs, so that nobody can hold ADL
+    up with a crowd of dust accounts. Without a `liquidator` nothing is liquidated.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        deployment: Deployment,
+        sender: Sender,
+        *,
+        send: bool,
+        liquidator: Liquidator | None = None,
+    ) -> None:
         self._endpoint = endpoint
         self._deployment = deployment
         self._sender = sender
         self._send = send
-        self._refused: set[tuple[str, ...]] = set()
+        self._liquidator = liquidator
+        self._closed: set[tuple[str, ...]] = set()
         self._acted_in = 0
-        self._rounds_next = False
+        self._acts = 0
 
     def run(self, warn: Callable[[str], None]) -> Iterator[Action]:
         """Yields each action as it is done. A dry run shows what is due at one block, and changes nothing.
 
-        A duty that the contracts refuse (another keeper was faster, a counterparty moved) is tried once in a cycle.
+        A duty that the contracts refuse (another keeper was faster, a counterparty moved) is tried once in a cycle,
+        and an account is liquidated once. Whoever stops taking actions stops the cycle between two of them.
         """
+        self._closed.clear()
         state = self._read(warn)
-        if not self._send:
-            everything: list[TakeOver | Deleverage] = [*take_overs(state), *rounds(state)]
-            yield from (self._act(duty, state) for duty in everything)
-            return
-        while due := self._next(state):
-            for duty in due:
-                yield self._act(duty, state)
-            state = self._read(lambda _: None)
+        acted = True
+        while acted:
+            before = self._acts
+            state = yield from self._do(self._liquidations, state, at_once=1, most=_TURN)
+            state = yield from self._do(take_overs, state, at_once=_TURN, most=_TURN)
+            state = yield from self._do(rounds, state, at_once=1, most=None)
+            acted = self._send and self._acts > before
 
-    def _next(self, state: ChainState) -> list[TakeOver | Deleverage]:
-        """What to do on this state: a few take-overs, or the first round that is due.
+    def _do(
+        self, due: Callable[[ChainState], Sequence[Duty]], state: ChainState, *, at_once: int, most: int | None
+    ) -> Generator[Action, None, ChainState]:
+        """Does what is due, `most` of it where that is a number, and returns the state after it.
 
-        They take turns: after a few take-overs all rounds have theirs, so that nobody can hold ADL up with a crowd of
-        dust accounts.
+        The state is read anew after each `at_once` duties: those do not change each other. A dry run does all of them.
         """
-        waiting = [duty for duty in take_overs(state) if _key(duty) not in self._refused]
-        due = [duty for duty in rounds(state) if _key(duty) not in self._refused]
-        if waiting and not (due and self._rounds_next):
-            self._rounds_next = True
-            return list(waiting[:_TURN])
-        self._rounds_next = bool(due)
-        return list(due[:1])
+        left = most
+        while waiting := [duty for duty in due(state) if duty.key not in self._closed]:
+            for duty in waiting[:at_once] if self._send else waiting:
+                self._acts += 1
+                yield self._act(duty, state)
+            if not self._send:
+                break
+            state = self._read(lambda _: None)
+            if left is not None:
+                left -= at_once
+                if left <= 0:
+                    break
+        return state
+
+    def _liquidations(self, state: ChainState) -> Sequence[Duty]:
+        # What the keeper's account already carries is not known while a transaction of its own is under way.
+        if self._liquidator is None or (self._send and self._sender.has_pending()):
+            return []
+        return liquidations(state, self._liquidator, without={account for _, account, *_ in self._closed})
 
     def _read(self, warn: Callable[[str], None]) -> ChainState:
         state = read_chain(self._endpoint, self._deployment)
@@ -81,18 +110,16 @@ class Cycle:
             warn(f"{market} has no price and is left alone: {reason}")
         return state
 
-    def _act(self, duty: TakeOver | Deleverage, state: ChainState) -> Action:
+    def _act(self, duty: Duty, state: ChainState) -> Action:
         to, data = duty.transaction(state, self._deployment)
+        if isinstance(duty, Liquidate):
+            self._closed.add(duty.key)
         try:
             if not self._send:
                 return Action(duty, state.block.number, self._sender.simulate(to, data), None, None)
             receipt = self._sender.send(to, data)
         except (RevertError, FailedTransactionError) as refusal:
-            self._refused.add(_key(duty))
+            self._closed.add(duty.key)
             return Action(duty, state.block.number, None, None, str(refusal))
         self._acted_in = receipt.block
         return Action(duty, receipt.block, receipt.gas_used, receipt, None)
-
-
-def _key(duty: TakeOver | Deleverage) -> tuple[str, ...]:
-    return (duty.account,) if isinstance(duty, TakeOver) else (duty.plan.market, duty.plan.side.value)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from backstop.adl.planning import Plan, plan
 from backstop.adl.scoring import legs_of
 from backstop.adl.snapshot import Side
-from backstop.chain.bindings import DELEVERAGE, TAKE_OVER
+from backstop.chain.bindings import DELEVERAGE, LIQUIDATE, TAKE_OVER
 from backstop.chain.deployment import Deployment
 from backstop.chain.snapshot import ChainState
 from backstop.math.margin import equity, is_to_be_taken_over, maintenance_margin
@@ -22,6 +22,36 @@ _MOST_CANDIDATES = 400
 
 
 @dataclass(frozen=True, slots=True)
+class Liquidate:
+    """Contracts of an account that pass to the keeper's own, `liquidator`, at mark less a discount. WAD.
+
+    `side` is the position's; `notional`, `discount` and `fee` are what the contracts would come to at the mark planned
+    with.
+    """
+
+    account: str
+    liquidator: str
+    market: str
+    side: Side
+    contracts: int
+    notional: int
+    discount: int
+    fee: int
+    equity: int
+    maintenance_margin: int
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What tells it from other duties of a cycle."""
+        return "liquidate", self.account
+
+    def transaction(self, state: ChainState, deployment: Deployment) -> tuple[str, bytes]:
+        """Address and calldata."""
+        accounts = (bytes.fromhex(account[2:]) for account in (self.account, self.liquidator))
+        return deployment.exchange, LIQUIDATE.encode(*accounts, self.contracts)
+
+
+@dataclass(frozen=True, slots=True)
 class TakeOver:
     """An account that its market's pool is to take over. WAD."""
 
@@ -29,6 +59,11 @@ class TakeOver:
     market: str
     equity: int
     maintenance_margin: int
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What tells it from other duties of a cycle."""
+        return "takeOver", self.account
 
     def transaction(self, state: ChainState, deployment: Deployment) -> tuple[str, bytes]:
         """Address and calldata."""
@@ -40,6 +75,11 @@ class Deleverage:
     """A round that is due, as planned."""
 
     plan: Plan
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """What tells it from other duties of a cycle."""
+        return "deleverage", self.plan.market, self.plan.side.value
 
     def transaction(self, state: ChainState, deployment: Deployment) -> tuple[str, bytes]:
         """Address and calldata."""
@@ -57,7 +97,7 @@ class Deleverage:
         )
 
 
-Duty = TakeOver | Deleverage
+Duty = Liquidate | TakeOver | Deleverage
 
 
 def take_overs(state: ChainState) -> list[TakeOver]:

@@ -6,25 +6,31 @@ from typing import Any
 
 from backstop.account_id import account_text
 from backstop.adl.results import plan_document
-from backstop.chain.bindings import CANDIDATE_SKIPPED, DELEVERAGED, ROUND_EXECUTED
+from backstop.chain.bindings import CANDIDATE_SKIPPED, DELEVERAGED, LIQUIDATED, ROUND_EXECUTED
 from backstop.chain.transactions import Receipt
 from backstop.keeper.cycle import Action
-from backstop.keeper.duties import TakeOver
-from backstop.math.wad import format_amount
+from backstop.keeper.duties import Liquidate, TakeOver
+from backstop.math.wad import WAD, format_amount
 
+_DUTIES = {Liquidate: "liquidate", TakeOver: "takeOver"}
 SKIP_REASONS = ("flat", "inventorySide", "bankrupt", "duplicate", "insolventAtAdlPrice")
 
 
 def action_document(action: Action) -> dict[str, Any]:
-    """One action: the duty, the state it was decided on, the transaction and, for a round, what it did on chain."""
+    """One action: the duty, the state it was decided on, the transaction and what it did on chain.
+
+    The amounts of a liquidation are those of its event where it was sent, else the planned ones.
+    """
     document: dict[str, Any] = {
-        "duty": "takeOver" if isinstance(action.duty, TakeOver) else "deleverage",
+        "duty": _DUTIES.get(type(action.duty), "deleverage"),
         "sent": action.receipt is not None,
         "refused": action.refusal,
         "block": action.block,
         "transaction": action.receipt.transaction if action.receipt else None,
         "gas": action.gas,
     }
+    if isinstance(action.duty, Liquidate):
+        return document | _liquidation(action.duty, action.receipt)
     if isinstance(action.duty, TakeOver):
         return document | {
             "account": action.duty.account,
@@ -34,6 +40,32 @@ def action_document(action: Action) -> dict[str, Any]:
         }
     executed = executed_round(action.receipt) if action.receipt else None
     return document | {"plan": plan_document(action.duty.plan), "round": executed}
+
+
+def _liquidation(duty: Liquidate, receipt: Receipt | None) -> dict[str, Any]:
+    amounts = executed_liquidation(receipt) if receipt else None
+    contracts, notional, discount, fee = amounts or (duty.contracts, duty.notional, duty.discount, duty.fee)
+    return {
+        "account": duty.account,
+        "liquidator": duty.liquidator,
+        "market": duty.market,
+        "side": duty.side.value,
+        "contracts": format_amount(contracts),
+        "notional": format_amount(notional),
+        "discount": format_amount(discount),
+        "fee": format_amount(fee),
+        "equity": format_amount(duty.equity),
+        "maintenanceMargin": format_amount(duty.maintenance_margin),
+    }
+
+
+def executed_liquidation(receipt: Receipt) -> tuple[int, int, int, int] | None:
+    """Contracts, notional at mark (down), discount and fee of a liquidation as its event tells them, WAD."""
+    for _, topics, data in receipt.logs:
+        if topics[0] == LIQUIDATED.topic:
+            *_, size, _, discount, fee, mark = LIQUIDATED.decode(topics, data)
+            return abs(size), abs(size) * mark // WAD, discount, fee
+    return None
 
 
 def executed_round(receipt: Receipt) -> dict[str, Any]:

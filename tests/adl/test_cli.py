@@ -135,6 +135,20 @@ def test_nothing_due_prints_an_empty_list() -> None:
     assert "no account" in run("rank", "-", "--market", ETH, "--side", "long", stdin=quiet).stdout
 
 
+@pytest.mark.parametrize(("names", "words"), [(["a"], "1 account is"), (["a", "b"], "2 accounts are")])
+def test_the_plan_tells_of_those_who_wait_to_be_taken_over(names: list[str], words: str) -> None:
+    ruined = [account(name, "1", position("long", "10", "100")) for name in names]
+    even = account("even", "200", position("long", "10", "100.1"))  # 200 - 20.1 * 10 at 80 is -1; at 80.1 it is 0
+    solvent = account("solvent", "1000", position("long", "10", "100"))
+    book = document(*ruined, solvent, account("flat", "0"), markets={ETH: market("80")})
+    shown = run("plan", "-", stdin=json.dumps(book)).stdout
+    assert (
+        shown == f"Nothing is due.\n{words} bankrupt and not taken over yet; what that brings in may make more due.\n"
+    )
+    at_zero = document(even, markets={ETH: market("80.1")})
+    assert "1 account is bankrupt" in run("plan", "-", stdin=json.dumps(at_zero)).stdout
+
+
 def test_standard_input_may_begin_with_a_byte_order_mark(worked: str) -> None:
     marked = b"\xef\xbb\xbf" + Path(worked).read_bytes()
     assert run("plan", "-", "--json", stdin=marked).stdout == run("plan", worked, "--json").stdout

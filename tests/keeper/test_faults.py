@@ -308,7 +308,7 @@ def test_reading_commands_are_as_clear(command: str, anywhere: Path) -> None:
     [
         ["run", "--once"],
         ["run", "--once", "--rpc", CLOSED],
-        ["run", "--rpc", CLOSED, "--deployment", "x"],
+        ["run", "--rpc", CLOSED, "--deployment", "x", "--liquidate-up-to"],
         ["run", "--once", "--rpc", CLOSED, "--deployment", "x", "--fast"],
         ["snapshot"],
         ["plan", "--rpc", CLOSED],

@@ -1,0 +1,439 @@
+"""The keeper left running, as a process: it sees prices move, survives its node, and ends when it is told to."""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from eth_account.signers.local import LocalAccount
+
+from backstop.account_id import account_text, isolated_account
+from backstop.chain.keys import ENVIRONMENT
+from backstop.chain.snapshot import read_chain
+from backstop.errors import ChainMismatchError, RpcError
+from backstop.keeper.cycle import Action
+from backstop.keeper.duties import TakeOver
+from backstop.keeper.loop import Loop
+from backstop.math.wad import WAD, parse_amount
+from scripts.stage.venue import TestMarket, Venue, rpc_url
+
+BACKSTOP = Path(sys.executable).parent / "backstop"
+PATIENCE = 30.0  # seconds after which a test gives up; nothing waits that long when all is well
+PRICES = {
+    "liquidation": Decimal("94"),
+    "first takeover": Decimal("92"),
+    "takeover": Decimal("91"),
+    "ADL": Decimal("60"),
+}
+
+
+class Keeper:
+    """`backstop run` as a process, with its lines as they come."""
+
+    def __init__(self, signer: LocalAccount, deployment: Path, url: str, *options: str) -> None:
+        command = [str(BACKSTOP), "run", "--rpc", url, "--deployment", str(deployment), "--poll", "0.05", *options]
+        self.process = subprocess.Popen(
+            command,
+            env=os.environ | {ENVIRONMENT: "0x" + bytes(signer.key).hex()},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            bufsize=1,
+        )
+        self.out: queue.Queue[str] = queue.Queue()
+        self.told: queue.Queue[str] = queue.Queue()
+        for stream, lines in ((self.process.stdout, self.out), (self.process.stderr, self.told)):
+            threading.Thread(target=self._pump, args=(stream, lines), daemon=True).start()
+
+    @staticmethod
+    def _pump(stream: Any, lines: queue.Queue[str]) -> None:
+        for line in stream:
+            lines.put(line.rstrip("\n"))
+
+    def line(self) -> str:
+        """The next line of its output."""
+        return self.out.get(timeout=PATIENCE)
+
+    def action(self) -> dict[str, Any]:
+        """The next line, read as JSON."""
+        document: dict[str, Any] = json.loads(self.line())
+        return document
+
+    def word(self) -> str:
+        """The next line on stderr."""
+        return self.told.get(timeout=PATIENCE)
+
+    def end(self, number: int = signal.SIGTERM) -> int:
+        """Its status after a signal."""
+        self.process.send_signal(number)
+        return self.process.wait(PATIENCE)
+
+
+class Proxy:
+    """A TCP proxy before a node; while it is cut, it refuses connections and drops those that are open."""
+
+    def __init__(self, target: str) -> None:
+        parts = urlsplit(target)
+        self._target = (parts.hostname, parts.port)
+        self._port = 0
+        self._open: set[socket.socket] = set()
+        self.restore()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self._port}"
+
+    def cut(self) -> None:
+        # A listener that is only closed goes on while a thread waits in accept.
+        self._listener.shutdown(socket.SHUT_RDWR)
+        self._listener.close()
+        for one in list(self._open):
+            self._drop(one)
+
+    def restore(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", self._port), reuse_port=False)
+        self._port = self._listener.getsockname()[1]
+        threading.Thread(target=self._serve, args=(self._listener,), daemon=True).start()
+
+    def _serve(self, listener: socket.socket) -> None:
+        while True:
+            try:
+                client, _ = listener.accept()
+            except OSError:
+                return
+            upstream = socket.create_connection(self._target)
+            self._open |= {client, upstream}
+            for source, sink in ((client, upstream), (upstream, client)):
+                threading.Thread(target=self._pass, args=(source, sink), daemon=True).start()
+
+    def _pass(self, source: socket.socket, sink: socket.socket) -> None:
+        try:
+            while data := source.recv(65536):
+                sink.sendall(data)
+        except OSError:
+            pass
+        self._drop(source)
+        self._drop(sink)
+
+    def _drop(self, one: socket.socket) -> None:
+        self._open.discard(one)
+        with suppress(OSError):
+            one.shutdown(socket.SHUT_RDWR)
+        one.close()
+
+
+class Sea:
+    """A market at 100 whose longs sink one after the other, and the keeper's funded account."""
+
+    def __init__(self, venue: Venue, folder: Path) -> None:
+        self.venue = venue
+        self.market: TestMarket = venue.list_market("SEA-USD", "sea", Decimal(100))
+        venue.contribute(venue.trader("sea donor"), self.market, 100)
+        self.keeper = venue.trader("sea keeper")
+        self.carrier = account_text(venue.deposit(self.keeper, self.market, 10_000))
+        self.deployment = folder / "deployment.json"
+        venue.deployment.save(self.deployment)
+        bear = venue.trader("sea bear")
+        venue.deposit(bear, self.market, 100_000)
+        self.accounts: dict[str, str] = {"bear": account_text(isolated_account(bear.address, self.market.id))}
+        # At 94 they have 40 and 50 of MM 47; at 92 20 and 30, and half of MM is 23; at 91 10 and 20, and it is 22.75.
+        for name, margin in (("first", 100), ("second", 110)):
+            trader = venue.trader(f"sea {name}")
+            self.accounts[name] = account_text(venue.deposit(trader, self.market, margin))
+            venue.trade(bear, trader, self.market, 10 * WAD, 100 * WAD)
+
+    def set_price(self, price: Decimal) -> None:
+        self.venue.set_price(self.market, price)
+
+    def sizes(self) -> dict[str, int]:
+        """Sizes of the accounts that hold something, by name."""
+        names = {account: name for name, account in self.accounts.items()} | {self.carrier: "keeper"}
+        accounts = read_chain(self.venue.endpoint, self.venue.deployment).snapshot.accounts
+        return {names[one.id]: one.positions[0].size for one in accounts if one.id in names and one.positions}
+
+
+@pytest.fixture
+def sea(venue: Venue, tmp_path: Path) -> Sea:
+    return Sea(venue, tmp_path)
+
+
+Start = Callable[..., Keeper]
+
+
+@pytest.fixture
+def start(sea: Sea) -> Iterator[Start]:
+    """Starts keepers, and leaves none behind."""
+    started: list[Keeper] = []
+
+    def begin(*options: str, url: str = "") -> Keeper:
+        started.append(Keeper(sea.keeper, sea.deployment, url or rpc_url(), *options))
+        return started[-1]
+
+    yield begin
+    for keeper in started:
+        keeper.process.kill()
+        keeper.process.wait()
+
+
+def told(action: dict[str, Any], sea: Sea) -> tuple[str, str]:
+    names = {account: name for name, account in sea.accounts.items()}
+    return action["duty"], names[action["account"]] if "account" in action else action["plan"]["side"]
+
+
+def test_left_running_it_liquidates_takes_over_and_deleverages_as_the_price_falls(sea: Sea, start: Start) -> None:
+    keeper = start("--send", "--json", "--liquidate-up-to", "1000")
+    assert keeper.word() == f"watching {rpc_url()}"
+
+    sea.set_price(PRICES["liquidation"])
+    liquidation = keeper.action()
+    assert told(liquidation, sea) == ("liquidate", "first")
+    assert liquidation["sent"]
+    # (94 - 40) / (94 * 0.075), up; at mark; 1.25 % each to the keeper and to the pool.
+    assert parse_amount(liquidation["contracts"]) == -(-(54 * 10**18 * 1000) // (94 * 75))
+    assert liquidation["liquidator"] == sea.carrier
+    assert (liquidation["discount"], liquidation["fee"]) == ("9", "9")
+
+    sea.set_price(PRICES["takeover"])
+    assert told(keeper.action(), sea) == ("takeOver", "second")
+
+    sea.set_price(PRICES["ADL"])
+    assert told(keeper.action(), sea) == ("takeOver", "first")
+    deleverage = keeper.action()
+    assert told(deleverage, sea) == ("deleverage", "long")
+    assert [fill["account"] for fill in deleverage["round"]["fills"]] == [sea.accounts["bear"]]
+    assert set(sea.sizes()) == {"bear", "keeper"}
+
+    assert keeper.end() == 0
+    assert keeper.out.empty()
+    assert keeper.told.empty()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_with_status_0(number: int, sea: Sea, start: Start) -> None:
+    keeper = start("--json")
+    assert keeper.word() == f"watching {rpc_url()}; a dry run, nothing is sent"
+    assert keeper.end(number) == 0
+
+
+def test_a_signal_waits_for_the_duty_under_way_and_no_longer(sea: Sea, start: Start) -> None:
+    # Both are to be taken over, but no block is mined before the signal has come.
+    sea.set_price(PRICES["ADL"])
+    sea.venue.endpoint.request("evm_setAutomine", False)
+    try:
+        keeper = start("--send", "--json")
+        assert keeper.word().startswith("watching")
+        pending = "eth_getBlockTransactionCountByNumber"
+        wait_until(lambda: sea.venue.endpoint.quantity(pending, "pending") == 1)
+        keeper.process.send_signal(signal.SIGTERM)
+        time.sleep(0.3)
+        assert keeper.process.poll() is None
+        sea.venue.endpoint.request("evm_mine")
+        assert keeper.process.wait(PATIENCE) == 0
+    finally:
+        sea.venue.endpoint.request("evm_setAutomine", True)
+    assert told(keeper.action(), sea) == ("takeOver", "first")
+    assert keeper.out.empty()
+    assert "second" in sea.sizes()
+
+
+def test_an_outage_of_the_node_is_told_and_survived(sea: Sea, start: Start) -> None:
+    proxy = Proxy(rpc_url())
+    keeper = start("--send", "--json", url=proxy.url)
+    assert keeper.word().startswith("watching")
+    sea.set_price(PRICES["first takeover"])
+    assert told(keeper.action(), sea) == ("takeOver", "first")
+
+    proxy.cut()
+    lines = [keeper.word() for _ in range(4)]
+    assert all(line.startswith(f"error: no answer from {proxy.url} to ") for line in lines)
+    # Pauses double from the poll interval on.
+    assert [line.rsplit("; ", 1)[1] for line in lines] == [f"again in {n:g} s" for n in (0.05, 0.1, 0.2, 0.4)]
+    sea.set_price(PRICES["ADL"])
+    proxy.restore()
+    assert told(keeper.action(), sea) == ("takeOver", "second")
+    assert told(keeper.action(), sea) == ("deleverage", "long")
+    assert keeper.end() == 0
+
+
+def test_a_node_that_is_not_there_yet_is_waited_for(sea: Sea, start: Start) -> None:
+    proxy = Proxy(rpc_url())
+    proxy.cut()
+    sea.set_price(PRICES["first takeover"])
+    keeper = start("--send", "--json", url=proxy.url)
+    assert keeper.word() == f"watching {proxy.url}"
+    assert keeper.word().startswith("error: no answer")
+    proxy.restore()
+    assert told(keeper.action(), sea) == ("takeOver", "first")
+    assert keeper.end() == 0
+
+
+def test_a_dry_run_sends_nothing_and_tells_everything_once(sea: Sea, start: Start) -> None:
+    sea.set_price(PRICES["first takeover"])
+    keeper = start("--json")
+    assert keeper.word().startswith("watching")
+    first = keeper.action()
+    assert told(first, sea) == ("takeOver", "first")
+    assert not first["sent"]
+    before = sea.sizes()
+    # The next block brings what is new, and not again what was told.
+    sea.set_price(PRICES["ADL"])
+    assert told(keeper.action(), sea) == ("takeOver", "second")
+    sea.set_price(Decimal(100))
+    sea.set_price(PRICES["first takeover"])
+    assert keeper.end() == 0
+    assert sea.sizes() == before
+
+
+def test_without_json_it_speaks_to_people(sea: Sea, start: Start) -> None:
+    sea.set_price(PRICES["liquidation"])
+    keeper = start("--send", "--liquidate-up-to", "1000.5")
+    account, carrier = sea.accounts["first"], sea.carrier
+    assert keeper.line() == (
+        f"Liquidate 7.6595 long contracts of {account} in SEA-USD: equity 40, maintenance margin 47"
+    )
+    assert keeper.line() == f"Onto {carrier}, discount 9, fee 9"
+    assert keeper.line().startswith("Done in block ")
+    assert keeper.end(signal.SIGINT) == 0
+
+
+def test_a_chain_that_is_not_the_deployments_ends_it_at_once(sea: Sea, start: Start) -> None:
+    document = json.loads(sea.deployment.read_text())
+    sea.deployment.write_text(json.dumps(document | {"chain_id": 1}))
+    keeper = start("--send")
+    assert keeper.process.wait(PATIENCE) == 2
+    assert keeper.word().startswith("watching")
+    assert keeper.word() == f"error: {rpc_url()} serves chain 31337, the deployment is on chain 1"
+
+
+@pytest.mark.parametrize("text", ["1e3", "-1", "1,000", ""])
+def test_a_notional_that_is_no_amount_is_refused(text: str, sea: Sea, start: Start) -> None:
+    keeper = start("--send", f"--liquidate-up-to={text}")
+    assert keeper.process.wait(PATIENCE) == 2
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not holds():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
+
+
+# ------------------------------------------------------------------ the loop by itself
+
+
+class Node:
+    """Answers with the block hashes that it is given, one after the other, and then with the last."""
+
+    url = "http://node"
+
+    def __init__(self, *answers: Any) -> None:
+        self._answers = list(answers)
+
+    def request(self, method: str, *params: Any) -> Any:
+        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return {"hash": answer} if isinstance(answer, str) else answer
+
+
+class Cycles:
+    """Stands for `Cycle`: does what it is given, a list of duties or an exception a cycle, and stops the loop after."""
+
+    def __init__(self, *cycles: Any) -> None:
+        self._cycles = list(cycles)
+        self.loop: Loop
+
+    def run(self, warn: Callable[[str], None]) -> Iterator[Action]:
+        planned = self._cycles.pop(0)
+        if not self._cycles:
+            self.loop.stop()
+        if isinstance(planned, Exception):
+            raise planned
+        for one in planned:
+            if isinstance(one, str):
+                warn(one)
+            else:
+                yield one
+
+
+def take_over(name: str, refusal: str | None = None) -> Action:
+    return Action(TakeOver(name, "ETH-USD", 0, 0), 1, None, None, refusal)
+
+
+def looped(node: Node, cycles: Cycles) -> tuple[list[str], list[str]]:
+    """What a loop over these showed and told."""
+    shown: list[str] = []
+    said: list[str] = []
+    loop = Loop(node, cycles, poll=0.001, show=lambda action: shown.append(action.duty.account), tell=said.append)
+    cycles.loop = loop
+    loop.run()
+    return shown, said
+
+
+def test_a_cycle_for_every_block_and_only_one() -> None:
+    shown, said = looped(
+        Node("0x1", "0x1", "0x1", "0x2", "0x1", "0x1", "0x3"),
+        Cycles([take_over("a")], [take_over("b")], [take_over("c")], [take_over("d")]),
+    )
+    assert (shown, said) == (["a", "b", "c", "d"], [])
+
+
+def test_what_stays_due_is_shown_once_until_it_is_not() -> None:
+    a, b, refused = take_over("a"), take_over("b"), take_over("a", "TakeoverNotDue")
+    shown, _ = looped(
+        Node("0x1", "0x2", "0x3", "0x4", "0x5", "0x6"), Cycles([a], [a, b], [refused], [refused], [], [a])
+    )
+    assert shown == ["a", "b", "a", "a"]
+
+
+def test_a_warning_is_told_once_until_it_passes() -> None:
+    _, said = looped(Node("0x1", "0x2", "0x3", "0x4"), Cycles(["no price"], ["no price"], [], ["no price"]))
+    assert said == ["warning: no price"] * 2
+
+
+def test_a_cycle_that_failed_is_run_again_on_the_same_block() -> None:
+    shown, said = looped(Node("0x1"), Cycles(RpcError("gone"), KeyError("status"), [take_over("a")]))
+    assert shown == ["a"]
+    assert said == ["error: gone; again in 0.001 s", "error: KeyError: 'status'; again in 0.002 s"]
+
+
+@pytest.mark.parametrize("header", [None, {}, {"hash": None}, []])
+def test_a_header_that_cannot_be_read_is_a_failure_like_any(header: Any) -> None:
+    shown, said = looped(Node(header, "0x1"), Cycles([take_over("a")]))
+    assert shown == ["a"]
+    assert said == [f"error: http://node answers with a block header that cannot be read: {header!r}; again in 0.001 s"]
+
+
+def test_a_wrong_chain_ends_it_only_before_the_first_cycle() -> None:
+    with pytest.raises(ChainMismatchError):
+        looped(Node("0x1"), Cycles(ChainMismatchError("other chain"), []))
+    shown, said = looped(Node("0x1", "0x2"), Cycles([], ChainMismatchError("other chain"), [take_over("a")]))
+    assert shown == ["a"]
+    assert said == ["error: other chain; again in 0.001 s"]
+
+
+def test_a_reader_that_is_gone_ends_it() -> None:
+    with pytest.raises(BrokenPipeError):
+        looped(Node("0x1"), Cycles(BrokenPipeError(), []))
+
+
+def test_the_pause_is_never_above_half_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(Loop, "_rest", lambda _, seconds: pauses.append(seconds))
+    looped(Node("0x1"), Cycles(*[RpcError("gone")] * 18))
+    assert pauses[:3] == [0.001, 0.002, 0.004]
+    assert pauses[-2:] == [30, 30]
