@@ -11,6 +11,7 @@ from typing import Any
 
 import click
 
+from backstop.commands.doctor import doctor_command
 from backstop.commands.plan import plan_command
 from backstop.commands.rank import rank_command
 from backstop.commands.run import run_command
@@ -52,6 +53,7 @@ cli.add_command(rank_command)
 cli.add_command(plan_command)
 cli.add_command(snapshot_command)
 cli.add_command(run_command)
+cli.add_command(doctor_command)
 
 
 def main() -> None:
