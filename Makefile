@@ -40,6 +40,10 @@ compile: setup .build/.ok ## compile the contracts
 demo: compile ## run the demonstration on a local Anvil
 	ape run demo $(ARGS)
 
+.PHONY: bench
+bench: compile ## measure gas and contract sizes, into build/bench.json
+	ape run bench
+
 .PHONY: test
 test: compile ## run the tests, or those named in ARGS
 	python -m pytest -q $(or $(ARGS),tests)
@@ -89,12 +93,12 @@ node-version:
 
 .venv/.ok: requirements.lock | node-version
 	@rm -f $@
-	@python='$(PYTHON)'; \
-	for candidate in python3 python3.12 python3.11 python3.13; do \
+	@python=; \
+	for candidate in $(or $(PYTHON),python3 python3.12 python3.11 python3.13); do \
 	  [ -z "$$python" ] || break; \
 	  if "$$candidate" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null; then python=$$candidate; fi; \
 	done; \
-	[ -n "$$python" ] || { echo 'Backstop needs Python 3.11 to 3.13 (found: '"$$(python3 --version 2>&1 || true)"'); name one with PYTHON=…' >&2; exit 1; }; \
+	[ -n "$$python" ] || { echo 'Backstop needs Python 3.11 to 3.13 ($(or $(PYTHON),python3) says: '"$$($(or $(PYTHON),python3) --version 2>&1 || true)"'); name one with PYTHON=…' >&2; exit 1; }; \
 	echo "Python packages: $$($$python --version) in .venv"; \
 	"$$python" -m venv .venv || { echo 'The venv module is missing; on Debian and Ubuntu install python3-venv.' >&2; exit 1; }
 	@awk '/^[a-z]/ {own = /^uv==/} own' requirements.lock > .venv/uv.lock

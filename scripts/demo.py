@@ -7,9 +7,8 @@ was due, as a snapshot file, to build/CASE.json.
 
 from __future__ import annotations
 
+import io
 import json
-import os
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -24,11 +23,12 @@ from eth_account.signers.local import LocalAccount
 from backstop.adl.ranking import Ranked, rank
 from backstop.adl.snapshot import Side
 from backstop.adl.snapshot_file import dumps
-from backstop.chain.keys import ENVIRONMENT
 from backstop.chain.snapshot import ChainState, read_chain
 from backstop.math.fund import drawdown, drawdown_base, window_loss
 from backstop.math.wad import format_amount
 from scripts.stage.cases import CASES, Case
+from scripts.stage.crash_run import run_crash
+from scripts.stage.keeper_process import run_keeper_once
 from scripts.stage.screen import Screen
 from scripts.stage.venue import Venue, rpc_url
 
@@ -37,23 +37,14 @@ DEPLOYMENT = BUILD / "deployment.json"
 RESULTS = BUILD / "demo.json"
 
 
-def run_keeper(signer: LocalAccount) -> list[dict[str, Any]]:
-    """One cycle of `backstop run` as a process of its own; what it did, as it says itself."""
-    command = [str(Path(sys.executable).with_name("backstop")), "run", "--once", "--send", "--json"]
-    command += ["--rpc", rpc_url(), "--deployment", str(DEPLOYMENT)]
-    environment = os.environ | {ENVIRONMENT: "0x" + bytes(signer.key).hex()}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=120, check=False)
-    if done.returncode != 0:
-        raise click.ClickException(f"the keeper ended with status {done.returncode}:\n{done.stdout}{done.stderr}")
-    actions: list[dict[str, Any]] = json.loads(done.stdout)
-    return actions
-
-
 @click.command(cls=ConnectedProviderCommand)
 @network_option(default="ethereum:local:foundry")
 def cli() -> None:
-    """Deploy, trade, gap the price, and let a keeper clean up; three cases."""
+    """Deploy, trade, gap the price, and let a keeper clean up; four cases."""
     ape.logging.logger.set_level("ERROR")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A bar that the terminal cannot show is no reason to fail.
+        sys.stdout.reconfigure(errors="replace")
     started = time.monotonic()
     screen = Screen()
     screen.title()
@@ -63,6 +54,7 @@ def cli() -> None:
     screen.deployed(venue.deployment, rpc_url(), keeper.address)
 
     cases = [run_case(case, number, venue, keeper, screen) for number, case in enumerate(CASES, start=1)]
+    cases.append(run_crash(venue, keeper, screen))
 
     state = read_chain(venue.endpoint, venue.deployment)
     screen.proof(state)
@@ -92,7 +84,7 @@ def run_case(case: Case, number: int, venue: Venue, keeper: LocalAccount, screen
     screen.gap(case, before, names)
     screen.queue("The queue before", queue_before, names)
 
-    actions = run_keeper(keeper)
+    actions = run_keeper_once(rpc_url(), DEPLOYMENT, keeper)
     after = read_chain(venue.endpoint, venue.deployment)
     take_over, deleverage = one(actions, "takeOver"), one(actions, "deleverage")
     entry = result(case, deleverage, queue_before, before, after)

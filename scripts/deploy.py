@@ -1,9 +1,11 @@
 """Deploys the whole system, wires it, and asserts that what stands on the chain is what was meant.
 
     ape run deploy --network ethereum:sepolia:node --account ALIAS --collateral ADDRESS
-    ape run deploy                       # a local Anvil with a test token, to try it out
+    APE_FOUNDRY_HOST=http://127.0.0.1:8545 ape run deploy      # an Anvil that is running, with a test token
+    ape run deploy                                             # an Anvil that ends with it, to see that it works
 
-The addresses are written to deployments/CHAIN_ID.json; pools and markets are added by the owner afterwards.
+The addresses are written to deployments/CHAIN_ID.json, which is not overwritten without --force; pools and markets are
+added by the owner afterwards.
 """
 
 from __future__ import annotations
@@ -21,14 +23,24 @@ from scripts.stage.system import deploy_system
 @network_option(default="ethereum:local:foundry")
 @click.option("--account", "alias", help="Ape account that deploys and owns; a test account on a local chain.")
 @click.option("--collateral", help="The collateral token; a new test token on a local chain.")
-def cli(alias: str | None, collateral: str | None) -> None:
+@click.option("--force", is_flag=True, help="Overwrite the record of an earlier deployment to the chain.")
+def cli(alias: str | None, collateral: str | None, force: bool) -> None:
     """Deploy the contracts and write deployments/CHAIN_ID.json."""
     local = networks.provider.network.is_local
     if not local and (alias is None or collateral is None):
         raise click.UsageError("on a public chain --account and --collateral must be named")
+    file = Path("deployments") / f"{chain.chain_id}.json"
+    # An Anvil that ape has started ends with this command, and a record of it would be of no use.
+    passing = getattr(networks.provider, "process", None) is not None
+    if file.exists() and not force and not passing:
+        raise click.UsageError(
+            f"{file} records a deployment to this chain; move it away, or give --force to replace it"
+        )
     owner = accounts.load(alias) if alias else accounts.test_accounts[0]
     token = project.MockUSDC.at(collateral) if collateral else owner.deploy(project.MockUSDC)
     system = deploy_system(owner, token)
-    file = Path("deployments") / f"{chain.chain_id}.json"
+    if passing:
+        click.echo("deployed, wired and checked on an Anvil that ends now: nothing is recorded")
+        return
     system.record().save(file)
     click.echo(f"deployed to chain {chain.chain_id}; addresses in {file}")

@@ -26,28 +26,31 @@ class Screen:
     """Prints the demo, step by step."""
 
     def __init__(self) -> None:
-        self._console = Console(markup=False, highlight=False, emoji=False)
-        if not self._console.is_terminal:
-            self._console.width = _WIDTH
+        self.console = Console(markup=False, highlight=False, emoji=False)
+        if not self.console.is_terminal:
+            self.console.width = _WIDTH
 
     def title(self) -> None:
-        self._console.print(
+        self.console.print(
             "Backstop: from a price gap to a finished deleveraging, on a local Anvil chain", style="bold"
         )
 
     def deployed(self, deployment: Deployment, rpc: str, keeper: str) -> None:
-        self._step(f"Deployed and wired on chain {deployment.chain_id} at {rpc}")
+        self.step(f"Deployed and wired on chain {deployment.chain_id} at {rpc}")
         for name in ("exchange", "fund", "engine", "price_feed", "lens"):
-            self._console.print(f"    {name:<11}{getattr(deployment, name)}")
-        self._console.print(f"    {'keeper':<11}{keeper}  (a process and a key of its own)")
+            self.console.print(f"    {name:<11}{getattr(deployment, name)}")
+        self.console.print(f"    {'keeper':<11}{keeper}  (a process and a key of its own)")
 
     def case(self, number: int, case: Case) -> None:
-        self._console.print()
-        self._console.print(Rule(f"Case {number}, {case.name}: {case.title}", align="left", characters="="))
+        self.heading(f"Case {number}, {case.name}: {case.title}")
+
+    def heading(self, text: str) -> None:
+        self.console.print()
+        self.console.print(Rule(text, align="left", characters="="))
 
     def opened(self, case: Case, state: ChainState, block: int) -> None:
         pool = state.snapshot.pools[case.pool]
-        self._step(
+        self.step(
             f"{len(case.seats)} traders open positions in {case.market} by signed orders (block {block}); "
             f'pool "{case.pool}" holds {show_amount(pool.balance)}'
         )
@@ -55,41 +58,41 @@ class Screen:
         for seat in case.seats:
             side = "long" if seat.contracts > 0 else "short"
             table.add_row(seat.trader, side, f"{abs(seat.contracts):,}", f"{seat.entry:,}", f"{seat.margin:,}")
-        self._console.print(table)
+        self.console.print(table)
 
     def gap(self, case: Case, state: ChainState, names: dict[str, str]) -> None:
         market = state.snapshot.markets[case.market]
-        self._step(f"The mark of {case.market} gaps to {show_amount(market.mark_price)}")
+        self.step(f"The mark of {case.market} gaps to {show_amount(market.mark_price)}")
         for account in state.snapshot.accounts:
             for position in account.positions:
                 if position.market != case.market:
                     continue
                 equity = account.margin + position.size * market.mark_price // WAD - position.entry_notional
                 if equity <= 0:
-                    self._console.print(
+                    self.console.print(
                         f"    {names[account.id]} is bankrupt: equity {show_amount(equity)}", style="red"
                     )
 
     def queue(self, heading: str, queue: list[Ranked], names: dict[str, str]) -> None:
-        self._step(heading)
+        self.step(heading)
         table = _table("Rank", "Light", "Trader", "Contracts", "", "Leveraged return", "Unrealized PnL")
         largest = max((place.contracts for place in queue), default=1)
         for place in queue:
             bar = "█" * max(1, place.contracts * _BAR // largest)
             table.add_row(
                 str(place.adl_rank),
-                show_light(place.adl_light, self._console.encoding),
+                show_light(place.adl_light, self.console.encoding),
                 names[place.account],
                 show_amount(place.contracts),
                 Text(bar, style=LIGHT_STYLES[place.adl_light]),
                 show_amount(place.leveraged_return, 6),
                 show_amount(place.unrealized_pnl),
             )
-        self._console.print(table)
+        self.console.print(table)
 
     def take_over(self, action: dict[str, Any], names: dict[str, str]) -> None:
-        self._step("The keeper takes the bankrupt account over into the pool, at its bankruptcy price")
-        self._console.print(f"    {names[action['account']]}, equity {_cut(action['equity'])}, {action['gas']:,} gas")
+        self.step("The keeper takes the bankrupt account over into the pool, at its bankruptcy price")
+        self.console.print(f"    {names[action['account']]}, equity {_cut(action['equity'])}, {action['gas']:,} gas")
 
     def fund(self, case: Case, states: dict[str, ChainState]) -> None:
         table = _table("Pool", "Balance", "Inventory", "Market's result", "8-hour peak", "Drawdown")
@@ -106,13 +109,13 @@ class Screen:
                 show_amount(market.max_pnl_8h),
                 "no base" if fraction is None else show_percent(fraction),
             )
-        self._console.print(table)
+        self.console.print(table)
 
     def deleverage(self, deleverage: dict[str, Any], entry: dict[str, Any], names: dict[str, str]) -> None:
         trigger = deleverage["plan"]["trigger"]
-        self._step(f"ADL is due ({trigger}): the keeper plans, signs and submits; the chain orders and closes")
+        self.step(f"ADL is due ({trigger}): the keeper plans, signs and submits; the chain orders and closes")
         compensation, price = _cut(entry["compensation"]), _cut(entry["adlPrice"])
-        self._console.print(f"    compensation {compensation}, ADL price {price}, {entry['gasUsed']:,} gas")
+        self.console.print(f"    compensation {compensation}, ADL price {price}, {entry['gasUsed']:,} gas")
         mark = parse_amount(deleverage["round"]["markPrice"])
         table = _table("Rank", "Trader", "Closed", "At", "Realized PnL", "Gave up against mark")
         for fill in entry["fills"]:
@@ -125,22 +128,22 @@ class Screen:
                 _cut(fill["realizedPnl"]),
                 show_amount(given_up),
             )
-        self._console.print(table)
+        self.console.print(table)
 
     def proof(self, state: ChainState) -> None:
-        self._console.print()
-        self._console.print(Rule("Proof", align="left", characters="="))
+        self.console.print()
+        self.console.print(Rule("Proof", align="left", characters="="))
         held, claims = format_amount(state.tokens_held), format_amount(state.claims)
         verdict = "equal to the wei" if held == claims else "NOT EQUAL"
-        self._console.print(f"    tokens held {held} = sum of claims {claims}: {verdict}")
+        self.console.print(f"    tokens held {held} = sum of claims {claims}: {verdict}")
         for market, total in state.sums_of_sizes.items():
-            self._console.print(f"    {market}: the sizes of all accounts and pools sum to {format_amount(total)}")
+            self.console.print(f"    {market}: the sizes of all accounts and pools sum to {format_amount(total)}")
 
     def finished(self, results: Path, seconds: float) -> None:
-        self._console.print(f"\nDone in {seconds:.0f} s; every figure is in {results}.", style="bold")
+        self.console.print(f"\nDone in {seconds:.0f} s; every figure is in {results}.", style="bold")
 
-    def _step(self, text: str) -> None:
-        self._console.print(f"\n> {text}", style="bold cyan")
+    def step(self, text: str) -> None:
+        self.console.print(f"\n> {text}", style="bold cyan")
 
 
 def _table(*headings: str) -> Table:

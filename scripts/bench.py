@@ -1,0 +1,141 @@
+"""Measures gas from receipts and contract sizes, on a local Anvil: `make bench`. Written to build/bench.json.
+
+Every measured transaction finds its storage cold, as a transaction always does, and the accounts as a venue in use has
+them: positions exist, balances are not zero.
+"""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import ape.logging
+import click
+from ape import accounts, chain, project
+from ape.cli import ConnectedProviderCommand, network_option
+from rich.console import Console
+from rich.table import Table
+
+from backstop.account_id import isolated_account
+from backstop.chain.bindings import DELEVERAGE, LIQUIDATE, TAKE_OVER
+from backstop.math.wad import WAD
+from scripts.stage.crowd import Call, account, deposit_calls, send_all, trade_call
+from scripts.stage.gas_parts import gas_parts
+from scripts.stage.venue import Venue, wad
+
+RESULTS = Path("build") / "bench.json"
+CONTRACTS = ("Exchange", "SolvencyModule", "InsuranceFund", "ADLEngine", "ChainlinkPriceFeed", "BackstopLens")
+SIZE_LIMIT = 24_576
+ROUNDS = (1, 10, 100)
+_PARTS = {
+    "transaction": "base and calldata",
+    "signatures": "recovering two signers",
+    "storageReads": "reading storage",
+    "storageWrites": "writing storage",
+    "otherContracts": "the price feed",
+    "events": "the event",
+    "computation": "computation",
+    "refunds": "refunds",
+}
+
+
+@click.command(cls=ConnectedProviderCommand)
+@network_option(default="ethereum:local:foundry")
+def cli() -> None:
+    """Measure, print a table, and write build/bench.json."""
+    ape.logging.logger.set_level("ERROR")
+    venue = Venue.open(accounts.test_accounts[0])
+    gas: dict[str, Any] = measure_trading(venue)
+    gas["deleverage"] = {str(size): measure_round(venue, size) for size in ROUNDS}
+    few, many = gas["deleverage"]["10"], gas["deleverage"]["100"]
+    gas["marginalPerCounterparty"] = (many - few) // 90
+    sizes = {name: len(getattr(project, name).contract_type.runtime_bytecode.bytecode) // 2 - 1 for name in CONTRACTS}
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps({"gas": gas, "contractSizes": sizes}, indent=2) + "\n", encoding="utf-8")
+    show(gas, sizes)
+
+
+def gas_of(venue: Venue, call: Call) -> int:
+    """Gas used by one transaction, from its receipt."""
+    [receipt] = send_all(venue, [call])
+    return int(receipt["gasUsed"], 16)
+
+
+def gas_of_settle(venue: Venue, call: Call) -> dict[str, Any]:
+    """The same, and what it was spent on."""
+    [receipt] = send_all(venue, [call])
+    used = int(receipt["gasUsed"], 16)
+    return {"settle": used, "settleParts": gas_parts(venue, receipt["transactionHash"], used)}
+
+
+def measure_trading(venue: Venue) -> dict[str, Any]:
+    """`settle` between two accounts that hold positions, a liquidation onto a funded account, a takeover."""
+    market = venue.list_market("BENCH-TRADE", "bench-trade", Decimal(100))
+    buyer, seller, other = (venue.trader(f"bench {name}") for name in ("buyer", "seller", "other"))
+    calls: list[Call] = []
+    for signer, amount in ((buyer, 10_000), (seller, 10_000), (other, 50_000)):
+        calls += deposit_calls(venue, signer, market, amount)
+    send_all(venue, [*calls, trade_call(venue, seller, buyer, market, wad(10), wad(100))])
+    gas = gas_of_settle(venue, trade_call(venue, seller, buyer, market, wad(1), wad(100)))
+
+    # 10 from 100 with a margin of 110: at 93 the equity is 40 of 46.5 required, at 89 it is all but gone.
+    weak = venue.trader("bench weak")
+    send_all(
+        venue, [*deposit_calls(venue, weak, market, 110), trade_call(venue, seller, weak, market, wad(10), wad(100))]
+    )
+    send_all(venue, [trade_call(venue, seller, other, market, wad(5), wad(100))])
+    venue.set_price(market, Decimal("93"))
+    gas["liquidate"] = gas_of(
+        venue,
+        Call(other, venue.system.exchange, LIQUIDATE.encode(account(weak, market), account(other, market), wad(1))),
+    )
+    venue.set_price(market, Decimal("89"))
+    gas["takeOver"] = gas_of(venue, Call(other, venue.system.exchange, TAKE_OVER.encode(account(weak, market))))
+    return gas
+
+
+def measure_round(venue: Venue, size: int) -> int:
+    """A round over exactly `size` isolated counterparties, each closed whole, given in rank order."""
+    market = venue.list_market(f"BENCH-{size}", f"bench-{size}", Decimal(100), Decimal("0.01"), Decimal("0.005"))
+    bankrupt = venue.trader(f"bench {size} bankrupt")
+    shorts = [venue.trader(f"bench {size} short {i}") for i in range(size)]
+    calls = deposit_calls(venue, bankrupt, market, 2 * size)
+    for i, short in enumerate(shorts):
+        calls += deposit_calls(venue, short, market, 20 + i)
+    calls += [trade_call(venue, short, bankrupt, market, WAD, wad(100)) for short in shorts]
+    send_all(venue, calls)
+    venue.set_price(market, Decimal(90))
+    keeper = venue.trader("bench keeper")
+    send_all(venue, [Call(keeper, venue.system.exchange, TAKE_OVER.encode(account(bankrupt, market)))])
+    bounds = (0, wad(1000), chain.blocks.head.timestamp + 3600)
+    ranked = [isolated_account(short.address, market.id) for short in shorts]  # the least margin first
+    used = gas_of(venue, Call(keeper, venue.system.engine, DELEVERAGE.encode(market.id, 0, ranked, bounds)))
+    left = venue.system.fund.inventory(market.id, 0)
+    if left != 0:
+        raise click.ClickException(f"the round of {size} left {left} of the inventory: this is a bug")
+    return used
+
+
+def show(gas: dict[str, Any], sizes: dict[str, int]) -> None:
+    """The figures as two tables."""
+    console = Console(highlight=False)
+    table = Table("Gas", title="Gas, from receipts on Anvil", title_justify="left")
+    table.add_column("Used", justify="right")
+    for name in ("settle", "liquidate", "takeOver"):
+        table.add_row(name, f"{gas[name]:,}")
+        if name == "settle":
+            for part, used in gas["settleParts"].items():
+                table.add_row(f"  of it {_PARTS[part]}", f"{used:,}")
+    for size, used in gas["deleverage"].items():
+        table.add_row(f"deleverage, {size} counterparties", f"{used:,}")
+    table.add_row("deleverage, marginal per counterparty", f"{gas['marginalPerCounterparty']:,}")
+    console.print(table)
+    table = Table("Contract", title="Runtime bytecode", title_justify="left")
+    for heading in ("Bytes", "Room"):
+        table.add_column(heading, justify="right")
+    for name, size in sizes.items():
+        table.add_row(name, f"{size:,}", f"{SIZE_LIMIT - size:,}")
+    console.print(table)
+    console.print(f"Every figure is in {RESULTS}.")
