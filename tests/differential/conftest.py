@@ -10,7 +10,7 @@ from ape import project
 from backstop.chain.endpoint import Endpoint
 from scripts.stage.venue import rpc_url
 
-pytest.register_assert_rewrite(f"{__package__}.history")
+pytest.register_assert_rewrite(f"{__package__}.history", f"{__package__}.table", "tests.keeper.command")
 
 from .harness import Harness  # noqa: E402
 
