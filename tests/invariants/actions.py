@@ -1,0 +1,161 @@
+"""What can happen in a sequence, as plain records that can be printed and played again."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from backstop.orders import Order
+
+from .world import NAMES, TRADERS, label
+
+NOBODY, EXCHANGE = -1, -2  # recipients that are no traders
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """Something that the trader with this number does, `after` seconds (at least 1) after the last thing."""
+
+    by: int
+    after: int
+
+    @property
+    def kind(self) -> str:
+        """How it is counted."""
+        return type(self).__name__
+
+    @property
+    def caller(self) -> str:
+        """The address that sends it."""
+        return TRADERS[self.by].address
+
+
+@dataclass(frozen=True, slots=True)
+class Deposit(Action):
+    """Into a sub-account; `amount` in token units."""
+
+    sub_id: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Withdraw(Action):
+    """`amount` in token units, to the trader with the number `to`, to NOBODY or to the EXCHANGE itself."""
+
+    account: bytes
+    amount: int
+    to: int
+
+
+@dataclass(frozen=True, slots=True)
+class Settle(Action):
+    """A fill of two orders, signed by the traders with these numbers, who should be their owners. `size` is WAD."""
+
+    maker: Order
+    maker_signer: int
+    taker: Order
+    taker_signer: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel(Action):
+    """One order."""
+
+    order: Order
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAll(Action):
+    """Every order of the caller."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer(Action):
+    """Good answers of feeds, `(market, answer)`, each in a block of its own."""
+
+    answers: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BadAnswer(Action):
+    """An answer that a feed should refuse, or might: `ago` seconds old, below zero if from the future."""
+
+    market: int
+    answer: int
+    ago: int
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Contribute(Action):
+    """To a pool, naming a market or 0; `amount` in token units."""
+
+    pool: int
+    market: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint(Action):
+    """Of a market."""
+
+    market: int
+
+
+@dataclass(frozen=True, slots=True)
+class Liquidate(Action):
+    """`account` by `liquidator`, at most `contracts` of it, WAD."""
+
+    account: bytes
+    liquidator: bytes
+    contracts: int
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOver(Action):
+    """By the pool."""
+
+    account: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class BuyInventory(Action):
+    """Side 0 is long. `contracts` and `limit` are WAD."""
+
+    buyer: bytes
+    side: int
+    contracts: int
+    limit: int
+
+
+@dataclass(frozen=True, slots=True)
+class Deleverage(Action):
+    """Side 0 is long, the inventory's; `minimum` and `maximum` bound the price; the call may wait for `seconds`."""
+
+    market: int
+    side: int
+    candidates: tuple[bytes, ...]
+    minimum: int
+    maximum: int
+    seconds: int
+
+
+def describe(action: Action) -> str:
+    """One line for a report."""
+    fields = []
+    for name in action.__dataclass_fields__:
+        if name in ("by", "after"):
+            continue
+        fields.append(f"{name}={_show(getattr(action, name))}")
+    return f"+{action.after}s {NAMES[action.by]}: {action.kind}({', '.join(fields)})"
+
+
+def _show(value: object) -> str:
+    if isinstance(value, bytes):
+        return label(value)
+    if isinstance(value, Order):
+        flags = " reduceOnly" if value.reduce_only else ""
+        return f"<{label(value.account)} {value.size} at {value.limit_price} epoch {value.epoch} #{value.salt}{flags}>"
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_show, value))}]"
+    return str(value)

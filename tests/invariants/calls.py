@@ -1,0 +1,101 @@
+"""Calldata and order digests, built by hand from words: the libraries' encoders would take longer than the EVM does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from functools import cache
+
+from eth_utils.crypto import keccak
+
+from backstop.orders import ORDER_FIELDS, Domain, Order
+
+_WORD = 1 << 256
+
+
+def word(value: int | bytes | bool | str) -> bytes:
+    """One ABI word: an integer (negative ones in two's complement), 32 bytes as they are, or an address."""
+    if isinstance(value, bytes):
+        return value.ljust(32, b"\0")
+    if isinstance(value, str):
+        value = int(value, 16)
+    return (value % _WORD).to_bytes(32, "big")
+
+
+def words(*values: int | bytes | bool | str) -> bytes:
+    """Several of them."""
+    return b"".join(map(word, values))
+
+
+@cache
+def selector(signature: str) -> bytes:
+    """The first four bytes of calldata."""
+    return keccak(text=signature)[:4]
+
+
+def call(signature: str, *values: int | bytes | bool | str) -> bytes:
+    """Calldata of a function whose parameters are all static."""
+    return selector(signature) + words(*values)
+
+
+def word_array(values: Iterable[int | bytes | str]) -> bytes:
+    """The tail of a dynamic array of words."""
+    items = list(values)
+    return words(len(items), *items)
+
+
+_ORDER_TYPE = f"Order({','.join(f'{kind} {name}' for name, kind in ORDER_FIELDS)})"
+_ORDER_HASH = keccak(text=_ORDER_TYPE)
+_ORDER_TUPLE = f"({','.join(kind for _, kind in ORDER_FIELDS)})"
+_SETTLE = f"settle({_ORDER_TUPLE},bytes,{_ORDER_TUPLE},bytes,uint256)"
+_DOMAIN_HASH = keccak(text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
+
+
+@cache
+def domain_separator(domain: Domain) -> bytes:
+    """EIP-712's hash of the domain."""
+    return keccak(
+        words(_DOMAIN_HASH, keccak(text="Backstop"), keccak(text="1"), domain.chain_id, domain.exchange.lower())
+    )
+
+
+def order_digest(order: Order, domain: Domain) -> bytes:
+    """What `backstop.orders.order_hash` says, in a fiftieth of its time; a test holds them equal."""
+    return keccak(b"\x19\x01" + domain_separator(domain) + keccak(_ORDER_HASH + words(*order.values())))
+
+
+def settle(maker: Order, maker_signature: bytes, taker: Order, taker_signature: bytes, size: int) -> bytes:
+    """Calldata of `Exchange.settle`."""
+    head = 2 * 8 + 3
+    first, second = _blob(maker_signature), _blob(taker_signature)
+    return b"".join(
+        (
+            selector(_SETTLE),
+            words(*maker.values(), 32 * head, *taker.values(), 32 * head + len(first), size),
+            first,
+            second,
+        )
+    )
+
+
+def cancel(order: Order) -> bytes:
+    """Calldata of `Exchange.cancel`."""
+    return call(f"cancel({_ORDER_TUPLE})", *order.values())
+
+
+def deleverage(market: int, side: int, candidates: Iterable[bytes], bounds: tuple[int, int, int]) -> bytes:
+    """Calldata of `ADLEngine.deleverage`."""
+    return call(
+        "deleverage(uint16,uint8,bytes32[],(int256,int256,uint256))", market, side, 32 * 6, *bounds
+    ) + word_array(candidates)
+
+
+def read(owners: Iterable[str], orders: Iterable[bytes], accounts: Iterable[bytes], backed: Iterable[int]) -> bytes:
+    """Calldata of `StateReader.read`."""
+    tails = [word_array(owners), word_array(orders), word_array(accounts)]
+    heads = [128, 128 + len(tails[0]), 128 + len(tails[0]) + len(tails[1])]
+    mask = sum(1 << market for market in backed)
+    return call("read(address[],bytes32[],bytes32[],uint256)", *heads, mask) + b"".join(tails)
+
+
+def _blob(data: bytes) -> bytes:
+    return word(len(data)) + data + b"\0" * (-len(data) % 32)

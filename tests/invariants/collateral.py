@@ -1,0 +1,74 @@
+"""Draws what moves tokens, and checkpoints: deposits, withdrawals and contributions."""
+
+from __future__ import annotations
+
+from backstop.account_id import isolated_sub_id
+
+from . import actions
+from .draws import TOKEN, Draws
+from .machine import Machine
+from .state import Holding
+from .world import LARGEST, MARKETS, TOKEN_SCALE, TRADERS, VAST, WALLET, market_of
+
+
+class Collateral(Draws):
+    """Amounts that are there, and some that are not."""
+
+    def deposit(self, machine: Machine) -> actions.Action:
+        """Mostly what a position needs; now and then nothing, a unit, more than there is, or into a strange account."""
+        by, market = self._trader(), self._market()
+        sub_id = isolated_sub_id(market, int(self._chance(0.15)))
+        amount = self.rng.randrange(50 * TOKEN, 20_000 * TOKEN)
+        if self._chance(0.06):
+            amount = self.rng.choice((0, 1, WALLET + 1, 2**128, 2**200))
+        if self._chance(0.03):
+            sub_id = self.rng.choice((1 << 95, 9 << 64, 0, 1 << 80 | sub_id, (1 << 95) | (1 << 64)))
+        return actions.Deposit(by, self._soon(), sub_id, amount)
+
+    def withdraw(self, machine: Machine) -> actions.Action:
+        """All that is free, a part of it, a unit more, everything, or someone else's."""
+        state = machine.state
+        account = self._account(state, lambda held: held.margin > 0) or TRADERS[self._trader()].account(self.focus)
+        held = state.accounts.get(account, Holding(market_of(account)))
+        free = held.withdrawable(machine.marks[held.market - 1]) // TOKEN_SCALE
+        amounts = (
+            free,
+            free + 1,
+            max(1, free // self.rng.randrange(2, 9)),
+            max(0, held.margin) // TOKEN_SCALE,
+            1,
+            0,
+            2**140,
+        )
+        amount = self.rng.choices(amounts, (6, 4, 10, 3, 2, 1, 1))[0]
+        by = self._owner(account) if not self._chance(0.05) else self._trader()
+        to = by if self._chance(0.8) else self.rng.choice(self.traders)
+        if self._chance(0.08):
+            to = self.rng.choice((actions.NOBODY, actions.EXCHANGE, actions.EXCHANGE))
+        return actions.Withdraw(by, self._soon(), account, amount, to)
+
+    def contribute(self, machine: Machine) -> actions.Action:
+        """Little, so that pools run dry; now and then to no pool, or naming a market of another, or too much."""
+        if self.is_vast and self._chance(0.5):
+            return self.contribute_the_most(machine)
+        pool = self.rng.choice((1, 2, 3, 3, MARKETS[self.focus - 1].pool))
+        market = self.rng.choice((0, *(spec.id for spec in MARKETS if spec.pool == pool)))
+        amount = self.rng.randrange(1, self.gift)
+        if self._chance(0.08):
+            pool, market, amount = self.rng.choice(
+                ((0, 0, 1), (4, 0, 1), (1, 2, 5), (3, 9, 5), (2, 2, 0), (1, 1, 2**120))
+            )
+        return actions.Contribute(self._trader(), self._soon(), pool, market, amount)
+
+    def contribute_the_most(self, machine: Machine) -> actions.Action:
+        """As much as a result can be told by samples, or a unit more; naming no market there is no such bound."""
+        market, named = self.focus, self._chance(0.8)
+        room = (LARGEST - machine.model.realized[market - 1]) // TOKEN_SCALE
+        amount = max(1, room + self.rng.choice((0, 0, 1)))
+        pool = MARKETS[market - 1].pool
+        return actions.Contribute(VAST, self._soon(), pool, market if named else 0, amount)
+
+    def checkpoint(self, machine: Machine) -> actions.Action:
+        """Of a market, or of none."""
+        market = self._market() if not self._chance(0.03) else 9
+        return actions.Checkpoint(self._trader(), self._soon(), market)

@@ -1,0 +1,290 @@
+"""Plays actions on a chain and on the model at once, and holds every invariant after each of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from eth_utils.crypto import keccak
+
+from backstop.adl.due import Due, due_inventory
+from backstop.orders import Order
+
+from . import actions, calls
+from .calls import call
+from .chain import Chain, Receipt
+from .checks import cannot_be_paid, holds_after, holds_always
+from .compiler import Artefact
+from .ledger import Refused
+from .model import Model
+from .state import State, decode, name_of, snapshot_of
+from .steps import Step, Violation
+from .system import System
+from .world import ADDRESSES, BY_ADDRESS, FIRST_ACTION, LARGEST, MARKETS, TRADERS, label, owner_of
+
+WATCHED = 6  # orders whose fills are read with every state
+_PANIC = bytes.fromhex("4e487b71")
+_MESSAGE = bytes.fromhex("08c379a0")
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of an action. `refusal` is the contracts' error, empty where they accepted it."""
+
+    action: actions.Action
+    refusal: str
+    violations: tuple[Violation, ...]
+
+
+def errors_of(artefacts: Mapping[str, Artefact]) -> dict[bytes, str]:
+    """The custom errors that the contracts declare, by selector."""
+    found = {}
+    for artefact in artefacts.values():
+        for entry in artefact.abi:
+            if entry["type"] == "error":
+                kinds = ",".join(parameter["type"] for parameter in entry["inputs"])
+                found[keccak(text=f"{entry['name']}({kinds})")[:4]] = str(entry["name"])
+    return found
+
+
+class Machine:
+    """One sequence. `errors` are the known ones by selector; `counts` gathers what was exercised."""
+
+    def __init__(self, chain: Chain, system: System, errors: dict[bytes, str]) -> None:
+        self.chain = chain
+        self.system = system
+        self.errors = errors
+        self.counts: Counter[str] = Counter()
+        self.model = Model()
+        self.model.now = FIRST_ACTION
+        self.marks = [spec.answer * spec.scale for spec in MARKETS]
+        self._orders: list[Order] = []
+        self._accounts: list[bytes] = []
+        self._digests: dict[Order, bytes] = {}
+        self._fills: dict[Order, int] = {}
+        self._refused_orders: set[Order] = set()  # for their epoch
+        self.refusal = ""  # of the last action
+        self._steps = 0
+        self.state = self._read(self.model.now, {spec.id for spec in MARKETS})
+
+    def perform(self, action: actions.Action) -> Result:
+        """Plays one action."""
+        idle = self.model.fork()
+        idle.pass_time(action.after)
+        moved = idle.fork()
+        try:
+            moved.apply(action)
+            expected_refusal = ""
+        except Refused as rule:
+            expected_refusal = str(rule)
+        before = self.state
+        self._watch(action)
+        fills = [self._fills.get(order, 0) for order in self._orders]
+        due = None
+        if isinstance(action, actions.Deleverage):
+            before = self._read(idle.now, idle.backed())
+            due = _due(before, action)
+        receipt = self._send(action, idle.now)
+        refusal, faults = self._refusal(receipt)
+        # Where they differ, the contracts are followed as far as time goes: the sequence ends here.
+        self.model = moved if receipt.ok and not expected_refusal else idle
+        backed = self._backed(action)
+        self.state = self._read(None, backed)
+        self.marks = [view.mark or mark for view, mark in zip(self.state.markets, self.marks, strict=True)]
+        violations = list(faults)
+        violations += holds_always(self.state, self.marks, self.counts)
+        if receipt.ok:
+            fills_of = {order: (was, self._fills[order]) for order, was in zip(self._orders, fills, strict=True)}
+            step = Step(action, idle.now, before, self.state, self.marks, receipt.logs, due, fills_of)
+            violations += holds_after(step, self.counts)
+        else:
+            violations += self._unchanged(before, fills, action, refusal)
+            if isinstance(action, actions.Withdraw) and refusal == "ERC20InsufficientBalance":
+                violations += cannot_be_paid(before, self.marks, self.counts)
+        violations += self._as_the_mirror_has_it(refusal, expected_refusal, backed)
+        self.counts[f"{action.kind} {'accepted' if receipt.ok else 'refused'}"] += 1
+        if refusal:
+            self.counts[f"{action.kind}: {refusal}"] += 1
+        self._count(action, refusal, before)
+        self.refusal = refusal
+        return Result(action, refusal, tuple(violations))
+
+    def _count(self, action: actions.Action, refusal: str, before: State) -> None:
+        """What the kind and the error do not tell."""
+        self.counts["results beyond what a sample can be"] += any(
+            view.backing is not None and view.backing.pnl > LARGEST for view in self.state.markets
+        )
+        if isinstance(action, actions.Withdraw) and action.to == actions.EXCHANGE and refusal == "RecipientInvalid":
+            self.counts["withdrawals to the exchange"] += 1
+        if isinstance(action, actions.Contribute) and action.market and not refusal:
+            self.counts["contributions that name a market"] += 1
+        if not isinstance(action, actions.Settle):
+            return
+        for order in (action.maker, action.taker):
+            epoch = before.epochs[BY_ADDRESS[owner_of(order.account)]]
+            if refusal == "OrderEpochNotCurrent" and order.epoch != epoch:
+                self.counts[f"orders of a {'past' if order.epoch < epoch else 'future'} epoch"] += 1
+                self._refused_orders.add(order)
+            elif not refusal and order in self._refused_orders:
+                self.counts["orders filled once their epoch had come"] += 1
+
+    def finish(self) -> list[Violation]:
+        """What is read only once: the lists of accounts."""
+        violations = []
+        for market, accounts in enumerate(self.model.listed, start=1):
+            data = [
+                self.chain.view(self.system.exchange, call("accountAt(uint16,uint256)", market, i))
+                for i in range(len(accounts))
+            ]
+            if data != accounts:
+                violations.append(Violation("M1", f"market {market} lists {list(map(label, data))}"))
+        return violations
+
+    # ------------------------------------------------------------------ transactions
+
+    def _send(self, action: actions.Action, now: int) -> Receipt:
+        logs = []
+        receipt = None
+        for later, (to, data) in enumerate(self._transactions(action, now)):
+            receipt = self.chain.send(action.caller, to, data, now + later)
+            logs += receipt.logs
+            if not receipt.ok:
+                break
+        assert receipt is not None
+        return Receipt(receipt.ok, receipt.output, logs, receipt.halt)
+
+    def _transactions(self, action: actions.Action, now: int) -> Iterator[tuple[str, bytes]]:
+        exchange, fund, engine, feeds = self.system.exchange, self.system.fund, self.system.engine, self.system.feeds
+        match action:
+            case actions.Deposit():
+                yield exchange, call("deposit(uint96,uint256)", action.sub_id, action.amount)
+            case actions.Withdraw():
+                strange: dict[int, str | int] = {actions.NOBODY: 0, actions.EXCHANGE: exchange}
+                to = strange[action.to] if action.to in strange else ADDRESSES[action.to]
+                yield exchange, call("withdraw(bytes32,uint256,address)", action.account, action.amount, to)
+            case actions.Settle():
+                made = self._sign(action.maker, action.maker_signer)
+                taken = self._sign(action.taker, action.taker_signer)
+                yield exchange, calls.settle(action.maker, made, action.taker, taken, action.size)
+            case actions.Cancel():
+                yield exchange, calls.cancel(action.order)
+            case actions.CancelAll():
+                yield exchange, call("cancelAll()")
+            case actions.Answer():
+                for market, answer in action.answers:
+                    yield feeds[market - 1], call("setAnswer(int256)", answer)
+            case actions.BadAnswer():
+                fields = (7, action.answer, now - action.ago, 7 if action.complete else 6)
+                yield feeds[action.market - 1], call("setRound(uint80,int256,uint256,uint80)", *fields)
+            case actions.Contribute():
+                yield fund, call("contribute(uint16,uint16,uint256)", action.pool, action.market, action.amount)
+            case actions.Checkpoint():
+                yield fund, call("checkpoint(uint16)", action.market)
+            case actions.Liquidate():
+                fields = (action.account, action.liquidator, action.contracts)
+                yield exchange, call("liquidate(bytes32,bytes32,uint256)", *fields)
+            case actions.TakeOver():
+                yield exchange, call("takeOver(bytes32)", action.account)
+            case actions.BuyInventory():
+                fields = (action.buyer, action.side, action.contracts, action.limit)
+                yield exchange, call("buyInventory(bytes32,uint8,uint256,uint256)", *fields)
+            case actions.Deleverage():
+                bounds = (action.minimum, action.maximum, now + action.seconds)
+                yield engine, calls.deleverage(action.market, action.side, action.candidates, bounds)
+
+    def _sign(self, order: Order, signer: int) -> bytes:
+        signature = TRADERS[signer].key.sign_recoverable(self._digest(order), hasher=None)
+        return signature[:64] + bytes([27 + signature[64]])
+
+    def _digest(self, order: Order) -> bytes:
+        if order not in self._digests:
+            self._digests[order] = calls.order_digest(order, self.system.domain)
+        return self._digests[order]
+
+    # ------------------------------------------------------------------ states
+
+    def _watch(self, action: actions.Action) -> None:
+        """From now on the fills of its orders are read with every state, and the accounts it may touch."""
+        orders: list[Order] = []
+        accounts: list[bytes] = []
+        match action:
+            case actions.Settle():
+                orders = [action.maker, action.taker]
+                accounts = [action.maker.account, action.taker.account]
+            case actions.Cancel():
+                orders = [action.order]
+            case actions.Deposit():
+                accounts = [(int(action.caller, 16) << 96 | action.sub_id).to_bytes(32, "big")]
+            case actions.Liquidate():
+                accounts = [action.liquidator]
+            case actions.BuyInventory():
+                accounts = [action.buyer]
+        self._orders = ([order for order in self._orders if order not in orders] + orders)[-WATCHED:]
+        self._accounts += [account for account in dict.fromkeys(accounts) if account not in self._accounts]
+
+    def _backed(self, action: actions.Action) -> set[int]:
+        """The markets whose backing is read after it: where there is inventory, the action's own, and at times all."""
+        self._steps += 1
+        if self._steps % 10 == 0:
+            return {spec.id for spec in MARKETS}
+        return self.model.backed() | {getattr(action, "market", 0)} & {spec.id for spec in MARKETS}
+
+    def _read(self, timestamp: int | None, backed: set[int]) -> State:
+        data = calls.read(ADDRESSES, [self._digest(order) for order in self._orders], self._accounts, backed)
+        answer = self.chain.view(self.system.reader, data, timestamp)
+        state = decode(answer, len(ADDRESSES), len(self._orders), self._accounts, self.chain.base_block)
+        self._fills.update(zip(self._orders, state.filled, strict=True))
+        return state
+
+    def _refusal(self, receipt: Receipt) -> tuple[str, list[Violation]]:
+        """The name of the error, and R1 where it is none that the contracts declare."""
+        if receipt.ok:
+            return "", []
+        self.counts["R1"] += 1
+        if receipt.halt:
+            return "halt", [Violation("R1", f"halted: {receipt.halt}")]
+        known = self.errors.get(receipt.output[:4])
+        if known is not None:
+            return known, []
+        kind = {_PANIC: "a panic", _MESSAGE: "a string", b"": "no data"}.get(receipt.output[:4], "an unknown error")
+        return kind, [Violation("R1", f"reverted with {kind}: 0x{receipt.output.hex()}")]
+
+    def _unchanged(self, before: State, fills: list[int], action: actions.Action, refusal: str) -> Iterator[Violation]:
+        """R1: nothing but time is different."""
+        if before.frozen() != self.state.frozen() or list(self.state.filled) != fills:
+            yield Violation("R1", f"{action.kind} was refused ({refusal}) and changed something")
+
+    def _as_the_mirror_has_it(self, refusal: str, expected_refusal: str, backed: set[int]) -> Iterator[Violation]:
+        """M1."""
+        self.counts["M1"] += 1
+        if bool(refusal) != bool(expected_refusal):
+            yield Violation(
+                "M1", f"refused with {refusal}" if refusal else f"accepted, the rules say: {expected_refusal}"
+            )
+            return
+        expected = self.model.state(self._orders, backed)
+        if self.state != expected:
+            yield Violation("M1", "; ".join(_differences(self.state, expected)))
+
+
+def _due(state: State, action: actions.Deleverage) -> Due | None:
+    """What the plan over the contracts' own state says of the inventory."""
+    for one in due_inventory(snapshot_of(state)):
+        if one.inventory.market == name_of(action.market) and int(one.inventory.size < 0) == action.side:
+            return one
+    return None
+
+
+def _differences(state: State, expected: State) -> Iterator[str]:
+    for name, found, meant in zip(State._fields[:-1], state, expected, strict=False):
+        if name == "markets":
+            for i, (one, other) in enumerate(zip(state.markets, expected.markets, strict=True), start=1):
+                if one != other:
+                    yield f"market {i} is {one}, the model has {other}"
+        elif found != meant:
+            yield f"{name} is {found}, the model has {meant}"
+    for account in state.accounts.keys() | expected.accounts.keys():
+        one, other = state.accounts.get(account), expected.accounts.get(account)
+        if one != other:
+            yield f"{label(account)} is {one}, the model has {other}"

@@ -1,0 +1,205 @@
+"""What must hold after a round (A1, A2, A4 to A7), from its logs and the states around it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from backstop.chain.bindings import CANDIDATE_SKIPPED, DELEVERAGED, ROUND_EXECUTED, Event
+from backstop.math.leveraged_return import leveraged_return
+from backstop.math.margin import margin_rate
+from backstop.math.wad import WAD
+
+from . import actions
+from .state import Holding
+from .steps import Step, Violation
+from .world import MARKETS, label
+
+INVENTORY_CLOSED = Event("InventoryClosed", ("uint16", "uint16", "uint8"), "int256,int256,int256")
+INVENTORY_NETTED = Event("InventoryNetted", ("uint16", "uint16"), "uint256,uint256,int256")
+
+
+class Fill(NamedTuple):
+    """A `Deleveraged` event, with its account as it was."""
+
+    account: bytes
+    size: int
+    value: int
+    price: int
+    leveraged_return: int
+    rank: int
+    before: Holding
+    after: Holding
+
+
+class RoundEvents(NamedTuple):
+    """What the logs of a round say. `result` is what the pool made of the contracts closed."""
+
+    fills: list[Fill]
+    skipped: list[tuple[bytes, int]]
+    outcome: tuple[Any, ...]
+    result: int
+    netted: int
+
+
+def round_events(step: Step) -> RoundEvents:
+    """The round that the logs tell of."""
+    fills, skipped, outcome, result, netted = [], [], (), 0, 0
+    for log in step.logs:
+        topic = log.topics[0]
+        if topic == DELEVERAGED.topic:
+            _, account, *numbers = DELEVERAGED.decode(log.topics, log.data)
+            before, after = step.before.accounts[account], step.after.accounts[account]
+            fills.append(Fill(account, *numbers, before, after))
+        elif topic == CANDIDATE_SKIPPED.topic:
+            skipped.append(CANDIDATE_SKIPPED.decode(log.topics, log.data)[1:])
+        elif topic == ROUND_EXECUTED.topic:
+            outcome = ROUND_EXECUTED.decode(log.topics, log.data)[3]
+        elif topic == INVENTORY_CLOSED.topic:
+            result = INVENTORY_CLOSED.decode(log.topics, log.data)[-1]
+        elif topic == INVENTORY_NETTED.topic:
+            netted = INVENTORY_NETTED.decode(log.topics, log.data)[2]
+    return RoundEvents(fills, skipped, outcome, result, netted)
+
+
+def holds_after_round(step: Step, action: actions.Deleverage, counts: Counter[str]) -> Iterator[Violation]:
+    """What a round must leave true."""
+    events = round_events(step)
+    _count_round(events, step, action, counts)
+    yield from _conserves(step, action, events, counts)
+    yield from _spares_the_flat(step, action, counts)
+    yield from _reduces_only(step, action, events, counts)
+    yield from _takes_what_is_needed(step, action, events, counts)
+    yield from _goes_in_order(step, action, events, counts)
+    accounts = [fill.account for fill in events.fills]
+    counts["A7"] += len(set(action.candidates)) < len(action.candidates)
+    if len(set(accounts)) < len(accounts):
+        yield Violation("A7", f"twice in a round: {', '.join(map(label, accounts))}")
+
+
+def _count_round(events: RoundEvents, step: Step, action: actions.Deleverage, counts: Counter[str]) -> None:
+    price, mark = events.outcome[3], events.outcome[2]
+    mine = step.before.markets[action.market - 1].inventory(action.side)
+    counts["round"] += 1
+    counts[f"round by {'drawdown' if events.outcome[1] == 1 else 'depletion'}"] += 1
+    counts["round of long inventory" if action.side == 0 else "round of short inventory"] += 1
+    counts["round of a shared pool"] += MARKETS[action.market - 1].pool == 3
+    counts["round with netting"] += events.netted > 0
+    counts["round that left inventory"] += events.outcome[4] + events.netted < abs(mine.size)
+    counts["round with a partial fill"] += any(fill.after.size for fill in events.fills)
+    counts["round with a second pass"] += any(_is_insolvent_at(fill.before, price, mark) for fill in events.fills)
+    counts["round with several fills"] += len(events.fills) > 1
+    counts["round at the bankruptcy price"] += bool(events.fills) and events.result == 0
+    for _, reason in events.skipped:
+        counts[f"skipped: {('flat', 'inventory side', 'bankrupt', 'duplicate', 'insolvent at p_adl')[reason]}"] += 1
+
+
+def _conserves(
+    step: Step, action: actions.Deleverage, events: RoundEvents, counts: Counter[str]
+) -> Iterator[Violation]:
+    """A1: what the pool gains, its counterparties give, to the wei, and nobody else gains or gives."""
+    counts["A1"] += 1
+    before, after = step.before, step.after
+    pool = MARKETS[action.market - 1].pool
+    given = {
+        account: held.cash - after.accounts[account].cash
+        for account, held in before.accounts.items()
+        if held.cash != after.accounts[account].cash
+    }
+    if given != {fill.account: fill.value for fill in events.fills if fill.value}:
+        shown = {label(account): value for account, value in given.items()}
+        yield Violation("A1", f"accounts gave {shown}, the fills say otherwise")
+    for number, (one, other) in enumerate(zip(before.pools, after.pools, strict=True), start=1):
+        gained = other.claim - one.claim
+        if gained != (sum(given.values()) if number == pool else 0):
+            yield Violation("A1", f"pool {number} gained {gained}, accounts gave {sum(given.values())}")
+
+
+def _spares_the_flat(step: Step, action: actions.Deleverage, counts: Counter[str]) -> Iterator[Violation]:
+    """A2."""
+    for account, held in step.before.accounts.items():
+        if held.size == 0:
+            counts["A2"] += account in action.candidates and held.market == action.market
+            if step.after.accounts[account] != held:
+                yield Violation("A2", f"{label(account)} was flat: {held}, {step.after.accounts[account]}")
+
+
+def _reduces_only(
+    step: Step, action: actions.Deleverage, events: RoundEvents, counts: Counter[str]
+) -> Iterator[Violation]:
+    """A4."""
+    counts["A4"] += len(events.fills)
+    names = {
+        label(account): (held.size, step.after.accounts[account].size) for account, held in step.before.accounts.items()
+    }
+    for spec, one, other in zip(MARKETS, step.before.markets, step.after.markets, strict=True):
+        names[f"long inventory {spec.id}"] = one.long.size, other.long.size
+        names[f"short inventory {spec.id}"] = one.short.size, other.short.size
+    for name, (size, size_after) in names.items():
+        if abs(size_after) > abs(size) or size * size_after < 0:
+            yield Violation("A4", f"{name} went from {size} to {size_after}")
+    for fill in events.fills:
+        if int(fill.before.size < 0) == action.side:
+            yield Violation("A4", f"{label(fill.account)} is on the inventory's side")
+
+
+def _takes_what_is_needed(
+    step: Step, action: actions.Deleverage, events: RoundEvents, counts: Counter[str]
+) -> Iterator[Violation]:
+    """A5: due by the plan; neither more contracts than there are nor more compensation than is due; never a profit."""
+    counts["A5"] += 1
+    if step.due is None:
+        yield Violation("A5", "nothing was due")
+        return
+    mark = step.marks[action.market - 1]
+    size = step.due.inventory.size
+    closed = sum(abs(fill.size) for fill in events.fills)
+    if closed + events.netted > abs(size):
+        yield Violation("A5", f"{closed} closed and {events.netted} netted of {size}")
+    if events.result > 0:
+        yield Violation("A5", f"the pool made {events.result}: beyond the bankruptcy price")
+    received = sum(fill.value for fill in events.fills) - sum(fill.size for fill in events.fills) * mark // WAD
+    # One wei a fill and one a contract; two for the parts of a contract and for the value at mark.
+    slack = len(events.fills) + closed // WAD + 2
+    if (received - slack) * abs(size) > step.due.compensation * closed:
+        yield Violation("A5", f"{received} for {closed} of {size}, the compensation is {step.due.compensation}")
+
+
+def _goes_in_order(
+    step: Step, action: actions.Deleverage, events: RoundEvents, counts: Counter[str]
+) -> Iterator[Violation]:
+    """A6, over the candidates that were given."""
+    mark, price = step.marks[action.market - 1], events.outcome[3]
+    queue = []
+    for account in set(action.candidates):
+        held = step.before.accounts.get(account)
+        if held is None or held.market != action.market or held.size == 0 or int(held.size < 0) == action.side:
+            continue
+        if held.equity(mark) > 0:
+            score = _leveraged_return(held, mark)
+            queue.append((_is_insolvent_at(held, price, mark), -score, account))
+    queue.sort()
+    counts["A6"] += len(events.fills) > 1
+    done = [(_is_insolvent_at(fill.before, price, mark), -fill.leveraged_return, fill.account) for fill in events.fills]
+    if done != queue[: len(done)]:
+        shown = [(label(account), -score) for _, score, account in done]
+        wanted = [(label(account), -score) for _, score, account in queue]
+        yield Violation("A6", f"executed {shown}, the order is {wanted}")
+    if [fill.rank for fill in events.fills] != list(range(1, len(done) + 1)):
+        yield Violation("A6", f"ranks {[fill.rank for fill in events.fills]}")
+    if any(fill.after.size for fill in events.fills[:-1]):
+        yield Violation("A6", "a fill that is not the last is partial")
+    left = step.after.markets[action.market - 1].inventory(action.side).size
+    if left and (len(done) < len(queue) or any(fill.after.size for fill in events.fills)):
+        yield Violation("A6", f"{left} of the inventory is left, and so are counterparties")
+
+
+def _leveraged_return(held: Holding, mark: int) -> int:
+    equity = held.equity(mark)
+    unrealized = held.size * mark // WAD - held.entry
+    return leveraged_return(unrealized, held.entry, margin_rate(held.maintenance(mark), equity))
+
+
+def _is_insolvent_at(held: Holding, price: int, mark: int) -> bool:
+    return held.equity(mark) * WAD < abs(held.size) * abs(price - mark)
