@@ -1,0 +1,91 @@
+"""The same machine on Anvil: deployed through ape by the project's own script, then spoken to by raw requests."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from ape import Project
+
+from backstop.chain.endpoint import Endpoint
+from backstop.errors import RpcError
+from scripts.stage.system import deploy_system
+
+from .chain import GAS, Log, Receipt
+from .system import System
+from .world import ADDRESSES, MARKETS
+
+_FUNDS = hex(10**24)
+
+
+class AnvilChain:
+    """Anvil with a transaction in each block; whoever sends need not sign."""
+
+    def __init__(self, url: str) -> None:
+        self._endpoint = Endpoint(url)
+        self.base_block = 0
+        self._snapshot = ""
+        self._wait()
+        self._request("anvil_autoImpersonateAccount", True)
+        for address in ADDRESSES:
+            self._request("anvil_setBalance", address, _FUNDS)
+
+    def mark(self) -> None:
+        """This is the state that `rewind` brings back, and the block that blocks are counted from."""
+        self.base_block = self._endpoint.quantity("eth_blockNumber")
+        self._snapshot = self._request("evm_snapshot")
+
+    def rewind(self) -> None:
+        """Back to the marked state."""
+        if not self._request("evm_revert", self._snapshot):
+            raise RuntimeError(f"{self._endpoint.url} has no snapshot {self._snapshot}")
+        self.mark()
+
+    def send(self, sender: str, to: str, data: bytes, timestamp: int) -> Receipt:
+        """See `Chain`."""
+        self._request("evm_setNextBlockTimestamp", timestamp)
+        transaction = {"from": sender, "to": to, "data": "0x" + data.hex(), "gas": hex(GAS)}
+        hash_ = self._request("eth_sendTransaction", transaction)
+        while (receipt := self._request("eth_getTransactionReceipt", hash_)) is None:
+            time.sleep(0.002)  # it may come after the answer
+        if receipt["status"] != "0x1":
+            trace = self._request("debug_traceTransaction", hash_, {"tracer": "callTracer"})
+            return Receipt(False, bytes.fromhex(trace.get("output", "0x")[2:]), [])
+        logs = [
+            Log(log["address"], [bytes.fromhex(topic[2:]) for topic in log["topics"]], bytes.fromhex(log["data"][2:]))
+            for log in receipt["logs"]
+        ]
+        return Receipt(True, b"", logs)
+
+    def view(self, to: str, data: bytes, timestamp: int | None = None) -> bytes:
+        """See `Chain`."""
+        call: list[Any] = [{"to": to, "data": "0x" + data.hex()}, "latest"]
+        if timestamp is not None:
+            call += [{}, {"time": hex(timestamp)}]
+        return bytes.fromhex(self._request("eth_call", *call)[2:])
+
+    def _wait(self) -> None:
+        """For an Anvil that is starting."""
+        last = time.monotonic() + 20
+        while True:
+            try:
+                self._request("web3_clientVersion")
+            except RpcError:
+                if time.monotonic() > last:
+                    raise
+                time.sleep(0.02)
+            else:
+                return
+
+    def _request(self, method: str, *parameters: Any) -> Any:
+        return self._endpoint.request(method, *parameters)
+
+
+def deploy_through_ape(owner: Any, project: Project) -> System:
+    """The system as `ape run deploy` makes it, with the reader and the feeds."""
+    made = deploy_system(owner, owner.deploy(project.MockUSDC))
+    parts = (made.exchange, made.fund, made.engine, made.price_feed)
+    reader = owner.deploy(project.StateReader, *parts)
+    feeds = [owner.deploy(project.MockAggregator, spec.decimals, spec.answer) for spec in MARKETS]
+    addresses = (made.token, made.price_feed, made.exchange, made.fund, made.engine, reader)
+    return System(*(part.address for part in addresses), tuple(feed.address for feed in feeds))
