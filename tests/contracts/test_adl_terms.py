@@ -365,7 +365,7 @@ def test_no_terms_while_another_market_of_the_pool_has_no_price(majors: list[Des
     a, b, _ = majors
     for each, name in ((a, "icarus"), (b, "phaethon")):
         each.inherit(name, 1000, 100, 1000, 90)
-    updated = b.market.feed.latestRoundData()[3]
+    updated = b.priced_at()
     wait_until(updated + 3601)
     a.price(90)
     with refused(a.price_feed.PriceStale, market=b.market.id, updatedAt=updated, heartbeat=3600):

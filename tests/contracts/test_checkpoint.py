@@ -72,7 +72,7 @@ def test_an_unlisted_market(desk: Desk) -> None:
 
 
 def test_a_price_is_needed_only_for_inventory(desk: Desk, venue: Venue, market: TestMarket) -> None:
-    updated = desk.market.feed.latestRoundData()[3]
+    updated = desk.priced_at()
     wait_until(updated + 3601)
     with refused(desk.price_feed.PriceStale, market=desk.market.id, updatedAt=updated, heartbeat=3600):
         desk.checkpoint()

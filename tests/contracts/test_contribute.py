@@ -32,7 +32,7 @@ def test_a_gift_is_the_pools_cash(desk: Desk, donor: Any) -> None:
     assert emitted(done, desk.fund.Contributed) == [
         {"pool": desk.market.pool, "market": 0, "from": donor.address.lower(), "amount": 12_345_678}
     ]
-    assert desk.fund.pool(desk.market.pool).cash == desk.fund.claim(desk.market.pool) == wad("12.345678")
+    assert desk.pool_cash() == desk.fund.claim(desk.market.pool) == wad("12.345678")
     assert desk.token.balanceOf(desk.exchange) == held + 12_345_678
     assert desk.token.balanceOf(desk.fund) == 0
     backing = desk.backing()
@@ -56,7 +56,7 @@ def test_a_gift_that_names_its_market_is_its_result_too(desk: Desk, donor: Any) 
 def test_gifts_add_up(desk: Desk, donor: Any) -> None:
     for market_id in (0, desk.market.id, 0):
         act(donor, desk.fund.contribute, desk.market.pool, market_id, tokens(10))
-    assert desk.fund.pool(desk.market.pool).cash == wad(30)
+    assert desk.pool_cash() == wad(30)
     assert desk.backing().pnl == wad(10)
 
 
@@ -99,7 +99,7 @@ def test_a_gift_needs_no_price(desk: Desk, donor: Any) -> None:
     desk.inherit("icarus", 10, 100, 100, 85)
     wait_until(now() + 7200)
     act(donor, desk.fund.contribute, desk.market.pool, desk.market.id, tokens(5))
-    assert desk.fund.pool(desk.market.pool).cash == wad(5)
+    assert desk.pool_cash() == wad(5)
 
 
 def test_largest_gift(desk: Desk) -> None:
@@ -107,7 +107,7 @@ def test_largest_gift(desk: Desk) -> None:
     largest = LARGEST // SCALE
     desk.fill_purse(donor, largest // 10**6 + 1)
     act(donor, desk.fund.contribute, desk.market.pool, 0, largest)
-    assert desk.fund.pool(desk.market.pool).cash == largest * SCALE
+    assert desk.pool_cash() == largest * SCALE
     with refused(desk.fund.SafeCastOverflowedIntDowncast, bits=128, value=(largest + 1) * SCALE):
         act(donor, desk.fund.contribute, desk.market.pool, 0, 1)
 

@@ -149,7 +149,7 @@ def test_the_published_case(desk: Desk) -> None:
     assert (backing.balance, backing.loss, backing.base) == (wad(15_000), wad(5000), wad(20_000))
     assert (backing.drawdown, backing.drawdownDue) == (wad("0.25"), False)
     assert desk.inventory(Side.LONG) == (0, 0)
-    assert desk.exchange.market(desk.market.id).openInterest == wad(900)
+    assert desk.open_interest() == wad(900)
     assert desk.engine.roundCount() == 1
 
 
@@ -661,7 +661,7 @@ def test_the_price_that_was_planned_for(desk: Desk) -> None:
 
 
 def test_no_round_without_a_price(desk: Desk) -> None:
-    updated = desk.market.feed.latestRoundData()[3]
+    updated = desk.priced_at()
     wait_until(updated + 3600)
     with refused(desk.price_feed.PriceStale, market=desk.market.id, updatedAt=updated, heartbeat=3600):
         desk.deleverage(Side.LONG, traders(desk, "hawk"), at=updated + 3601)
@@ -847,7 +847,7 @@ def test_what_nobody_else_holds_is_netted_at_mark(both: Desk) -> None:
         "compensation": wad(100),
     }
     assert desk.inventory(Side.LONG) == desk.inventory(Side.SHORT) == (0, 0)
-    assert desk.exchange.market(desk.market.id).openInterest == 0
+    assert desk.open_interest() == 0
     assert desk.fund.claim(desk.market.pool) == claim == wad(200)
     assert (desk.backing().balance, desk.backing().pnl) == (wad(200), wad(200))
     assert emitted(done, desk.fund.InventoryClosed) == emitted(done, desk.engine.Deleveraged) == []
@@ -876,7 +876,7 @@ def test_what_is_left_after_the_last_holder_is_netted(both: Desk) -> None:
     assert (found["contracts"], found["netted"], found["price"]) == (wad(4), wad(10), wad(110))
     assert desk.holding(desk.trader("bull")) == Account(0, 0, wad(440))
     assert desk.inventory(Side.LONG) == desk.inventory(Side.SHORT) == (0, 0)
-    assert desk.exchange.market(desk.market.id).openInterest == 0
+    assert desk.open_interest() == 0
 
 
 def test_nothing_is_netted_while_somebody_holds_the_other_side(both: Desk) -> None:

@@ -146,7 +146,7 @@ def stale(desk: Desk, updated: int) -> bytes:
 
 
 def test_a_dead_feed_without_inventory(desk: Desk) -> None:
-    updated = desk.market.feed.latestRoundData()[3]
+    updated = desk.priced_at()
     wait_until(updated + 3601)
     view = desk.lens.market(desk.market.id)
     assert (view.mark, bytes(view.priceError)) == (0, stale(desk, updated))
@@ -157,7 +157,7 @@ def test_a_dead_feed_without_inventory(desk: Desk) -> None:
 def test_a_dead_feed_with_inventory(desk: Desk) -> None:
     desk.contribute(1000)
     desk.inherit("icarus", 10, 100, 100, 85)
-    updated = desk.market.feed.latestRoundData()[3]
+    updated = desk.priced_at()
     wait_until(updated + 3601)
     view = desk.lens.market(desk.market.id)
     assert (view.mark, bytes(view.priceError)) == (0, stale(desk, updated))
@@ -171,7 +171,7 @@ def test_a_dead_feed_of_another_market_of_the_pool(desk: Desk, venue: Venue) -> 
     pool = create_pool(venue, "majors", PoolKind.SHARED)
     alive, dead = (open_desk(venue, name, 100, pool=pool) for name in ("A-USD", "B-USD"))
     dead.inherit("icarus", 10, 100, 100, 85)
-    updated = dead.market.feed.latestRoundData()[3]
+    updated = dead.priced_at()
     wait_until(updated + 3601)
     alive.price(100)
     view = desk.lens.market(alive.market.id)

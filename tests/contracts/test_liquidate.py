@@ -2,406 +2,403 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import Any
 
 import pytest
-from ape import chain, reverts
 
-from backstop.account_id import isolated_account
-from backstop.chain.bindings import LIQUIDATE
+from backstop.chain.snapshot import read_chain
 from backstop.chain.terms import MarketTerms
-from backstop.errors import RevertError
 from backstop.math.wad import WAD
-from backstop.math.wad import parse_amount as wad
-from scripts.stage.venue import Venue
-
-from .floor import FEE_CREDITED, Floor, event, hexed, liquidated
+from scripts.stage.venue import HEARTBEAT, TestMarket, Venue, wad
+from tests.support.acting import Done, act, emitted, imagine, refused
+from tests.support.desk import ALL, FLAT, Account, Desk, damaged, open_desk
+from tests.support.proofs import nothing_changes
 
 
 @pytest.fixture(scope="module")
-def floor(venue: Venue) -> Floor:
-    """A market at 100 with a liquidator that has 1,000; discount and fee are 1.25 % each."""
-    floor = Floor(venue, "brink")
-    floor.deposit("liquidator", "1000")
-    return floor
+def desk(venue: Venue, market: TestMarket) -> Desk:
+    """A liquidator that has 1,000; discount and fee are 1.25 % each."""
+    desk = Desk(venue, market)
+    desk.deposit(desk.trader("whale"), 1_000_000)
+    desk.deposit(desk.trader("liquidator"), 1000)
+    return desk
 
 
-def sinking(floor: Floor, sign: int = 1) -> bytes:
+def sinking(desk: Desk, sign: int = 1) -> Any:
     """10 from 100 with a margin of 100, long (then 94) or short (then 106): E = 40 of MM 47, or of MM 53."""
-    account = floor.open("trader", str(10 * sign), "100", "100")
-    floor.set_price(str(100 - 6 * sign))
-    return account
+    trader = desk.open("trader", wad(10 * sign), wad(100), 100)
+    desk.price(100 - 6 * sign)
+    return trader
 
 
-def one_contract(floor: Floor, wei: int, margin: str = "8") -> bytes:
+def one_contract(desk: Desk, wei: int) -> Any:
     """A long of 1 contract whose equity at 100, where MM is 5, is 5 and `wei`: from 103, or a few wei beside it."""
-    floor.set_price("120")
-    account = floor.deposit("trader", margin)
-    floor.venue.trade(floor.actor("maker"), floor.actor("trader"), floor.market, WAD, wad("95") + wad(margin) - wei)
-    floor.set_price("100")
-    assert floor.equity(account, "100") == wad("5") + wei
-    return account
+    desk.price(120)
+    trader = desk.open("trader", WAD, wad(103) - wei, 8)
+    desk.price(100)
+    assert desk.equity(trader) == wad(5) + wei
+    return trader
 
 
-# ------------------------------------------------------------------ what it does
+def liquidated(desk: Desk, done: Done) -> tuple[int, ...]:
+    """What passed and at which cost: size, value, discount, fee, mark."""
+    [event] = emitted(done, desk.exchange.Liquidated)
+    return tuple(event[name] for name in ("size", "value", "discount", "fee", "mark"))
 
 
-def test_it_restores_the_initial_margin_of_a_long(floor: Floor) -> None:
-    account = sinking(floor)
-    receipt = floor.liquidate("liquidator", account)
+def not_due(desk: Desk, who: Any, equity: int, maintenance: int) -> Any:
+    return refused(
+        desk.exchange.LiquidationNotDue, account=desk.account(who), equity=equity, maintenanceMargin=maintenance
+    )
+
+
+# ---------------------------------------------------------------------- what it does
+
+
+def test_it_restores_the_initial_margin_of_a_long(desk: Desk) -> None:
+    trader, liquidator = sinking(desk), desk.trader("liquidator")
+    done = desk.liquidate(trader, by=liquidator)
     # (94 - 40) / (94 * (0.1 - 0.025)) contracts, up; 94 each; 2.5 % of that are 18, half each.
     closed = wad("7.659574468085106383")
-    size, value, discount, fee, mark = liquidated(receipt)
-    assert (size, discount, fee, mark) == (closed, wad("9"), wad("9"), wad("94"))
-    assert value == wad("720.000000000000000002") - wad("9")
-    left = floor.position(account)
-    assert left.size == wad("10") - closed
-    assert floor.equity(account, "94") == wad("22")
+    value = wad("720.000000000000000002") - wad(9)
+    assert emitted(done, desk.exchange.Liquidated) == [
+        {
+            "account": desk.account(trader),
+            "liquidator": desk.account(liquidator),
+            "market": desk.market.id,
+            "size": closed,
+            "value": value,
+            "discount": wad(9),
+            "fee": wad(9),
+            "mark": wad(94),
+        }
+    ]
+    assert desk.holding(trader).size == wad(10) - closed
     # IM of what is left: 2.340425531914893617 * 94 / 10 = 21.9999999999999999998, up.
-    assert floor.position(floor.account("liquidator")) == (closed, value, wad("1000"))
-    assert floor.pool_cash == wad("9")
-    assert event(receipt, FEE_CREDITED) == (floor.market.pool, floor.market.id, wad("9"))
-    floor.check()
+    assert desk.equity(trader) == wad(22)
+    assert desk.holding(liquidator) == Account(closed, value, wad(1000))
+    assert desk.pool_cash() == wad(9)
+    credited = {"pool": desk.market.pool, "market": desk.market.id, "amount": wad(9)}
+    assert emitted(done, desk.fund.FeeCredited) == [credited]
 
 
-def test_it_restores_the_initial_margin_of_a_short(floor: Floor) -> None:
-    account = sinking(floor, -1)
-    receipt = floor.liquidate("liquidator", account)
+def test_it_restores_the_initial_margin_of_a_short(desk: Desk) -> None:
+    trader, liquidator = sinking(desk, -1), desk.trader("liquidator")
+    done = desk.liquidate(trader, by=liquidator)
     # (106 - 40) / (106 * 0.075) = 8.30188679245283018867…, up; the notional is 880, and 2.5 % of it 22.
     closed = wad("8.301886792452830189")
-    size, value, discount, fee, mark = liquidated(receipt)
-    assert (size, discount, fee, mark) == (-closed, wad("11"), wad("11"), wad("106"))
     # 880.000000000000000034 is what the liquidator is paid to take it over, rounded down, and the discount.
-    assert value == -wad("880.000000000000000034") - wad("11")
+    value = -wad("880.000000000000000034") - wad(11)
+    assert liquidated(desk, done) == (-closed, value, wad(11), wad(11), wad(106))
     # 1.698113207547169811 * 106 / 10 = 17.9999999999999999966.
-    assert wad("18") <= floor.equity(account, "106") <= wad("18") + 1
-    assert floor.position(account).size == closed - wad("10")
-    assert floor.equity(floor.account("liquidator"), "106") == wad("1011")
-    assert floor.pool_cash == wad("11")
-    floor.check()
+    assert wad(18) <= desk.equity(trader) <= wad(18) + 1
+    assert desk.holding(trader).size == closed - wad(10)
+    assert desk.equity(liquidator) == wad(1011)
+    assert desk.pool_cash() == wad(11)
 
 
-def test_it_returns_what_it_closed(floor: Floor) -> None:
-    account = sinking(floor)
-    closed = floor.venue.endpoint.call(
-        floor.exchange.address,
-        LIQUIDATE,
-        account,
-        floor.account("liquidator"),
-        2**256 - 1,
-        sender=floor.actor("liquidator").address,
-    )
-    assert closed == wad("7.659574468085106383")
+def test_it_returns_what_it_closed(desk: Desk) -> None:
+    trader, liquidator = sinking(desk), desk.trader("liquidator")
+    arguments = desk.account(trader), desk.account(liquidator), ALL
+    assert int(imagine(liquidator, desk.exchange.liquidate, *arguments), 16) == wad("7.659574468085106383")
 
 
-def test_the_liquidator_says_how_much_at_most(floor: Floor) -> None:
-    account = sinking(floor)
+def test_the_liquidator_says_how_much_at_most(desk: Desk) -> None:
+    trader, liquidator = sinking(desk), desk.trader("liquidator")
+    done = desk.liquidate(trader, wad(2), by=liquidator)
     # 2 contracts: 188 at mark, 4.7 of penalty.
-    assert liquidated(floor.liquidate("liquidator", account, "2")) == (
-        wad("2"),
-        wad("185.65"),
-        wad("2.35"),
-        wad("2.35"),
-        wad("94"),
-    )
-    assert floor.equity(account, "94") == wad("35.3")
+    assert liquidated(desk, done) == (wad(2), wad("185.65"), wad("2.35"), wad("2.35"), wad(94))
+    assert desk.equity(trader) == wad("35.3")
     # The rest is what is still needed: (75.2 - 35.3) / 7.05 = 5.65957446808510638297…, up.
-    assert liquidated(floor.liquidate("liquidator", account))[0] == wad("5.659574468085106383")
-    assert floor.equity(account, "94") == wad("22")
-    with pytest.raises(RevertError, match="LiquidationNotDue"):
-        floor.liquidate("liquidator", account)
-    floor.check()
+    done = desk.liquidate(trader, by=liquidator)
+    assert liquidated(desk, done)[0] == wad("5.659574468085106383")
+    assert desk.equity(trader) == wad(22)
+    # Half of the IM, up.
+    with nothing_changes(desk.venue), not_due(desk, trader, wad(22), wad(11)):
+        desk.liquidate(trader, by=liquidator)
 
 
-def test_a_wei_of_contracts_may_be_all(floor: Floor) -> None:
-    account = sinking(floor)
-    assert liquidated(floor.liquidate("liquidator", account, "0.000000000000000001"))[:4] == (1, 93, 1, 1)
-    floor.check()
+def test_a_wei_of_contracts_may_be_all(desk: Desk) -> None:
+    done = desk.liquidate(sinking(desk), 1, by=desk.trader("liquidator"))
+    assert liquidated(desk, done) == (1, 93, 1, 1, wad(94))
 
 
-def test_where_the_equity_cannot_pay_the_penalty_everything_is_closed_for_it(floor: Floor) -> None:
-    account = floor.open("trader", "10", "100", "100")
+def test_where_the_equity_cannot_pay_the_penalty_everything_is_closed_for_it(desk: Desk) -> None:
+    trader = desk.open("trader", wad(10), wad(100), 100)
     # E = 20 of MM 46; a penalty of 2.5 % would be 23.
-    floor.set_price("92")
-    receipt = floor.liquidate("liquidator", account)
-    assert liquidated(receipt) == (wad("10"), wad("910"), wad("10"), wad("10"), wad("92"))
-    assert floor.position(account) == (0, 0, 0)
-    assert floor.open_interest == wad("10")
-    assert floor.pool_cash == wad("10")
-    floor.check()
+    desk.price(92)
+    done = desk.liquidate(trader, by=desk.trader("liquidator"))
+    assert liquidated(desk, done) == (wad(10), wad(910), wad(10), wad(10), wad(92))
+    assert desk.holding(trader) == FLAT
+    assert desk.open_interest() == wad(10)
+    assert desk.pool_cash() == wad(10)
 
 
-def test_a_capped_penalty_is_shared_by_the_part_that_is_closed(floor: Floor) -> None:
-    account = floor.open("trader", "10", "100", "100")
-    floor.set_price("92")
+def test_a_capped_penalty_is_shared_by_the_part_that_is_closed(desk: Desk) -> None:
+    trader = desk.open("trader", wad(10), wad(100), 100)
+    desk.price(92)
     # 3 of 10 contracts may cost 3/10 of the equity of 20: 2 a contract, as the price of bankruptcy is 90.
-    assert liquidated(floor.liquidate("liquidator", account, "3"))[2:4] == (wad("3"), wad("3"))
-    assert floor.equity(account, "92") == wad("14")
-    floor.check()
+    done = desk.liquidate(trader, wad(3), by=desk.trader("liquidator"))
+    assert liquidated(desk, done) == (wad(3), wad(273), wad(3), wad(3), wad(92))
+    assert desk.equity(trader) == wad(14)
 
 
-def test_a_liquidation_nets_against_what_the_liquidator_holds(floor: Floor) -> None:
-    account = sinking(floor)
-    floor.trade("liquidator", "-20", "94")
-    before = floor.open_interest
-    closed = liquidated(floor.liquidate("liquidator", account))[0]
-    assert floor.position(floor.account("liquidator")).size == closed - wad("20")
-    assert floor.open_interest == before - closed
-    floor.check()
+def test_a_liquidation_nets_against_what_the_liquidator_holds(desk: Desk) -> None:
+    trader, liquidator = sinking(desk), desk.trader("liquidator")
+    desk.trade(desk.trader("whale"), liquidator, -wad(20), wad(94))
+    before = desk.open_interest()
+    closed = liquidated(desk, desk.liquidate(trader, by=liquidator))[0]
+    assert closed == wad("7.659574468085106383")
+    assert desk.holding(liquidator).size == closed - wad(20)
+    assert desk.open_interest() == before - closed
 
 
-def test_a_liquidator_with_too_little_margin_may_still_reduce(floor: Floor) -> None:
-    account = sinking(floor)
+def test_a_liquidator_with_too_little_margin_may_still_reduce(desk: Desk) -> None:
+    trader, whale, tight = sinking(desk), desk.trader("whale"), desk.trader("tight")
     # Short 20 from 94 on 188 has no room for a contract more; 10 of them reduce it.
-    floor.deposit("tight", "188")
-    floor.trade("tight", "-20", "94")
-    floor.set_price("94.1")
-    with pytest.raises(RevertError, match="InitialMarginInsufficient"):
-        floor.trade("tight", "-0.1", "94.1")
-    floor.liquidate("tight", account)
-    floor.check()
+    desk.deposit(tight, 188)
+    desk.trade(whale, tight, -wad(20), wad(94))
+    desk.price("94.1")
+    with refused(
+        desk.exchange.InitialMarginInsufficient,
+        account=desk.account(tight),
+        equity=wad(186),
+        required=wad("189.141"),
+    ):
+        desk.trade(whale, tight, -wad("0.1"), wad("94.1"))
+    desk.liquidate(trader, by=tight)
 
 
-# ------------------------------------------------------------------ when it is due
+# ---------------------------------------------------------------------- when it is due
 
 
 @pytest.mark.parametrize("wei", [0, 1])
-def test_an_account_at_its_maintenance_margin_is_left_alone(wei: int, floor: Floor) -> None:
-    account = one_contract(floor, wei)
-    with pytest.raises(RevertError) as refusal:
-        floor.liquidate("liquidator", account)
-    assert str(refusal.value) == f"LiquidationNotDue({hexed(account)}, {wad('5') + wei}, {wad('5')})"
+def test_an_account_at_its_maintenance_margin_is_left_alone(desk: Desk, wei: int) -> None:
+    trader = one_contract(desk, wei)
+    with nothing_changes(desk.venue), not_due(desk, trader, wad(5) + wei, wad(5)):
+        desk.liquidate(trader, by=desk.trader("liquidator"))
 
 
-def test_an_account_one_wei_below_its_maintenance_margin_is_liquidated(floor: Floor) -> None:
-    account = one_contract(floor, -1)
+def test_an_account_one_wei_below_its_maintenance_margin_is_liquidated(desk: Desk) -> None:
+    done = desk.liquidate(one_contract(desk, -1), by=desk.trader("liquidator"))
     # 5 and a wei over 7.5: 0.66… contracts, up.
-    assert liquidated(floor.liquidate("liquidator", account))[0] == wad("0.666666666666666667")
-    floor.check()
+    assert liquidated(desk, done)[0] == wad("0.666666666666666667")
 
 
-def test_an_account_with_nothing_left_is_not_liquidated(floor: Floor) -> None:
-    account = one_contract(floor, -wad("5"))
-    with pytest.raises(RevertError) as refusal:
-        floor.liquidate("liquidator", account)
-    assert str(refusal.value) == f"LiquidationNotDue({hexed(account)}, 0, {wad('5')})"
+def test_an_account_with_nothing_left_is_not_liquidated(desk: Desk) -> None:
+    trader = one_contract(desk, -wad(5))
+    with nothing_changes(desk.venue), not_due(desk, trader, 0, wad(5)):
+        desk.liquidate(trader, by=desk.trader("liquidator"))
 
 
-def test_nor_is_one_that_owes_a_wei(floor: Floor) -> None:
-    account = one_contract(floor, -wad("5") - 1)
-    with pytest.raises(RevertError) as refusal:
-        floor.liquidate("liquidator", account)
-    assert str(refusal.value) == f"LiquidationNotDue({hexed(account)}, -1, {wad('5')})"
+def test_nor_is_one_that_owes_a_wei(desk: Desk) -> None:
+    trader = one_contract(desk, -wad(5) - 1)
+    with nothing_changes(desk.venue), not_due(desk, trader, -1, wad(5)):
+        desk.liquidate(trader, by=desk.trader("liquidator"))
 
 
-def test_an_account_with_a_wei_left_is_closed_whole_for_it(floor: Floor) -> None:
-    account = one_contract(floor, 1 - wad("5"))
+def test_an_account_with_a_wei_left_is_closed_whole_for_it(desk: Desk) -> None:
+    trader = one_contract(desk, 1 - wad(5))
+    done = desk.liquidate(trader, by=desk.trader("liquidator"))
     # The liquidator's half of a wei is nothing.
-    assert liquidated(floor.liquidate("liquidator", account)) == (WAD, wad("100"), 0, 1, wad("100"))
-    assert floor.position(account) == (0, 0, 0)
-    assert floor.pool_cash == 1
-    floor.check()
+    assert liquidated(desk, done) == (WAD, wad(100), 0, 1, wad(100))
+    assert desk.holding(trader) == FLAT
+    assert desk.pool_cash() == 1
 
 
-def test_below_the_takeover_threshold_either_may_come_first(floor: Floor) -> None:
-    account = one_contract(floor, -wad("2.5"))
-    with chain.isolate():
-        floor.liquidate("liquidator", account, "0.1")
-        floor.check()
-    floor.take_over(account)
-    with pytest.raises(RevertError, match="PositionMissing"):
-        floor.liquidate("liquidator", account)
+@pytest.mark.parametrize("first", ["liquidation", "takeover"])
+def test_below_the_takeover_threshold_either_may_come_first(desk: Desk, first: str) -> None:
+    trader, liquidator = one_contract(desk, -wad("2.5")), desk.trader("liquidator")
+    if first == "liquidation":
+        done = desk.liquidate(trader, wad("0.1"), by=liquidator)
+        assert liquidated(desk, done)[0] == wad("0.1")
+        return
+    desk.take_over(trader)
+    with refused(desk.exchange.PositionMissing, account=desk.account(trader)):
+        desk.liquidate(trader, by=liquidator)
 
 
-# ------------------------------------------------------------------ who may, onto what
+# ---------------------------------------------------------------------- who may, onto what
 
 
-def test_an_account_without_a_position_is_refused(floor: Floor) -> None:
-    account = floor.deposit("trader", "100")
-    with pytest.raises(RevertError) as refusal:
-        floor.liquidate("liquidator", account)
-    assert str(refusal.value) == f"PositionMissing({hexed(account)})"
+def test_an_account_without_a_position_is_refused(desk: Desk) -> None:
+    trader = desk.trader("trader")
+    desk.deposit(trader, 100)
+    with refused(desk.exchange.PositionMissing, account=desk.account(trader)):
+        desk.liquidate(trader, by=desk.trader("liquidator"))
 
 
-def test_nobody_liquidates_onto_another_owners_account(floor: Floor) -> None:
-    account = sinking(floor)
-    onto = floor.account("liquidator")
-    with pytest.raises(RevertError) as refusal:
-        floor.liquidate("thief", account, onto=onto)
-    assert str(refusal.value) == f"NotAccountOwner({hexed(onto)}, {floor.actor('thief').address.lower()})"
+def test_nobody_liquidates_onto_another_owners_account(desk: Desk) -> None:
+    trader, thief, onto = sinking(desk), desk.trader("thief"), desk.account(desk.trader("liquidator"))
+    with nothing_changes(desk.venue), refused(desk.exchange.NotAccountOwner, account=onto, caller=thief.address):
+        desk.liquidate(trader, by=thief, onto=onto)
 
 
-def test_an_account_does_not_liquidate_itself(floor: Floor) -> None:
-    account = sinking(floor)
-    with pytest.raises(RevertError) as refusal:
-        floor.liquidate("trader", account, onto=account)
-    assert str(refusal.value) == f"OrderWithSelf({hexed(account)})"
+def test_an_account_does_not_liquidate_itself(desk: Desk) -> None:
+    trader = sinking(desk)
+    with nothing_changes(desk.venue), refused(desk.exchange.OrderWithSelf, account=desk.account(trader)):
+        desk.liquidate(trader, by=trader)
 
 
-def test_the_liquidator_is_an_account_of_the_same_market(floor: Floor) -> None:
-    account = sinking(floor)
-    other = floor.venue.list_market("OTHER-USD", "other", Decimal(100))
-    onto = isolated_account(floor.actor("liquidator").address, other.id)
-    with pytest.raises(RevertError) as refusal:
-        floor.liquidate("liquidator", account, onto=onto)
-    assert str(refusal.value) == f"OrderAccountOfOtherMarket({hexed(onto)}, {floor.market.id})"
-
-
-def damaged(account: bytes, kind: str) -> bytes:
-    """A cross account, one with a reserved bit, or one of a market that is not listed."""
-    number = int.from_bytes(account, "big")
-    if kind == "AccountCrossUnsupported":
-        number = (number & ~(0xFFFF << 64)) | 1 << 95
-    elif kind == "AccountMalformed":
-        number |= 1 << 90
-    else:
-        number |= 0xFF00 << 64
-    return number.to_bytes(32, "big")
+def test_the_liquidator_is_an_account_of_the_same_market(desk: Desk, venue: Venue) -> None:
+    trader, liquidator = sinking(desk), desk.trader("liquidator")
+    onto = open_desk(venue, "OTHER-USD", 100).account(liquidator)
+    with refused(desk.exchange.OrderAccountOfOtherMarket, account=onto, market=desk.market.id):
+        desk.liquidate(trader, by=liquidator, onto=onto)
 
 
 @pytest.mark.parametrize("kind", ["AccountCrossUnsupported", "AccountMalformed", "MarketUnlisted"])
-def test_both_are_well_formed_isolated_accounts_of_a_listed_market(kind: str, floor: Floor) -> None:
-    account, onto = sinking(floor), floor.account("liquidator")
-    with pytest.raises(RevertError, match=rf"{kind}\("):
-        floor.liquidate("liquidator", damaged(account, kind))
-    with pytest.raises(RevertError, match=rf"{kind}\("):
-        floor.liquidate("liquidator", account, onto=damaged(onto, kind))
+def test_both_are_well_formed_isolated_accounts_of_a_listed_market(desk: Desk, kind: str) -> None:
+    trader, liquidator = sinking(desk), desk.trader("liquidator")
+    error = getattr(desk.exchange, kind)
+    account, values = damaged(desk.account(trader), kind)
+    with refused(error, **values):
+        desk.liquidate(account, by=liquidator)
+    onto, values = damaged(desk.account(liquidator), kind)
+    with refused(error, **values):
+        desk.liquidate(trader, by=liquidator, onto=onto)
 
 
-def test_nothing_is_no_liquidation(floor: Floor) -> None:
-    account = sinking(floor)
-    with pytest.raises(RevertError, match=r"FillZero\(\)"):
-        floor.liquidate("liquidator", account, "0")
+def test_nothing_is_no_liquidation(desk: Desk) -> None:
+    trader = sinking(desk)
+    with nothing_changes(desk.venue), refused(desk.exchange.FillZero):
+        desk.liquidate(trader, 0, by=desk.trader("liquidator"))
 
 
-def test_the_liquidator_needs_its_initial_margin(floor: Floor) -> None:
-    account = sinking(floor)
+def test_the_liquidator_needs_its_initial_margin(desk: Desk) -> None:
+    trader, poor = sinking(desk), desk.trader("poor")
     # A contract needs 9.4 and brings 1.175: 10 carry 1.21580547…
-    onto = floor.deposit("poor", "10")
-    with pytest.raises(RevertError) as refusal:
-        floor.liquidate("poor", account, "1.2159")
+    desk.deposit(poor, 10)
     # IM 11.42946 of 1.2159 contracts at 94; equity 10 and a discount of 1.4286825.
-    assert str(refusal.value) == f"InitialMarginInsufficient({hexed(onto)}, {wad('11.4286825')}, {wad('11.42946')})"
-    floor.liquidate("poor", account, "1.2158")
-    floor.check()
+    with (
+        nothing_changes(desk.venue),
+        refused(
+            desk.exchange.InitialMarginInsufficient,
+            account=desk.account(poor),
+            equity=wad("11.4286825"),
+            required=wad("11.42946"),
+        ),
+    ):
+        desk.liquidate(trader, wad("1.2159"), by=poor)
+    desk.liquidate(trader, wad("1.2158"), by=poor)
 
 
-def test_an_account_that_never_deposited_carries_nothing(floor: Floor) -> None:
-    account = sinking(floor)
-    with pytest.raises(RevertError, match="InitialMarginInsufficient"):
-        floor.liquidate("stranger", account)
+def test_an_account_that_never_deposited_carries_nothing(desk: Desk) -> None:
+    trader, stranger = sinking(desk), desk.trader("stranger")
+    # 720.000000000000000002 at mark; all that it has is the discount.
+    with refused(
+        desk.exchange.InitialMarginInsufficient,
+        account=desk.account(stranger),
+        equity=wad(9),
+        required=wad("72.000000000000000001"),
+    ):
+        desk.liquidate(trader, by=stranger)
 
 
-def test_a_bankrupt_liquidator_may_not_trade(floor: Floor) -> None:
-    ruined = floor.open("ruined", "10", "100", "100")
-    account = floor.open("trader", "10", "100", "120")
-    floor.set_price("90")
-    with pytest.raises(RevertError) as refusal:
-        floor.liquidate("ruined", account)
-    assert str(refusal.value) == f"AccountBankrupt({hexed(ruined)}, 0)"
+def test_a_bankrupt_liquidator_may_not_trade(desk: Desk) -> None:
+    ruined = desk.open("ruined", wad(10), wad(100), 100)
+    trader = desk.open("trader", wad(10), wad(100), 120)
+    desk.price(90)
+    with nothing_changes(desk.venue), refused(desk.exchange.AccountBankrupt, account=desk.account(ruined), equity=0):
+        desk.liquidate(trader, by=ruined)
 
 
-def test_a_liquidation_needs_a_price(floor: Floor) -> None:
-    account = sinking(floor)
-    floor.at(floor.now + 3601)
-    floor.venue.endpoint.request("evm_mine")
-    with pytest.raises(RevertError, match=rf"PriceStale\({floor.market.id}, "):
-        floor.liquidate("liquidator", account)
+def test_a_liquidation_needs_a_price(desk: Desk) -> None:
+    trader, updated = sinking(desk), desk.priced_at()
+    with refused(desk.price_feed.PriceStale, market=desk.market.id, updatedAt=updated, heartbeat=HEARTBEAT):
+        desk.liquidate(trader, by=desk.trader("liquidator"), at=updated + HEARTBEAT + 1)
 
 
-def test_the_module_itself_does_nothing(floor: Floor) -> None:
-    account, onto = sinking(floor), floor.account("liquidator")
-    with pytest.raises(RevertError, match=r"OnlyByDelegatecall\(\)"):
-        floor.send("liquidator", floor.venue.system.solvency_module, LIQUIDATE.encode(account, onto, WAD))
+def test_the_module_itself_does_nothing(desk: Desk) -> None:
+    trader, liquidator = sinking(desk), desk.trader("liquidator")
+    module = desk.venue.system.solvency_module
+    with refused(desk.exchange.OnlyByDelegatecall):
+        act(liquidator, module.liquidate, desk.account(trader), desk.account(liquidator), WAD)
 
 
-# ------------------------------------------------------------------ nobody gains by it
+# ---------------------------------------------------------------------- nobody gains by it
 
 
 @pytest.mark.parametrize("price", ["94", "93", "92", "90.5"])
-def test_liquidating_ones_own_second_account_costs_the_fee(price: str, floor: Floor) -> None:
-    account = floor.open("trader", "10", "100", "100")
-    second = floor.deposit("trader", "500", index=1)
-    floor.set_price(price)
-    before = floor.equity(account, price) + floor.equity(second, price)
-    fee = liquidated(floor.liquidate("trader", account, onto=second))[3]
-    earned = floor.equity(account, price) + floor.equity(second, price) - before
+def test_liquidating_ones_own_second_account_costs_the_fee(desk: Desk, price: str) -> None:
+    trader = desk.open("trader", wad(10), wad(100), 100)
+    desk.deposit(trader, 500, index=1)
+    desk.price(price)
+    before = desk.equity(trader) + desk.equity(trader, 1)
+    fee = liquidated(desk, desk.liquidate(trader, by=trader, onto=desk.account(trader, 1)))[3]
+    earned = desk.equity(trader) + desk.equity(trader, 1) - before
     # A wei may be left between two rounded values.
     assert fee > 0
     assert -fee - 1 <= earned <= -fee + 1
     assert earned < 0
-    floor.check()
 
 
-def test_without_a_fee_ones_own_second_account_earns_nothing(floor: Floor, owner: Any) -> None:
-    floor.exchange.setLiquidationFractions(floor.market.id, wad("0.05"), 0, sender=owner)
-    account = floor.open("trader", "10", "100", "100")
-    second = floor.deposit("trader", "500", index=1)
-    floor.set_price("94")
-    before = floor.position(account).cash + floor.position(second).cash
-    receipt = floor.liquidate("trader", account, onto=second)
-    assert liquidated(receipt)[3] == 0
-    assert floor.position(account).cash + floor.position(second).cash == before
-    assert not any(topics[0] == FEE_CREDITED.topic for _, topics, _ in receipt.logs)
-    floor.check()
+def test_without_a_fee_ones_own_second_account_earns_nothing(desk: Desk) -> None:
+    act(desk.venue.owner, desk.exchange.setLiquidationFractions, desk.market.id, wad("0.05"), 0)
+    trader = desk.open("trader", wad(10), wad(100), 100)
+    desk.deposit(trader, 500, index=1)
+    desk.price(94)
+    before = desk.holding(trader).cash + desk.holding(trader, 1).cash
+    done = desk.liquidate(trader, by=trader, onto=desk.account(trader, 1))
+    assert liquidated(desk, done)[3] == 0
+    assert desk.holding(trader).cash + desk.holding(trader, 1).cash == before
+    assert emitted(done, desk.fund.FeeCredited) == []
 
 
-def test_the_fee_is_the_pools_and_counts_as_the_markets_result(floor: Floor) -> None:
-    floor.contribute("100")
-    account = sinking(floor)
-    floor.liquidate("liquidator", account)
-    backing = floor.backing
-    assert (backing.balance, backing.pnl, backing.loss) == (wad("109"), wad("9"), 0)
+def test_the_fee_is_the_pools_and_counts_as_the_markets_result(desk: Desk) -> None:
+    desk.contribute(100)
+    desk.liquidate(sinking(desk), by=desk.trader("liquidator"))
+    backing = desk.backing()
+    assert (backing.balance, backing.pnl, backing.loss) == (wad(109), wad(9), 0)
 
 
-def test_liquidations_of_one_wei_at_a_time_cost_no_less(floor: Floor) -> None:
-    account = sinking(floor)
+def test_liquidations_of_one_wei_at_a_time_cost_no_less(desk: Desk) -> None:
+    trader, liquidator = sinking(desk), desk.trader("liquidator")
     for _ in range(3):
-        size, value, discount, fee, _ = liquidated(floor.liquidate("liquidator", account, "0.000000000000000001"))
+        done = desk.liquidate(trader, 1, by=liquidator)
         # 94 wei of value; 2.35 of penalty, rounded down to 2, at 1.25 % each.
-        assert (size, value, discount, fee) == (1, 93, 1, 1)
+        assert liquidated(desk, done) == (1, 93, 1, 1, wad(94))
 
 
-# ------------------------------------------------------------------ its parameters
+# ---------------------------------------------------------------------- its parameters
 
 
-def test_the_fractions_are_set_by_the_owner_within_mmf(floor: Floor, owner: Any, stranger: Any) -> None:
-    market, exchange = floor.market.id, floor.exchange
-    with reverts(exchange.OwnableUnauthorizedAccount, error_inputs={"account": stranger}):
-        exchange.setLiquidationFractions(market, 0, 0, sender=stranger)
-    with reverts(exchange.MarketUnlisted, error_inputs={"market": market + 1}):
-        exchange.setLiquidationFractions(market + 1, 0, 0, sender=owner)
+def test_the_fractions_are_set_by_the_owner_within_mmf(desk: Desk) -> None:
+    market, exchange = desk.market.id, desk.exchange
+    owner, stranger = desk.venue.owner, desk.trader("stranger")
+    with nothing_changes(desk.venue), refused(exchange.OwnableUnauthorizedAccount, account=stranger.address):
+        act(stranger, exchange.setLiquidationFractions, market, 0, 0)
+    unlisted = exchange.marketCount() + 1
+    with refused(exchange.MarketUnlisted, market=unlisted):
+        act(owner, exchange.setLiquidationFractions, unlisted, 0, 0)
     beyond = {"discount": wad("0.03"), "fee": wad("0.02") + 1, "maintenanceMarginFraction": wad("0.05")}
-    with reverts(exchange.LiquidationFractionsOutOfBounds, error_inputs=beyond):
-        exchange.setLiquidationFractions(market, wad("0.03"), wad("0.02") + 1, sender=owner)
-    receipt = exchange.setLiquidationFractions(market, wad("0.03"), wad("0.02"), sender=owner)
-    assert list(receipt.events) == [exchange.LiquidationFractionsSet(market, wad("0.03"), wad("0.02"))]
+    with nothing_changes(desk.venue), refused(exchange.LiquidationFractionsOutOfBounds, **beyond):
+        act(owner, exchange.setLiquidationFractions, market, wad("0.03"), wad("0.02") + 1)
+    done = act(owner, exchange.setLiquidationFractions, market, wad("0.03"), wad("0.02"))
+    fractions = {"discount": wad("0.03"), "fee": wad("0.02")}
+    assert emitted(done, exchange.LiquidationFractionsSet) == [{"market": market, **fractions}]
+    assert len(done.logs) == 1
     listed = exchange.market(market)
     assert (listed.liquidationDiscount, listed.liquidationFee) == (wad("0.03"), wad("0.02"))
     # The lens tells a keeper.
-    assert floor.state().terms[floor.market.name] == MarketTerms(wad("0.1"), wad("0.03"), wad("0.02"), {})
+    terms = read_chain(desk.venue.endpoint, desk.venue.deployment).terms[desk.market.name]
+    assert terms == MarketTerms(wad("0.1"), wad("0.03"), wad("0.02"), {})
 
 
-def test_mmf_is_not_lowered_below_the_fractions(floor: Floor, owner: Any) -> None:
-    market, exchange = floor.market.id, floor.exchange
-    quarter = wad("0.0125")
-    beyond = {"discount": quarter, "fee": quarter, "maintenanceMarginFraction": wad("0.025") - 1}
-    with reverts(exchange.LiquidationFractionsOutOfBounds, error_inputs=beyond):
-        exchange.setMarginFractions(market, wad("0.1"), wad("0.025") - 1, sender=owner)
-    exchange.setMarginFractions(market, wad("0.1"), wad("0.025"), sender=owner)
+def test_mmf_is_not_lowered_below_the_fractions(desk: Desk) -> None:
+    owner, market, exchange = desk.venue.owner, desk.market.id, desk.exchange
+    quarter, half = wad("0.0125"), wad("0.025")
+    beyond = {"discount": quarter, "fee": quarter, "maintenanceMarginFraction": half - 1}
+    with nothing_changes(desk.venue), refused(exchange.LiquidationFractionsOutOfBounds, **beyond):
+        act(owner, exchange.setMarginFractions, market, wad("0.1"), half - 1)
+    act(owner, exchange.setMarginFractions, market, wad("0.1"), half)
+    assert exchange.market(market).maintenanceMarginFraction == half
 
 
-def test_a_penalty_of_all_of_mmf_still_restores_the_initial_margin(floor: Floor, owner: Any) -> None:
-    floor.exchange.setLiquidationFractions(floor.market.id, wad("0.02"), wad("0.03"), sender=owner)
-    account = one_contract(floor, -1)
+def test_a_penalty_of_all_of_mmf_still_restores_the_initial_margin(desk: Desk) -> None:
+    act(desk.venue.owner, desk.exchange.setLiquidationFractions, desk.market.id, wad("0.02"), wad("0.03"))
+    trader = one_contract(desk, -1)
+    done = desk.liquidate(trader, by=desk.trader("liquidator"))
     # 5 and a wei over 10 - 5: all of it and a wei more, so all; the equity is a wei short of the penalty of 5.
-    assert liquidated(floor.liquidate("liquidator", account)) == (
-        WAD,
-        wad("98") + 1,
-        wad("2") - 1,
-        wad("3"),
-        wad("100"),
-    )
-    assert floor.position(account) == (0, 0, 0)
-    floor.check()
+    assert liquidated(desk, done) == (WAD, wad(98) + 1, wad(2) - 1, wad(3), wad(100))
+    assert desk.holding(trader) == FLAT

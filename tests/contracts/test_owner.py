@@ -308,7 +308,7 @@ def test_margin_fractions_leave_open_interest_alone(desk: Desk) -> None:
         dove  -10 100 100
     """)
     act(desk.venue.owner, desk.exchange.setMarginFractions, desk.market.id, wad("0.2"), wad("0.1"))
-    assert desk.exchange.market(desk.market.id).openInterest == wad(10)
+    assert desk.open_interest() == wad(10)
     dove = desk.trader("dove")
     with refused(
         desk.exchange.MarginInsufficient,
@@ -428,7 +428,7 @@ def test_drawdown_bounds_change_after_a_sample_under_the_old_ones(desk: Desk) ->
 
 def test_drawdown_bounds_need_a_price_where_there_is_inventory(desk: Desk) -> None:
     desk.inherit("icarus", 10, 100, 100, 90)
-    updated = desk.market.feed.latestRoundData()[3]
+    updated = desk.priced_at()
     wait_until(updated + 3601)
     with refused(desk.price_feed.PriceStale, market=desk.market.id, updatedAt=updated, heartbeat=3600):
         act(desk.venue.owner, desk.fund.setDrawdownBounds, desk.market.id, wad("0.5"), wad("0.2"), wad("0.2"))

@@ -220,7 +220,7 @@ def test_open_interest_is_the_sum_of_the_longs(desk: Desk) -> None:
     ]
     for maker, taker, size, expected in steps:
         desk.trade(maker, taker, wad(size), HUNDRED)
-        assert desk.exchange.market(desk.market.id).openInterest == wad(expected)
+        assert desk.open_interest() == wad(expected)
         for side in (0, 1):
             assert desk.exchange.accountsOpenInterest(desk.market.id, side) == wad(expected)
 
@@ -624,7 +624,7 @@ def test_open_interest_beyond_an_inventory(desk: Desk) -> None:
         desk.deposit(who, 1)
     desk.trade(hawk, dove, largest - 5, penny)
     desk.trade(swan, crow, 5, penny)
-    assert desk.exchange.market(desk.market.id).openInterest == largest
+    assert desk.open_interest() == largest
     with refused(desk.exchange.OpenInterestTooLarge, market=desk.market.id, openInterest=largest + 1):
         desk.trade(swan, crow, 1, penny)
 
@@ -877,7 +877,7 @@ def test_reduce_only_in_parts(desk: Desk) -> None:
 
 
 def test_no_trade_on_a_stale_price(desk: Desk) -> None:
-    updated = desk.market.feed.latestRoundData()[3]
+    updated = desk.priced_at()
     bout = Bout(desk)
     with refused(desk.price_feed.PriceStale, market=desk.market.id, updatedAt=updated, heartbeat=3600):
         bout.settle(at=updated + 3601)
@@ -895,7 +895,7 @@ def test_a_market_without_a_feed_does_not_trade(desk: Desk, venue: Venue) -> Non
 
 
 def test_a_dead_feed_elsewhere_stops_nothing(desk: Desk, other: Desk) -> None:
-    wait_until(other.market.feed.latestRoundData()[3] + 3601)
+    wait_until(other.priced_at() + 3601)
     desk.price(100)
     Bout(desk).settle()
     assert desk.holding(desk.trader("dove")).size == TEN

@@ -123,7 +123,7 @@ def test_the_whole_account_passes_at_its_bankruptcy_price(
     desk.price(mark)
     pool = desk.fund.pool(desk.market.pool)
     cash = desk.holding(icarus).cash
-    interest = desk.exchange.market(desk.market.id).openInterest
+    interest = desk.open_interest()
 
     done = desk.take_over(icarus)
 
@@ -131,7 +131,7 @@ def test_the_whole_account_passes_at_its_bankruptcy_price(
     assert desk.equity(icarus) == 0
     assert desk.inventory(side) == (wad(contracts), wad(bankruptcy)) == (wad(contracts), -cash)
     assert desk.fund.pool(desk.market.pool) == pool
-    assert desk.exchange.market(desk.market.id).openInterest == interest
+    assert desk.open_interest() == interest
     assert emitted(done, desk.exchange.TakenOver) == [
         {
             "account": desk.account(icarus),

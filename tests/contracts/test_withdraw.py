@@ -170,7 +170,7 @@ def test_accounts_that_can_not_be(desk: Desk) -> None:
 def test_a_dead_feed_stops_only_those_who_hold_the_market(desk: Desk) -> None:
     desk.seat(TABLE)
     desk.deposit(desk.trader("saver"), 10)
-    updated = desk.market.feed.latestRoundData()[3]
+    updated = desk.priced_at()
     wait_until(updated + 3601)
     with refused(desk.price_feed.PriceStale, market=desk.market.id, updatedAt=updated, heartbeat=3600):
         withdraw(desk, "hawk", 1)

@@ -1,4 +1,4 @@
-"""Liquidation and the auction against their mirror: libraries over extreme numbers, verbs over random books.
+"""Liquidation and the auction against their mirror, over random books.
 
 Everything is equal to the wei. What is refused is predicted too, with the values in the error.
 """
@@ -8,137 +8,25 @@ from __future__ import annotations
 from collections.abc import Callable
 from decimal import Decimal
 from random import Random
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pytest
-from ape import project
 
-from backstop.account_id import isolated_account, isolated_sub_id
-from backstop.adl.snapshot import Side
-from backstop.chain.bindings import APPROVE, BUY_INVENTORY, DEPOSIT, LIQUIDATE, MINT, SETTLE, TAKE_OVER, Function
-from backstop.errors import RevertError
-from backstop.keeper.duties import SIDE_CODES
 from backstop.math import auction, fund, liquidation
 from backstop.math.margin import margin_requirement, position_value
 from backstop.math.position import PositionState, apply_trade
 from backstop.math.round import carried_entry
 from backstop.math.wad import WAD
-from backstop.orders import sign
-from scripts.stage.venue import FEED_DECIMALS, UNLIMITED, Venue
-from tests.contracts.floor import NO_LIMIT, Floor, bought, hexed, liquidated, sold
+from scripts.stage.venue import FEED_DECIMALS, Venue
+from tests.support.acting import Done, RefusedError, act, emitted, now
+from tests.support.desk import ALL, NO_LIMIT, Desk, open_desk
+from tests.support.enums import Side
+from tests.support.proofs import assert_proofs
 
 FEED = 10 ** (18 - FEED_DECIMALS)  # WAD in a unit of a feed's answer
 TOKEN = 10**12  # WAD in a token unit
-FORTUNE = 10**18  # token units
-HUGE = 2**256 - 1
-
-
-# ------------------------------------------------------------------ the libraries
-
-MANY = Function("many(bytes[])", "bytes[]")
-CASES = 4000
+FORTUNE = 10**12  # tokens
 BOOKS = 40
-
-Case = tuple[int | bool, ...]
-
-
-def _edge(rng: Random, low: int, high: int) -> int:
-    """A number in [low, high]: a bound, beside one, or of any magnitude between."""
-    kind = rng.random()
-    if kind < 0.1:
-        return rng.choice((low, high))
-    if kind < 0.2:
-        return min(high, max(low, rng.choice((low + 1, high - 1, WAD, WAD - 1, WAD + 1))))
-    return min(high, low + rng.getrandbits(rng.randint(1, max(1, high.bit_length()))))
-
-
-def _fractions(rng: Random) -> tuple[int, int, int, int]:
-    """imf, mmf, discount and fee, within the bounds that the exchange sets."""
-    initial = _edge(rng, 5 * 10**15, WAD)
-    maintenance = _edge(rng, 10**15, initial - 1)
-    whole = _edge(rng, 0, maintenance)
-    discount = _edge(rng, 0, whole)
-    return initial, maintenance, discount, whole - discount
-
-
-def _to_restore(rng: Random) -> Case:
-    initial, maintenance, discount, fee = _fractions(rng)
-    contracts, mark = _edge(rng, 1, 2**111 - 1), _edge(rng, 1, 2**96 - 1)
-    return contracts, mark, _edge(rng, 1, margin_requirement(contracts, mark, maintenance)), initial, discount + fee
-
-
-def _penalty(rng: Random) -> Case:
-    _, maintenance, discount, fee = _fractions(rng)
-    contracts, mark = _edge(rng, 1, 2**111 - 1), _edge(rng, 1, 2**96 - 1)
-    equity = _edge(rng, 1, margin_requirement(contracts, mark, maintenance))
-    return _edge(rng, 1, contracts), contracts, mark, equity, discount, fee
-
-
-def _price(rng: Random) -> Case:
-    duration = _edge(rng, 60, 86400)
-    elapsed = rng.choice((_edge(rng, 0, duration), _edge(rng, 0, 2**32)))
-    mark, premium = _edge(rng, 1, 2**96 - 1), _edge(rng, 0, WAD // 5)
-    return rng.random() < 0.5, mark, premium, _edge(rng, 10**15, WAD - 1), elapsed, duration
-
-
-def _merge(rng: Random) -> Case:
-    start = _edge(rng, 0, 2**32 - 1)
-    return start, _edge(rng, 0, 2**111 - 1), _edge(rng, start, 2**32 - 1), _edge(rng, 1, 2**111 - 1)
-
-
-def _mirror_price(is_long: bool, mark: int, premium: int, floor_fraction: int, elapsed: int, duration: int) -> int:
-    return auction.price_of(
-        is_long=is_long,
-        mark=mark,
-        premium=premium,
-        floor_fraction=floor_fraction,
-        elapsed=elapsed,
-        duration=duration,
-    )
-
-
-@pytest.mark.parametrize(
-    ("signature", "returns", "draw", "mirror"),
-    [
-        (
-            "contractsToRestore(uint256,uint256,uint256,uint256,uint256)",
-            "uint256",
-            _to_restore,
-            liquidation.contracts_to_restore,
-        ),
-        (
-            "penalty(uint256,uint256,uint256,uint256,uint256,uint256)",
-            "uint256,uint256",
-            _penalty,
-            liquidation.penalty,
-        ),
-        ("priceOf(bool,uint256,uint256,uint256,uint256,uint256)", "uint256", _price, _mirror_price),
-        ("mergedStart(uint256,uint256,uint256,uint256)", "uint256", _merge, auction.merged_start),
-    ],
-    ids=["contractsToRestore", "penalty", "priceOf", "mergedStart"],
-)
-def test_libraries(
-    signature: str,
-    returns: str,
-    draw: Callable[[Random], Case],
-    mirror: Callable[..., Any],
-    venue: Venue,
-    owner: Any,
-) -> None:
-    function, rng = Function(signature, returns), Random(signature)
-    harness = owner.deploy(project.LiquidationHarness).address
-    cases = [draw(rng) for _ in range(CASES)]
-    for start in range(0, CASES, 1000):
-        page = cases[start : start + 1000]
-        calldata = MANY.encode([function.encode(*case) for case in page])
-        call = {"to": harness, "gas": hex(10**12), "data": "0x" + calldata.hex()}
-        [answers] = MANY.decode(bytes.fromhex(venue.endpoint.request("eth_call", call, "latest")[2:]))
-        for case, answer in zip(page, answers, strict=True):
-            expected = mirror(*case)
-            assert function.decode(answer) == (expected if isinstance(expected, tuple) else (expected,)), case
-
-
-# ------------------------------------------------------------------ the verbs
 
 
 class Terms(NamedTuple):
@@ -153,47 +41,43 @@ class Terms(NamedTuple):
 class Book:
     """Random accounts in one market; what each test does is undone after it."""
 
-    def __init__(self, floor: Floor, rng: Random) -> None:
-        self.floor = floor
+    def __init__(self, desk: Desk, rng: Random) -> None:
+        self.desk = desk
         self.rng = rng
-        self.owner = floor.venue.owner
         self.index = 0
         self.mark = 100 * WAD
         self.terms = Terms(*(int(x) for x in (WAD // 10, WAD // 20, WAD // 80, WAD // 80)))
 
     def set_terms(self) -> None:
-        rng, exchange, market = self.rng, self.floor.exchange, self.floor.market.id
+        rng, exchange, market, owner = self.rng, self.desk.exchange, self.desk.market.id, self.desk.venue.owner
         initial = int(rng.choice((0.005, 0.02, 0.1, 0.3, 0.9)) * 10**9) * 10**9 + rng.randrange(10**9)
         maintenance = max(10**15, initial * rng.randint(200, 950) // 1000)
         whole = rng.choice((0, maintenance, rng.randint(0, maintenance), maintenance // 2))
         discount = rng.choice((0, whole, rng.randint(0, whole)))
-        exchange.setLiquidationFractions(market, 0, 0, sender=self.owner)
-        exchange.setMarginFractions(market, initial, maintenance, sender=self.owner)
-        exchange.setLiquidationFractions(market, discount, whole - discount, sender=self.owner)
+        act(owner, exchange.setLiquidationFractions, market, 0, 0)
+        act(owner, exchange.setMarginFractions, market, initial, maintenance)
+        act(owner, exchange.setLiquidationFractions, market, discount, whole - discount)
         self.terms = Terms(initial, maintenance, discount, whole - discount)
 
     def set_mark(self, mark: int) -> None:
         answer = max(10**5, mark // FEED)
-        self.floor.market.feed.setAnswer(answer, sender=self.owner)
+        self.desk.price(Decimal(answer).scaleb(-FEED_DECIMALS))
         self.mark = answer * FEED
 
     def account(self, name: str, margin: int) -> bytes:
-        """A new account of an actor, with a deposit of at least `margin`."""
+        """A new account of somebody, with a deposit of at least `margin`."""
         self.index += 1
-        actor, market = self.floor.actor(name), self.floor.market.id
-        amount = max(1, -(-margin // TOKEN))
-        self.floor.send(name, self.floor.exchange, DEPOSIT.encode(isolated_sub_id(market, self.index), amount))
-        return isolated_account(actor.address, market, self.index)
+        who = self.desk.trader(name)
+        self.desk.deposit(who, in_tokens(max(1, -(-margin // TOKEN))), self.index)
+        return self.desk.account(who, self.index)
 
     def trade(self, name: str, account: bytes, contracts: int, price: int) -> None:
         """The account takes signed contracts from the maker."""
-        venue, market = self.floor.venue, self.floor.market
-        maker, taker = self.floor.actor("maker"), self.floor.actor(name)
-        made = venue.order(maker, market, -contracts, price)
-        taken = venue.order(taker, market, contracts, price, account=account)
-        signatures = sign(made, venue.domain, maker), sign(taken, venue.domain, taker)
-        calldata = SETTLE.encode(made.values(), signatures[0], taken.values(), signatures[1], abs(contracts))
-        self.floor.send(name, self.floor.exchange, calldata)
+        desk, maker, taker = self.desk, self.desk.trader("maker"), self.desk.trader(name)
+        made = desk.order(maker, -contracts, price)
+        taken = desk.order(taker, contracts, price, account=account)
+        signatures = desk.signed(made, maker), desk.signed(taken, taker)
+        desk.settle(made, taken, abs(contracts), signatures, by=taker)
 
     def opened(self, name: str, size: int, slack: float) -> bytes:
         """A new account with a position from a price near mark; `slack` is what it has beyond its initial margin."""
@@ -203,6 +87,10 @@ class Book:
         account = self.account(name, margin + int(margin * slack) + TOKEN)
         self.trade(name, account, size, price)
         return account
+
+    def state(self, account: bytes) -> PositionState:
+        held = self.desk.holding(account)
+        return PositionState(held.size, held.entry, held.margin)
 
     def equity(self, state: PositionState) -> int:
         return state.cash + position_value(state.size, self.mark)
@@ -227,23 +115,31 @@ class Book:
         required = margin_requirement(after.size, self.mark, self.terms.initial)
         return None if left >= required else f"InitialMarginInsufficient({hexed(account)}, {left}, {required})"
 
-    def refusal_of(self, send: Callable[[], Any]) -> tuple[str | None, Any]:
-        try:
-            return None, send()
-        except RevertError as refusal:
-            return str(refusal), None
+
+def refusal_of(send: Callable[[], Done]) -> tuple[str | None, Done | None]:
+    """Why the contracts refuse it, in words, or what was done."""
+    try:
+        return None, send()
+    except RefusedError as refusal:
+        return str(refusal), None
+
+
+def hexed(account: bytes) -> str:
+    """As an error shows it."""
+    return "0x" + account.hex()
+
+
+def in_tokens(units: int) -> Decimal:
+    """Units of the token, which has 6 decimals, in tokens."""
+    return Decimal(units).scaleb(-6)
 
 
 @pytest.fixture(scope="module")
-def floor(venue: Venue) -> Floor:
-    """A market, and actors with fortunes."""
-    floor = Floor(venue, "mirror")
-    for name in ("trader", "liquidator", "buyer", "maker"):
-        actor = floor.actor(name)
-        venue.send(actor, venue.system.token, MINT.encode(actor.address, FORTUNE))
-        venue.send(actor, venue.system.token, APPROVE.encode(venue.system.exchange.address, UNLIMITED))
-    floor.send("maker", venue.system.exchange, DEPOSIT.encode(isolated_sub_id(floor.market.id), FORTUNE // 2))
-    return floor
+def desk(venue: Venue) -> Desk:
+    """A market, and a maker with a fortune."""
+    desk = open_desk(venue, "MIRROR-USD", 100, initial="0.1", maintenance="0.05")
+    desk.deposit(desk.trader("maker"), FORTUNE // 2)
+    return desk
 
 
 REACHED: set[str] = set()
@@ -251,9 +147,9 @@ RATES = ("0", "0.05", "0.3", "0.7", "0.999999", "1", "1.2", "-0.3")
 
 
 @pytest.mark.parametrize("seed", range(BOOKS))
-def test_liquidations(seed: int, floor: Floor) -> None:
+def test_liquidations(seed: int, desk: Desk) -> None:
     rng = Random(f"liquidation {seed}")
-    book = Book(floor, rng)
+    book = Book(desk, rng)
     book.set_mark(int(rng.choice((0.07, 1.3, 100, 2500, 60_000)) * rng.uniform(0.8, 1.2) * 10**8) * FEED)
     book.set_terms()
     contracts = rng.randint(10**2, 10**6) * WAD * WAD // book.mark + rng.randrange(10**9)
@@ -261,33 +157,43 @@ def test_liquidations(seed: int, floor: Floor) -> None:
     account = book.opened("trader", size, rng.choice((0, 0.1, 1)))
     carrier = _carrier(book, rng, contracts)
     rate = Decimal(RATES[seed % len(RATES)]) + Decimal(rng.choice((0, 0, rng.uniform(-0.05, 0.05))))
-    book.set_mark(book.mark_for(floor.position(account), rate))
+    book.set_mark(book.mark_for(book.state(account), rate))
 
-    before, own = floor.position(account), floor.position(carrier)
-    most = rng.choice((HUGE, HUGE, rng.randint(1, contracts), 1))
+    before, own = book.state(account), book.state(carrier)
+    most = rng.choice((ALL, ALL, rng.randint(1, contracts), 1))
     refusal, closed, cost = _predict(book, account, before, carrier, own, most)
-    pool, interest = floor.pool_cash, floor.open_interest
-    told, receipt = book.refusal_of(
-        lambda: floor.send("liquidator", floor.exchange, LIQUIDATE.encode(account, carrier, most))
-    )
+    pool, interest = desk.pool_cash(), desk.open_interest()
+    liquidator = desk.trader("liquidator")
+    told, done = refusal_of(lambda: desk.liquidate(account, most, by=liquidator, onto=carrier))
     assert told == refusal
     REACHED.add(refusal.split("(")[0] if refusal else "liquidated")
-    floor.check()
-    if receipt is None:
-        assert (floor.position(account), floor.position(carrier), floor.pool_cash) == (before, own, pool)
+    assert_proofs(desk.venue)
+    if done is None:
+        assert (book.state(account), book.state(carrier), desk.pool_cash()) == (before, own, pool)
         return
 
     part = closed if size > 0 else -closed
     value = liquidation.value(part, book.mark, cost.discount)
-    assert liquidated(receipt) == (part, value, cost.discount, cost.fee, book.mark)
+    assert emitted(done, desk.exchange.Liquidated) == [
+        {
+            "account": account,
+            "liquidator": carrier,
+            "market": desk.market.id,
+            "size": part,
+            "value": value,
+            "discount": cost.discount,
+            "fee": cost.fee,
+            "mark": book.mark,
+        }
+    ]
     after = apply_trade(before, -part, -value)
     after = after._replace(margin=after.margin - cost.fee)
     carried = apply_trade(own, part, value)
-    assert floor.position(account) == after
-    assert floor.position(carrier) == carried
-    assert floor.pool_cash == pool + cost.fee
+    assert book.state(account) == after
+    assert book.state(carrier) == carried
+    assert desk.pool_cash() == pool + cost.fee
     longs = [max(0, state.size) for state in (after, carried, before, own)]
-    assert floor.open_interest == interest + longs[0] + longs[1] - longs[2] - longs[3]
+    assert desk.open_interest() == interest + longs[0] + longs[1] - longs[2] - longs[3]
     REACHED.add("closed whole" if after.size == 0 else "closed in part")
     REACHED.add("capped" if sum(cost) == book.equity(before) * closed // contracts else "in full")
 
@@ -317,79 +223,79 @@ def _predict(
 
 
 @pytest.mark.parametrize("seed", range(BOOKS))
-def test_purchases(seed: int, floor: Floor) -> None:
+def test_purchases(seed: int, desk: Desk) -> None:
     rng = Random(f"purchase {seed}")
-    book = Book(floor, rng)
+    book = Book(desk, rng)
     book.set_mark(int(rng.choice((0.07, 1.3, 100, 2500, 60_000)) * rng.uniform(0.8, 1.2) * 10**8) * FEED)
     book.set_terms()
     premium, duration = rng.choice((0, WAD // 50, WAD // 5, rng.randrange(WAD // 5))), rng.choice((60, 600, 1800))
-    floor.fund.setAuctionParameters(floor.market.id, premium, duration, sender=book.owner)
+    act(desk.venue.owner, desk.fund.setAuctionParameters, desk.market.id, premium, duration)
     side = rng.choice((Side.LONG, Side.SHORT))
     held, entry, start = _inherit(book, rng, side)
     notional = abs(held) * book.mark // WAD
     if gift := rng.choice((0, notional // 100, notional // 5, notional * 3)):
-        floor.contribute(str(Decimal(gift // TOKEN) / 10**6) if gift >= TOKEN else "1")
+        desk.contribute(in_tokens(gift // TOKEN) if gift >= TOKEN else 1)
     buyer = _buyer(book, rng, abs(held))
     if rng.random() < 0.5:
         book.set_mark(book.mark * rng.randint(900, 1100) // 1000)
-    assert floor.inventory(side) == (held, entry, start)
+    assert (*desk.inventory(side), desk.auction_start(side)) == (held, entry, start)
 
-    now = max(floor.now + 5, start + rng.randint(0, duration + duration // 4))
+    time = max(now() + 5, start + rng.randint(0, duration + duration // 4))
     price = auction.price_of(
         is_long=side is Side.LONG,
         mark=book.mark,
         premium=premium,
         floor_fraction=book.terms.maintenance,
-        elapsed=now - start,
+        elapsed=time - start,
         duration=duration,
     )
-    most = rng.choice((HUGE, HUGE, rng.randint(1, abs(held)), 1))
+    most = rng.choice((ALL, ALL, rng.randint(1, abs(held)), 1))
     limit = rng.choice((NO_LIMIT[side], price, price, price - side.sign))
     part = min(most, abs(held)) * side.sign
     value = auction.part_value(part, price)
     carried = carried_entry(held, entry, part)
-    own, pool, interest = floor.position(buyer), floor.pool_cash, floor.open_interest
+    own, pool, interest = book.state(buyer), desk.pool_cash(), desk.open_interest()
     after = apply_trade(own, part, value)
-    refusal = _refused_by_pool(floor, book, side, (held, entry), part, value - carried)
+    refusal = _refused_by_pool(book, (held, entry), part, value - carried)
     if refusal is None and (price - limit) * side.sign > 0:
         refusal = f"AuctionPriceBeyondLimit({price}, {limit})"
     refusal = refusal or book.rule(buyer, own, part, after)
 
-    floor.at(now)
-    told, receipt = book.refusal_of(
-        lambda: floor.send("buyer", floor.exchange, BUY_INVENTORY.encode(buyer, SIDE_CODES[side], most, limit))
-    )
+    told, done = refusal_of(lambda: desk.buy(side, most, by=desk.trader("buyer"), onto=buyer, limit=limit, at=time))
     assert told == refusal
     REACHED.add(refusal.split("(")[0] if refusal else "bought")
-    if receipt is None:
+    assert_proofs(desk.venue)
+    if done is None:
+        assert (book.state(buyer), desk.inventory(side), desk.pool_cash()) == (own, (held, entry), pool)
         return
-    floor.check()
-    assert floor.now == now
-    assert bought(receipt) == (part, value, price)
-    assert sold(receipt) == (part, value, value - carried)
-    assert floor.position(buyer) == after
-    assert floor.inventory(side) == (held - part, entry - carried, start)
-    assert floor.pool_cash == pool + value - carried
+    assert done.timestamp == time
+    passed = {"market": desk.market.id, "size": part, "value": value}
+    assert emitted(done, desk.exchange.InventoryBought) == [{"buyer": buyer, **passed, "price": price}]
+    assert emitted(done, desk.fund.InventorySold) == [
+        {"pool": desk.market.pool, "side": side, **passed, "result": value - carried}
+    ]
+    assert book.state(buyer) == after
+    assert (*desk.inventory(side), desk.auction_start(side)) == (held - part, entry - carried, start)
+    assert desk.pool_cash() == pool + value - carried
     longs = max(0, after.size) - max(0, own.size) - max(0, part)
-    assert floor.open_interest == interest + longs
+    assert desk.open_interest() == interest + longs
     REACHED.add("bought all" if held == part else "bought a part")
 
 
 def _inherit(book: Book, rng: Random, side: Side) -> tuple[int, int, int]:
     """One to three accounts taken over one after the other: size, entry and start of the inventory."""
-    floor, scale = book.floor, rng.randint(10**2, 10**5) * WAD * WAD // book.mark
+    scale = rng.randint(10**2, 10**5) * WAD * WAD // book.mark
     sizes = [side.sign * (scale // rng.choice((1, 3, 1000)) + rng.randrange(10**9)) for _ in range(rng.randint(1, 3))]
     accounts = [book.opened("trader", size, 0.01) for size in sizes]
-    states = [floor.position(account) for account in accounts]
+    states = [book.state(account) for account in accounts]
     rate = Decimal(rng.uniform(-2, 0.3))
     marks = [book.mark_for(state, rate) for state in states]
     book.set_mark(min(marks) if side is Side.LONG else max(marks))
     held = entry = start = 0
     for account, state in zip(accounts, states, strict=True):
-        now = floor.now + rng.choice((2, 30, 500))
-        floor.at(now)
-        floor.send("anyone", floor.exchange, TAKE_OVER.encode(account))
-        start = auction.merged_start(start, abs(held), now, abs(state.size))
+        time = now() + rng.choice((2, 30, 500))
+        book.desk.take_over(account, at=time)
+        start = auction.merged_start(start, abs(held), time, abs(state.size))
         held, entry = held + state.size, entry - state.cash
     return held, entry, start
 
@@ -402,22 +308,20 @@ def _buyer(book: Book, rng: Random, contracts: int) -> bytes:
     return book.account("buyer", contracts * book.mark // WAD * rng.choice((1, 1, 0)))
 
 
-def _refused_by_pool(
-    floor: Floor, book: Book, side: Side, inventory: tuple[int, int], part: int, result: int
-) -> str | None:
+def _refused_by_pool(book: Book, inventory: tuple[int, int], part: int, result: int) -> str | None:
     """Whether the sale leaves the market at its trigger or the pool below zero, worse than before."""
     held, entry = inventory
-    before, trigger = floor.backing, 3 * WAD // 10
+    before, trigger = book.desk.backing(), 3 * WAD // 10
     lost = fund.inventory_loss(held, entry, book.mark)
     left = fund.inventory_loss(held - part, entry - carried_entry(held, entry, part), book.mark)
     balance = before.balance + result + lost - left
     pnl = before.pnl + result + lost - left
-    loss = fund.window_loss(before.max_pnl, pnl)
+    loss = fund.window_loss(before.maxPnl, pnl)
     base = fund.drawdown_base(balance, [loss])
     if balance < 0 and balance < before.balance:
-        return f"SaleDepletesPool({floor.market.pool}, {balance})"
+        return f"SaleDepletesPool({book.desk.market.pool}, {balance})"
     if loss > before.loss and loss * WAD >= trigger * base:
-        return f"SaleRaisesDrawdown({floor.market.id}, {loss}, {base})"
+        return f"SaleRaisesDrawdown({book.desk.market.id}, {loss}, {base})"
     return None
 
 

@@ -74,9 +74,9 @@ def act(who: Any, method: Any, *arguments: Any, at: int | None = None) -> Done:
     )
 
 
-def imagine(who: Any, method: Any, *arguments: Any, code: dict[Any, bytes]) -> str:
-    """Runs a call without sending it, with other code at the addresses of some contracts."""
-    overrides = {contract.address: {"code": "0x" + replaced.hex()} for contract, replaced in code.items()}
+def imagine(who: Any, method: Any, *arguments: Any, code: dict[Any, bytes] | None = None) -> str:
+    """Runs a call without sending it, where `code` is given with that code at the addresses of some contracts."""
+    overrides = {contract.address: {"code": "0x" + replaced.hex()} for contract, replaced in (code or {}).items()}
     result: str = rpc("eth_call", _transaction(who, method, arguments), "latest", overrides)
     return result
 

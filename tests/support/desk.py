@@ -1,4 +1,4 @@
-"""One market of the venue and the hands in it: traders by name, orders, tables of positions, takeover and rounds."""
+"""One market of the venue and the hands in it: traders, orders, tables of positions, liquidation, auctions, rounds."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ from tests.support.enums import PoolKind, Side
 UNLIMITED = 2**256 - 1
 ANY_PRICE = (-(2**255), 2**255 - 1)
 FOR_EVER = 2**256 - 1
+ALL = 2**256 - 1
+NO_LIMIT = {Side.LONG: 2**256 - 1, Side.SHORT: 0}
 
 
 @dataclass(frozen=True)
@@ -60,17 +62,25 @@ class Desk:
         return self.venue.trader(name)
 
     def account(self, who: Any, index: int = 0) -> bytes:
-        """Somebody's isolated account in the market."""
-        return isolated_account(who.address, self.market.id, index)
+        """Somebody's isolated account in the market; whoever is given by an account's id is that account."""
+        return who if isinstance(who, bytes) else isolated_account(who.address, self.market.id, index)
 
     def holding(self, who: Any, index: int = 0) -> Account:
         """What that account holds."""
         held = self.exchange.position(self.account(who, index), self.market.id)
         return Account(held.size, held.entryNotional, held.margin)
 
-    def equity(self, who: Any) -> int:
+    def equity(self, who: Any, index: int = 0) -> int:
         """Its equity at mark."""
-        return int(self.exchange.exposures(self.market.id, [self.account(who)], self.mark())[0].equity)
+        return int(self.exchange.exposures(self.market.id, [self.account(who, index)], self.mark())[0].equity)
+
+    def open_interest(self) -> int:
+        """Contracts of all longs of the market, the pool's among them."""
+        return int(self.exchange.market(self.market.id).openInterest)
+
+    def pool_cash(self) -> int:
+        """What the market's pool has beside its inventory."""
+        return int(self.fund.pool(self.market.pool).cash)
 
     # ------------------------------------------------------------------ tokens
 
@@ -98,6 +108,10 @@ class Desk:
     def price(self, price: Decimal | int | str, *, at: int | None = None) -> None:
         """The feed's next answer, published in a block at timestamp `at`."""
         act(self.venue.owner, self.market.feed.setAnswer, int(Decimal(price) * 10**FEED_DECIMALS), at=at)
+
+    def priced_at(self) -> int:
+        """When the feed last answered."""
+        return int(self.market.feed.latestRoundData()[3])
 
     def mark(self) -> int:
         """The mark price, WAD."""
@@ -141,6 +155,15 @@ class Desk:
             by, self.exchange.settle, made.values(), maker_signature, taken.values(), taker_signature, size, at=at
         )
 
+    def open(
+        self, name: str, contracts: int, price: int, margin: Decimal | int | str, *, against: str = "whale"
+    ) -> Any:
+        """Somebody who took signed `contracts` on a new deposit, from `against`, who needs one too."""
+        trader = self.trader(name)
+        self.deposit(trader, margin)
+        self.trade(self.trader(against), trader, contracts, price)
+        return trader
+
     def seat(self, table: str) -> None:
         """Opens the positions of a table: name, signed contracts, entry price, margin.
 
@@ -159,6 +182,13 @@ class Desk:
 
     # ------------------------------------------------------------------ solvency
 
+    def liquidate(
+        self, who: Any, contracts: int = ALL, *, by: Any, onto: bytes | None = None, at: int | None = None
+    ) -> Done:
+        """Somebody carries at most `contracts` of an account that is due, on their own account or `onto` another."""
+        carrier = self.account(by) if onto is None else onto
+        return act(by, self.exchange.liquidate, self.account(who), carrier, contracts, at=at)
+
     def take_over(self, who: Any, *, by: Any = None, at: int | None = None) -> Done:
         """The pool takes over somebody's account."""
         return act(by or self.trader("keeper"), self.exchange.takeOver, self.account(who), at=at)
@@ -173,7 +203,7 @@ class Desk:
         *,
         wei: int = 0,
         against: str = "whale",
-    ) -> None:
+    ) -> Done:
         """The pool inherits signed whole `contracts` opened at `entry` with `margin`, once the price is `mark`.
 
         Its entry there is `contracts * entry - margin + wei`, signed; `against` holds the other side, well backed.
@@ -188,7 +218,7 @@ class Desk:
             self.price(entry + side * Decimal("0.0001"))
         self.trade(counterparty, trader, wad(side), wad(entry) + side * wei)
         self.price(mark)
-        self.take_over(trader)
+        return self.take_over(trader)
 
     def checkpoint(self, *, at: int | None = None) -> Done:
         """A sample of the market's result."""
@@ -212,6 +242,29 @@ class Desk:
         size, entry, _ = self.fund.inventories(self.market.id)[side]
         return size, entry
 
+    def auction_start(self, side: Side) -> int:
+        """When the auction of that inventory is taken to have started."""
+        return int(self.fund.inventories(self.market.id)[side][2])
+
+    def auction(self, side: Side) -> tuple[int, int]:
+        """What a contract of that inventory costs, and how many there are."""
+        price, contracts = self.fund.auction(self.market.id, side)
+        return price, contracts
+
+    def buy(
+        self,
+        side: Side,
+        contracts: int = ALL,
+        *,
+        by: Any,
+        onto: bytes | None = None,
+        limit: int | None = None,
+        at: int | None = None,
+    ) -> Done:
+        """Somebody buys at most `contracts` of the inventory of a side, on their own account or `onto` another."""
+        buyer, worst = self.account(by) if onto is None else onto, NO_LIMIT[side] if limit is None else limit
+        return act(by, self.exchange.buyInventory, buyer, side, contracts, worst, at=at)
+
     def deleverage(
         self,
         side: Side,
@@ -223,9 +276,23 @@ class Desk:
         at: int | None = None,
     ) -> Done:
         """A round against somebodies, or against accounts given by their ids."""
-        ids = [each if isinstance(each, bytes) else self.account(each) for each in candidates]
+        ids = [self.account(each) for each in candidates]
         keeper = by or self.trader("keeper")
         return act(keeper, self.engine.deleverage, self.market.id, side, ids, (*prices, deadline), at=at)
+
+
+def damaged(account: bytes, error: str) -> tuple[bytes, dict[str, Any]]:
+    """An account changed so that the exchange refuses it with an error of that name, and the values of the error."""
+    number = int.from_bytes(account, "big")
+    if error == "MarketUnlisted":
+        number |= 0xFF00 << 64
+        return number.to_bytes(32, "big"), {"market": number >> 64 & 0xFFFF}
+    number = {
+        "AccountCrossUnsupported": number & ~(0xFFFF << 64) | 1 << 95,
+        "AccountMalformed": number | 1 << 90,
+    }[error]
+    changed = number.to_bytes(32, "big")
+    return changed, {"account": changed}
 
 
 def _pairs(left: list[tuple[str, int]]) -> Iterator[tuple[str, str, int]]:

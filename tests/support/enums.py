@@ -11,6 +11,11 @@ class Side(IntEnum):
     LONG = 0
     SHORT = 1
 
+    @property
+    def sign(self) -> int:
+        """1 for a long, -1 for a short: what turns contracts into a signed size."""
+        return 1 if self is Side.LONG else -1
+
 
 class Trigger(IntEnum):
     """contracts/types/Pool.sol"""
