@@ -92,7 +92,6 @@ CANCEL = Function(f"cancel({_ORDER})")
 CANCEL_ALL = Function("cancelAll()")
 LIQUIDATE = Function("liquidate(bytes32,bytes32,uint256)", "uint256")
 TAKE_OVER = Function("takeOver(bytes32)")
-BUY_INVENTORY = Function("buyInventory(bytes32,uint8,uint256,uint256)", "uint256")
 CONTRIBUTE = Function("contribute(uint16,uint16,uint256)")
 DELEVERAGE = Function("deleverage(uint16,uint8,bytes32[],(int256,int256,uint256))", "uint256")
 APPROVE = Function("approve(address,uint256)", "bool")
@@ -108,7 +107,6 @@ ROUND_EXECUTED = Event(
 CANDIDATE_SKIPPED = Event("CandidateSkipped", ("uint256", "bytes32"), "uint8")
 LIQUIDATED = Event("Liquidated", ("bytes32", "bytes32", "uint16"), "int256,int256,uint256,uint256,uint256")
 TAKEN_OVER = Event("TakenOver", ("bytes32", "uint16"), "int256,int256,int256,uint256")
-INVENTORY_BOUGHT = Event("InventoryBought", ("bytes32", "uint16"), "int256,int256,uint256")
 
 ERRORS = (
     "AccountBankrupt(bytes32,int256)",

@@ -29,10 +29,8 @@ CONTRACTS = Path(__file__).parents[2] / "contracts"
 # Which contract answers to a binding.
 BOUND = {
     "APPROVE": "MockUSDC",
-    "BUY_INVENTORY": "Exchange",
     "CANCEL": "Exchange",
     "CANCEL_ALL": "Exchange",
-    "INVENTORY_BOUGHT": "Exchange",
     "LIQUIDATE": "Exchange",
     "LIQUIDATED": "Exchange",
     "BALANCE_OF": "MockUSDC",
