@@ -191,14 +191,7 @@ contract ADLEngine is IADLEngine, ReentrancyGuardTransient {
         uint256 netted = counterInterest == closed ? _nettable(market, side, p.size.abs()) : 0;
         if (closed == 0 && netted == 0) revert NothingDeleveraged(candidates);
 
-        Fill[] memory fills = p.fills;
-        uint256 count = p.count;
-        assembly ("memory-safe") {
-            mstore(fills, count)
-        }
-        int256 poolChange = fund.close(market, side, closed, p.terms.entryNotional - p.entryNotional, p.value, netted);
-        int256 accountsChange = exchange.applyDeleverage(market, fills, netted, p.terms.mark);
-        if (poolChange + accountsChange != 0) revert CashNotConserved(poolChange, accountsChange);
+        _write(p, market, side, closed, netted);
         _checkCompensation(p, closed);
 
         Outcome memory outcome = Outcome({
@@ -212,6 +205,18 @@ contract ADLEngine is IADLEngine, ReentrancyGuardTransient {
             compensation: p.terms.compensation
         });
         emit RoundExecuted(p.round, market, msg.sender, outcome);
+    }
+
+    function _write(Progress memory p, uint16 market, Side side, uint256 closed, uint256 netted) private {
+        Fill[] memory fills = p.fills;
+        uint256 count = p.count;
+        assembly ("memory-safe") {
+            mstore(fills, count)
+        }
+        (int256 poolChange, int256[2] memory funding) =
+            fund.close(market, side, closed, p.terms.entryNotional - p.entryNotional, p.value, netted);
+        int256 accountsChange = exchange.applyDeleverage(market, fills, netted, p.terms.mark, funding);
+        if (poolChange + accountsChange != 0) revert CashNotConserved(poolChange, accountsChange);
     }
 
     /// @dev Beyond mark the pool got at most its compensation, pro rata to what was closed; for rounding one unit a fill, one a

@@ -7,51 +7,52 @@ import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol
 import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
-import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {ExchangeStorage} from "./ExchangeStorage.sol";
+import {MarginAccounts} from "./MarginAccounts.sol";
 import {IExchange} from "./interfaces/IExchange.sol";
 import {IInsuranceFund} from "./interfaces/IInsuranceFund.sol";
 import {IPriceFeed} from "./interfaces/IPriceFeed.sol";
-import {MarginMath} from "./libraries/MarginMath.sol";
 import {Order, Orders} from "./libraries/Orders.sol";
 import {WadMath} from "./libraries/WadMath.sol";
 import {AccountId, AccountIds} from "./types/AccountId.sol";
-import {Market, Side} from "./types/Market.sol";
-import {Exposure, Position} from "./types/Position.sol";
-import {Fill} from "./types/Round.sol";
+import {Market, MarketParameters, Side} from "./types/Market.sol";
+import {CrossAccount, Exposure, Health, Position} from "./types/Position.sol";
+import {Fill, Pair} from "./types/Round.sol";
 
 /// @title The exchange; its story is told in `IExchange`
-contract Exchange is ExchangeStorage, IExchange, EIP712, Ownable2Step, ReentrancyGuardTransient {
+contract Exchange is MarginAccounts, IExchange, EIP712, Ownable2Step, ReentrancyGuardTransient {
     using SafeCast for int256;
     using SafeCast for uint256;
     using SafeERC20 for IERC20Metadata;
     using WadMath for int256;
 
-    /// @notice Bounds of the margin fractions, WAD: leverage of at most 200, `mmf` from 0.1 % and below `imf`.
-    uint64 public constant MIN_INITIAL_MARGIN_FRACTION = 0.005e18;
-    uint64 public constant MAX_INITIAL_MARGIN_FRACTION = 1e18;
-    uint64 public constant MIN_MAINTENANCE_MARGIN_FRACTION = 0.001e18;
-    /// @notice Bounds of the takeover threshold, WAD, and its default.
-    uint64 public constant MIN_BACKSTOP_RATIO = 0.1e18;
-    uint64 public constant MAX_BACKSTOP_RATIO = 0.9e18;
-    uint64 public constant DEFAULT_BACKSTOP_RATIO = 0.5e18;
-
-    uint256 private constant CANCELLED = type(uint256).max;
+    uint64 private constant DEFAULT_BACKSTOP_RATIO = 0.5e18;
+    uint64 private constant DEFAULT_WARNING_RATE = 0.8e18;
 
     /// @inheritdoc IExchange
+    address public immutable settlementModule;
+    /// @inheritdoc IExchange
     address public immutable solvencyModule;
+    /// @inheritdoc IExchange
+    address public immutable marketModule;
 
-    constructor(IERC20Metadata collateral, IPriceFeed feed, address module, address initialOwner)
-        ExchangeStorage(collateral, feed)
-        EIP712("Backstop", "1")
-        Ownable(initialOwner)
-    {
-        if (module == address(0)) revert AddressZero();
-        solvencyModule = module;
-        _backstopRatio = DEFAULT_BACKSTOP_RATIO;
+    constructor(
+        IERC20Metadata collateral,
+        IPriceFeed feed,
+        address settlementModule_,
+        address solvencyModule_,
+        address marketModule_,
+        address initialOwner
+    ) ExchangeStorage(collateral, feed) EIP712("Backstop", "1") Ownable(initialOwner) {
+        if (settlementModule_ == address(0) || solvencyModule_ == address(0) || marketModule_ == address(0)) {
+            revert AddressZero();
+        }
+        (settlementModule, solvencyModule, marketModule) = (settlementModule_, solvencyModule_, marketModule_);
+        (_backstopRatio, _warningRate) = (DEFAULT_BACKSTOP_RATIO, DEFAULT_WARNING_RATE);
         emit BackstopRatioSet(DEFAULT_BACKSTOP_RATIO);
+        emit WarningRateSet(DEFAULT_WARNING_RATE);
     }
 
     // ------------------------------------------------------------------ collateral
@@ -59,11 +60,7 @@ contract Exchange is ExchangeStorage, IExchange, EIP712, Ownable2Step, Reentranc
     /// @inheritdoc IExchange
     function deposit(uint96 subId, uint256 amount) external nonReentrant returns (AccountId account) {
         account = AccountIds.make(msg.sender, subId);
-        uint16 marketId = _isolatedMarket(account);
-        if (amount == 0) revert AmountZero();
-        Position storage held = _positions[account][marketId];
-        _enlist(account, marketId, held);
-        held.margin = (int256(held.margin) + (amount * _tokenScale).toInt256()).toInt112();
+        _credit(account, amount);
         emit Deposited(account, amount);
 
         uint256 before = _token.balanceOf(address(this));
@@ -74,50 +71,45 @@ contract Exchange is ExchangeStorage, IExchange, EIP712, Ownable2Step, Reentranc
 
     /// @inheritdoc IExchange
     function withdraw(AccountId account, uint256 amount, address recipient) external nonReentrant {
-        if (account.owner() != msg.sender) revert NotAccountOwner(account, msg.sender);
         // Tokens sent to the exchange itself would belong to nobody.
         if (recipient == address(0) || recipient == address(this)) revert RecipientInvalid(recipient);
-        if (amount == 0) revert AmountZero();
-        uint16 marketId = _isolatedMarket(account);
-        Position storage held = _positions[account][marketId];
-        int256 margin = int256(held.margin) - (amount * _tokenScale).toInt256();
-        int256 available = margin;
-        uint256 required;
-        if (held.size != 0) {
-            uint256 mark = _priceFeed.markPrice(marketId);
-            int256 uPnL = MarginMath.equity(held.size, held.entryNotional, 0, mark);
-            required = MarginMath.requirementUp(held.size, mark, _markets[marketId].initialMarginFraction);
-            available += uPnL.min(0);
-            held.riskBlock = uint40(block.number);
-        }
-        if (available < int256(required)) revert MarginInsufficient(account, available, required);
-        held.margin = margin.toInt112();
+        _debit(account, amount);
         emit Withdrawn(account, recipient, amount);
 
         _token.safeTransfer(recipient, amount);
     }
 
+    /// @inheritdoc IExchange
+    function transfer(AccountId from, AccountId to, uint256 amount) external nonReentrant {
+        if (to.owner() != msg.sender) revert NotAccountOwner(to, msg.sender);
+        if (from == to) revert TransferToSelf(from);
+        _debit(from, amount);
+        _credit(to, amount);
+        emit Transferred(from, to, amount);
+    }
+
     // ------------------------------------------------------------------ orders
 
     /// @inheritdoc IExchange
-    function settle(
-        Order calldata maker,
-        bytes calldata makerSignature,
-        Order calldata taker,
-        bytes calldata takerSignature,
-        uint256 size
-    ) external nonReentrant {
-        _checkPair(maker, taker, size);
-        bytes32 makerOrder = _useOrder(maker, makerSignature, size);
-        bytes32 takerOrder = _useOrder(taker, takerSignature, size);
-        _match(maker, taker, size.toInt256(), makerOrder, takerOrder);
+    function settle(Order calldata, bytes calldata, Order calldata, bytes calldata, uint256) external nonReentrant {
+        Address.functionDelegateCall(settlementModule, msg.data);
+    }
+
+    /// @inheritdoc IExchange
+    function settleBatch(Pair[] calldata) external nonReentrant returns (uint256 settled) {
+        return abi.decode(Address.functionDelegateCall(settlementModule, msg.data), (uint256));
+    }
+
+    /// @inheritdoc IExchange
+    function settleOne(Pair calldata) external {
+        Address.functionDelegateCall(settlementModule, msg.data);
     }
 
     /// @inheritdoc IExchange
     function cancel(Order calldata order) external {
         if (order.account.owner() != msg.sender) revert NotAccountOwner(order.account, msg.sender);
         bytes32 hash = orderHash(order);
-        _filled[hash] = CANCELLED;
+        _filled[hash] = CANCELLED_FILL;
         emit OrderCancelled(order.account, hash);
     }
 
@@ -130,7 +122,7 @@ contract Exchange is ExchangeStorage, IExchange, EIP712, Ownable2Step, Reentranc
     // ------------------------------------------------------------------ solvency, in the module
 
     /// @inheritdoc IExchange
-    function liquidate(AccountId, AccountId, uint256) external nonReentrant returns (uint256 closed) {
+    function liquidate(AccountId, uint16, AccountId, uint256) external nonReentrant returns (uint256 closed) {
         return abi.decode(Address.functionDelegateCall(solvencyModule, msg.data), (uint256));
     }
 
@@ -140,17 +132,64 @@ contract Exchange is ExchangeStorage, IExchange, EIP712, Ownable2Step, Reentranc
     }
 
     /// @inheritdoc IExchange
-    function buyInventory(AccountId, Side, uint256, uint256) external nonReentrant returns (uint256 contracts) {
+    function buyInventory(AccountId, uint16, Side, uint256, uint256) external nonReentrant returns (uint256 contracts) {
         return abi.decode(Address.functionDelegateCall(solvencyModule, msg.data), (uint256));
     }
 
     /// @inheritdoc IExchange
-    function applyDeleverage(uint16, Fill[] calldata, uint256, uint256)
+    function flag(AccountId) external nonReentrant {
+        Address.functionDelegateCall(solvencyModule, msg.data);
+    }
+
+    /// @inheritdoc IExchange
+    function applyDeleverage(uint16, Fill[] calldata, uint256, uint256, int256[2] calldata)
         external
         nonReentrant
         returns (int256 cashChange)
     {
         return abi.decode(Address.functionDelegateCall(solvencyModule, msg.data), (int256));
+    }
+
+    // ------------------------------------------------------------------ markets and fees, in the module
+
+    /// @inheritdoc IExchange
+    function listMarket(bytes32, uint16, MarketParameters calldata) external onlyOwner returns (uint16 id) {
+        return abi.decode(Address.functionDelegateCall(marketModule, msg.data), (uint16));
+    }
+
+    /// @inheritdoc IExchange
+    function setParameters(uint16, MarketParameters calldata) external onlyOwner {
+        Address.functionDelegateCall(marketModule, msg.data);
+    }
+
+    /// @inheritdoc IExchange
+    function setBackstopRatio(uint64) external onlyOwner {
+        Address.functionDelegateCall(marketModule, msg.data);
+    }
+
+    /// @inheritdoc IExchange
+    function setWarningRate(uint64) external onlyOwner {
+        Address.functionDelegateCall(marketModule, msg.data);
+    }
+
+    /// @inheritdoc IExchange
+    function setTreasury(address) external onlyOwner {
+        Address.functionDelegateCall(marketModule, msg.data);
+    }
+
+    /// @inheritdoc IExchange
+    function accrue(uint16) external nonReentrant {
+        Address.functionDelegateCall(marketModule, msg.data);
+    }
+
+    /// @inheritdoc IExchange
+    function sweep(uint16) external nonReentrant {
+        Address.functionDelegateCall(marketModule, msg.data);
+    }
+
+    /// @inheritdoc IExchange
+    function collect(uint256) external nonReentrant {
+        Address.functionDelegateCall(marketModule, msg.data);
     }
 
     // ------------------------------------------------------------------ owner
@@ -163,69 +202,6 @@ contract Exchange is ExchangeStorage, IExchange, EIP712, Ownable2Step, Reentranc
         emit Wired(address(fund_), engine_);
     }
 
-    /// @notice Adds a market, backed by a pool; its id is the next one. It trades as soon as its feed is set.
-    /// @param name Short name, left-aligned, not empty.
-    /// @param initialMarginFraction WAD, in [0.5 %, 100 %]; 10 % for 10x leverage.
-    /// @param maintenanceMarginFraction WAD, at least 0.1 % and below the initial one.
-    /// @param pool A pool of the fund that has room.
-    function listMarket(bytes32 name, uint64 initialMarginFraction, uint64 maintenanceMarginFraction, uint16 pool)
-        external
-        onlyOwner
-        returns (uint16 id)
-    {
-        if (address(_fund) == address(0)) revert NotWired();
-        if (name == bytes32(0)) revert MarketNameEmpty();
-        if (_nameTaken[name]) revert MarketNameTaken(name);
-        _nameTaken[name] = true;
-        _checkMarginFractions(initialMarginFraction, maintenanceMarginFraction);
-        uint64 quarter = maintenanceMarginFraction / 4;
-        id = ++_marketCount;
-        _markets[id] = Market({
-            initialMarginFraction: initialMarginFraction,
-            maintenanceMarginFraction: maintenanceMarginFraction,
-            openInterest: 0,
-            liquidationDiscount: quarter,
-            liquidationFee: quarter,
-            name: name
-        });
-        emit MarketListed(id, name, initialMarginFraction, maintenanceMarginFraction);
-        emit LiquidationFractionsSet(id, quarter, quarter);
-        _fund.assignMarket(id, pool);
-    }
-
-    /// @notice Changes a market's margin fractions; bounds as in `listMarket`.
-    function setMarginFractions(uint16 id, uint64 initialMarginFraction, uint64 maintenanceMarginFraction)
-        external
-        onlyOwner
-    {
-        if (id == 0 || id > _marketCount) revert MarketUnlisted(id);
-        _checkMarginFractions(initialMarginFraction, maintenanceMarginFraction);
-        Market storage listed = _markets[id];
-        _checkLiquidationFractions(listed.liquidationDiscount, listed.liquidationFee, maintenanceMarginFraction);
-        listed.initialMarginFraction = initialMarginFraction;
-        listed.maintenanceMarginFraction = maintenanceMarginFraction;
-        emit MarginFractionsSet(id, initialMarginFraction, maintenanceMarginFraction);
-    }
-
-    /// @notice Sets what a liquidation costs the trader, as fractions of the notional closed; both WAD, their sum at most `mmf`.
-    /// Defaults: a quarter of `mmf` each.
-    /// @param discount For the liquidator.
-    /// @param fee For the market's pool.
-    function setLiquidationFractions(uint16 id, uint64 discount, uint64 fee) external onlyOwner {
-        if (id == 0 || id > _marketCount) revert MarketUnlisted(id);
-        Market storage listed = _markets[id];
-        _checkLiquidationFractions(discount, fee, listed.maintenanceMarginFraction);
-        (listed.liquidationDiscount, listed.liquidationFee) = (discount, fee);
-        emit LiquidationFractionsSet(id, discount, fee);
-    }
-
-    /// @notice Sets the takeover threshold, WAD, in [10 %, 90 %] of the maintenance margin. Default 50 %.
-    function setBackstopRatio(uint64 ratio) external onlyOwner {
-        if (ratio < MIN_BACKSTOP_RATIO || ratio > MAX_BACKSTOP_RATIO) revert BackstopRatioOutOfBounds(ratio);
-        _backstopRatio = ratio;
-        emit BackstopRatioSet(ratio);
-    }
-
     // ------------------------------------------------------------------ views
 
     /// @inheritdoc IExchange
@@ -234,13 +210,23 @@ contract Exchange is ExchangeStorage, IExchange, EIP712, Ownable2Step, Reentranc
         view
         returns (Exposure[] memory states)
     {
-        uint256 maintenanceFraction = _markets[marketId].maintenanceMarginFraction;
+        int256 index = _index(marketId);
+        Leg memory leg;
+        (leg.market, leg.mark) = (marketId, mark);
         states = new Exposure[](accounts.length);
         for (uint256 i; i < accounts.length; ++i) {
-            Position memory held = _positions[accounts[i]][marketId];
-            (int256 equity, uint256 maintenanceMargin) = _state(held, mark, maintenanceFraction);
-            states[i] = Exposure(held.size, held.entryNotional, equity, maintenanceMargin);
+            _repeek(leg, accounts[i], index);
+            states[i] = Exposure(leg.held.size, leg.held.entryNotional, _equityOf(leg), _maintenanceOf(leg));
         }
+    }
+
+    /// @inheritdoc IExchange
+    function health(AccountId account) external view returns (Health memory) {
+        uint16 marketId = account.market();
+        Leg memory leg = _peek(account, marketId);
+        if (leg.held.size != 0) (leg.mark,) = _priceFeed.markOrLast(marketId);
+        _addOthers(leg.others, account, 0);
+        return _health(leg);
     }
 
     /// @inheritdoc IExchange
@@ -256,6 +242,41 @@ contract Exchange is ExchangeStorage, IExchange, EIP712, Ownable2Step, Reentranc
     /// @inheritdoc IExchange
     function market(uint16 id) external view returns (Market memory) {
         return _markets[id];
+    }
+
+    /// @inheritdoc IExchange
+    function maintenanceMarginFraction(uint16 id) external view returns (uint64) {
+        return _markets[id].maintenanceMarginFraction;
+    }
+
+    /// @inheritdoc IExchange
+    function fundingIndex(uint16 id) external view returns (int256) {
+        return _index(id);
+    }
+
+    /// @inheritdoc IExchange
+    function crossAccount(AccountId account) external view returns (CrossAccount memory) {
+        return _cross[account];
+    }
+
+    /// @inheritdoc IExchange
+    function crossAccountCount() external view returns (uint256) {
+        return _crossAccounts.length;
+    }
+
+    /// @inheritdoc IExchange
+    function crossAccountAt(uint256 index) external view returns (AccountId) {
+        return _crossAccounts[index];
+    }
+
+    /// @inheritdoc IExchange
+    function reserves() external view returns (address treasury, uint256 treasuryBalance, uint256 keeperBudget) {
+        return (_treasury, _treasuryBalance, _keeperBudget);
+    }
+
+    /// @inheritdoc IExchange
+    function warningRate() external view returns (uint64) {
+        return _warningRate;
     }
 
     /// @inheritdoc IExchange
@@ -320,66 +341,45 @@ contract Exchange is ExchangeStorage, IExchange, EIP712, Ownable2Step, Reentranc
 
     // ------------------------------------------------------------------ internal
 
-    /// @dev Checks an order that is about to be filled by `size`, and counts the fill.
-    function _useOrder(Order calldata order, bytes calldata signature, uint256 size) private returns (bytes32 hash) {
-        hash = orderHash(order);
-        if (order.size == 0) revert OrderSizeZero(hash);
-        if (_isolatedMarket(order.account) != order.market) {
-            revert OrderAccountOfOtherMarket(order.account, order.market);
+    /// @dev Puts tokens of the caller into an account.
+    function _credit(AccountId account, uint256 amount) private {
+        _checkAccount(account);
+        if (amount == 0) revert AmountZero();
+        int256 scaled = (amount * _tokenScale).toInt256();
+        if (account.isCross()) {
+            _enlistCross(account);
+            _cross[account].margin = (_cross[account].margin + scaled).toInt112();
+            return;
         }
-        if (block.timestamp > order.expiry) revert OrderExpired(hash, order.expiry);
-        address signer = order.account.owner();
-        uint64 epoch = _orderEpoch[signer];
-        if (order.epoch != epoch) revert OrderEpochNotCurrent(hash, order.epoch, epoch);
-        uint256 done = _filled[hash];
-        uint256 whole = order.size.abs();
-        if (done == CANCELLED) revert OrderCancelledAlready(hash);
-        if (done == whole) revert OrderFilled(hash, done, whole);
-        if (size > whole - done) revert OrderOverfilled(hash, size, whole - done);
-        if (!SignatureChecker.isValidSignatureNowCalldata(signer, hash, signature)) {
-            revert OrderSignatureInvalid(order.account, hash);
-        }
-        _filled[hash] = done + size;
+        uint16 marketId = account.market();
+        Position memory held = _positions[account][marketId];
+        _enlist(account, marketId, held);
+        held.margin = (held.margin + scaled).toInt112();
+        _positions[account][marketId] = held;
     }
 
-    function _checkPair(Order calldata maker, Order calldata taker, uint256 size) private pure {
-        if (maker.market != taker.market) revert OrderMarketMismatch(maker.market, taker.market);
-        if (maker.account == taker.account) revert OrderWithSelf(maker.account);
-        if ((maker.size > 0) == (taker.size > 0)) revert OrderSidesEqual(maker.size, taker.size);
-        if (size == 0) revert FillZero();
-        if (maker.limitPrice == 0 || maker.limitPrice > type(uint96).max) {
-            revert OrderPriceOutOfBounds(maker.limitPrice);
+    /// @dev Takes tokens out of an account of the caller; unrealized profit stays.
+    function _debit(AccountId account, uint256 amount) private {
+        if (account.owner() != msg.sender) revert NotAccountOwner(account, msg.sender);
+        if (amount == 0) revert AmountZero();
+        _checkAccount(account);
+        int256 scaled = (amount * _tokenScale).toInt256();
+        Health memory sum = _healthOf(account);
+        int256 available = sum.collateral + sum.losses - scaled;
+        if (available < int256(sum.initialMargin)) {
+            revert MarginInsufficient(account, available, sum.initialMargin);
         }
-        if (taker.size > 0 ? taker.limitPrice < maker.limitPrice : taker.limitPrice > maker.limitPrice) {
-            revert PriceNotCrossed(maker.limitPrice, taker.limitPrice);
+        bool isCross = account.isCross();
+        uint256 legs = isCross ? _cross[account].legs : account.market();
+        if (isCross) {
+            _cross[account].margin = (_cross[account].margin - scaled).toInt112();
+        } else {
+            _positions[account][account.market()].margin =
+                (_positions[account][account.market()].margin - scaled).toInt112();
         }
-    }
-
-    /// @dev One quote amount, made for the taker, moves from one account to the other; then both margins are checked.
-    function _match(Order calldata maker, Order calldata taker, int256 size, bytes32 makerOrder, bytes32 takerOrder)
-        private
-    {
-        uint256 mark = _priceFeed.markPrice(maker.market);
-        int256 change = taker.size > 0 ? size : -size;
-        int256 value = change.mulUp(int256(maker.limitPrice));
-        int256 longChange = _trade(maker.account, maker.market, mark, -change, -value, maker.reduceOnly)
-            + _trade(taker.account, taker.market, mark, change, value, taker.reduceOnly);
-        _moveOpenInterest(maker.market, longChange);
-        emit Settled(
-            maker.market, maker.account, taker.account, change, value, maker.limitPrice, makerOrder, takerOrder
-        );
-    }
-
-    function _checkLiquidationFractions(uint256 discount, uint256 fee, uint256 maintenanceFraction) private pure {
-        if (discount + fee > maintenanceFraction) {
-            revert LiquidationFractionsOutOfBounds(discount, fee, maintenanceFraction);
+        for (; legs != 0; legs >>= 16) {
+            Position storage held = _positions[account][uint16(legs)];
+            if (held.size != 0) held.riskBlock = uint40(block.number);
         }
-    }
-
-    function _checkMarginFractions(uint64 initialFraction, uint64 maintenanceFraction) private pure {
-        if (
-            initialFraction < MIN_INITIAL_MARGIN_FRACTION || initialFraction > MAX_INITIAL_MARGIN_FRACTION
-                || maintenanceFraction < MIN_MAINTENANCE_MARGIN_FRACTION || maintenanceFraction >= initialFraction
-        ) revert MarginFractionsOutOfBounds(initialFraction, maintenanceFraction);
     }
 }

@@ -12,11 +12,12 @@ import {IInsuranceFund} from "./interfaces/IInsuranceFund.sol";
 import {IPriceFeed} from "./interfaces/IPriceFeed.sol";
 import {ADLMath} from "./libraries/ADLMath.sol";
 import {AuctionMath} from "./libraries/AuctionMath.sol";
+import {FundingMath} from "./libraries/FundingMath.sol";
 import {MarginMath} from "./libraries/MarginMath.sol";
 import {RollingMax} from "./libraries/RollingMax.sol";
 import {WadMath} from "./libraries/WadMath.sol";
 import {Side} from "./types/Market.sol";
-import {ADLTerms, Backing, Book, Inventory, Pool, PoolKind, Trigger} from "./types/Pool.sol";
+import {ADLTerms, Backing, Bequest, Book, Inventory, Pool, PoolKind, Trigger} from "./types/Pool.sol";
 
 /// @title The insurance fund; its story is told in `IInsuranceFund`
 contract InsuranceFund is IInsuranceFund, Ownable2Step, ReentrancyGuardTransient {
@@ -96,7 +97,7 @@ contract InsuranceFund is IInsuranceFund, Ownable2Step, ReentrancyGuardTransient
     // ------------------------------------------------------------------ exchange and engine
 
     /// @inheritdoc IInsuranceFund
-    function assignMarket(uint16 market, uint16 poolId) external onlyExchange {
+    function assignMarket(uint16 market, uint16 poolId) external onlyExchange returns (bool isolatedOnly) {
         if (poolId == 0 || poolId > poolCount) revert PoolMissing(poolId);
         Pool storage backer = _pools[poolId];
         uint256 room = backer.kind == PoolKind.Isolated ? 1 : MAX_MARKETS;
@@ -108,20 +109,18 @@ contract InsuranceFund is IInsuranceFund, Ownable2Step, ReentrancyGuardTransient
         book.peak.touch(0);
         emit MarketAssigned(market, poolId, DEFAULT_TRIGGER, DEFAULT_STOP, DEFAULT_TARGET);
         emit AuctionParametersSet(market, DEFAULT_AUCTION_PREMIUM, DEFAULT_AUCTION_DURATION);
+        return backer.kind == PoolKind.Isolated;
     }
 
     /// @inheritdoc IInsuranceFund
-    function inherit(uint16 market, int256 size, int256 bankruptcyNotional) external onlyExchange {
-        uint16 poolId = _assigned(market);
+    function inherit(Bequest[] calldata bequests) external onlyExchange returns (int256[] memory funding) {
         // The result as it stood before the loss is a sample too: it may be the peak.
-        _checkpoint(market);
-        Inventory storage held = _inventory(market, size > 0 ? Side.Long : Side.Short);
-        held.auctionStart =
-            uint32(AuctionMath.mergedStart(held.auctionStart, int256(held.size).abs(), block.timestamp, size.abs()));
-        held.size = (held.size + size).toInt112();
-        held.entryNotional = (held.entryNotional + bankruptcyNotional).toInt112();
-        emit Inherited(poolId, market, size, bankruptcyNotional);
-        _checkpoint(market);
+        _checkpointAll(bequests);
+        funding = new int256[](bequests.length);
+        for (uint256 i; i < bequests.length; ++i) {
+            funding[i] = _inherit(bequests[i]);
+        }
+        _checkpointAll(bequests);
     }
 
     /// @inheritdoc IInsuranceFund
@@ -132,14 +131,15 @@ contract InsuranceFund is IInsuranceFund, Ownable2Step, ReentrancyGuardTransient
     }
 
     /// @inheritdoc IInsuranceFund
-    function sell(uint16 market, Side side, uint256 maxContracts, uint256 mark, uint256 floorFraction)
+    function sell(uint16 market, Side side, uint256 maxContracts, uint256 mark, uint256 floorFraction, int256 index)
         external
         onlyExchange
-        returns (int256 size, int256 value, uint256 price)
+        returns (int256 size, int256 value, uint256 price, int256 funding)
     {
         uint16 poolId = _assigned(market);
         (Backing memory before,) = _backing(market);
         _checkpoint(market);
+        funding = _settleFunding(poolId, market, side, index);
         price = _auctionPrice(_books[market], side, mark, floorFraction);
         (size, value) = _sell(poolId, market, side, maxContracts, price);
         _checkSale(poolId, market, before);
@@ -149,16 +149,19 @@ contract InsuranceFund is IInsuranceFund, Ownable2Step, ReentrancyGuardTransient
     /// @inheritdoc IInsuranceFund
     function close(uint16 market, Side side, uint256 contracts, int256 entryClosed, int256 value, uint256 netted)
         external
-        returns (int256 cashChange)
+        returns (int256 cashChange, int256[2] memory funding)
     {
         if (msg.sender != engine) revert CallerNotEngine(msg.sender);
         uint16 poolId = _books[market].pool;
-        int256 claimBefore = claim(poolId);
         _checkpoint(market);
+        int256 index = exchange.fundingIndex(market);
+        funding[0] = _settleFunding(poolId, market, Side.Long, index);
+        funding[1] = _settleFunding(poolId, market, Side.Short, index);
+        int256 claimBefore = claim(poolId);
         if (contracts != 0) _close(poolId, market, side, contracts, entryClosed, value);
         if (netted != 0) _net(poolId, market, side, netted);
         _checkpoint(market);
-        return claim(poolId) - claimBefore;
+        cashChange = claim(poolId) - claimBefore;
     }
 
     // ------------------------------------------------------------------ owner
@@ -243,7 +246,7 @@ contract InsuranceFund is IInsuranceFund, Ownable2Step, ReentrancyGuardTransient
     function auction(uint16 market, Side side) external view returns (uint256 price, uint256 contracts) {
         contracts = int256(_inventory(market, side).size).abs();
         if (contracts == 0) return (0, 0);
-        uint256 floorFraction = exchange.market(market).maintenanceMarginFraction;
+        uint256 floorFraction = exchange.maintenanceMarginFraction(market);
         price = _auctionPrice(_books[market], side, priceFeed.markPrice(market), floorFraction);
     }
 
@@ -299,42 +302,76 @@ contract InsuranceFund is IInsuranceFund, Ownable2Step, ReentrancyGuardTransient
     }
 
     /// @dev One market's part of its pool's state: its result, the largest of the window, and its losses. A price is asked
-    /// for only where there is inventory.
-    function _standing(uint16 market) private view returns (Backing memory state) {
+    /// for only where there is inventory; while its feed is dead it is the last accepted one, moved by `mmf` against the pool.
+    function _standing(uint16 market) private view returns (Backing memory state, int256 funding) {
         Book storage book = _books[market];
         Inventory memory long = book.long;
         Inventory memory short = book.short;
         if (long.size != 0 || short.size != 0) {
-            uint256 mark = priceFeed.markPrice(market);
-            (state.longLoss, state.shortLoss) = (_lossOf(long, mark), _lossOf(short, mark));
+            (uint256 mark, bool live) = priceFeed.markOrLast(market);
+            uint256 haircut = live ? 0 : mark * exchange.maintenanceMarginFraction(market) / WadMath.UWAD;
+            (state.longLoss, state.shortLoss) = (_lossOf(long, mark - haircut), _lossOf(short, mark + haircut));
+            int256 index = exchange.fundingIndex(market);
+            funding = FundingMath.payment(long.size, index - book.longIndex)
+                + FundingMath.payment(short.size, index - book.shortIndex);
         }
-        state.pnl = book.realized - int256(state.longLoss + state.shortLoss);
+        state.pnl = book.realized - int256(state.longLoss + state.shortLoss) - funding;
         state.maxPnl = book.peak.maximum(state.pnl);
         state.loss = uint256(state.maxPnl - state.pnl);
     }
 
+    /// @dev What an inventory owes since it was last settled, in WAD squared; the rounded amount leaves the pool for the pot.
+    function _settleFunding(uint16 poolId, uint16 market, Side side, int256 index) private returns (int256 exact) {
+        Book storage book = _books[market];
+        int256 size = _inventory(market, side).size;
+        exact = size * (index - (side == Side.Long ? book.longIndex : book.shortIndex));
+        if (side == Side.Long) book.longIndex = int104(index);
+        else book.shortIndex = int104(index);
+        if (exact == 0) return 0;
+        int256 paid = exact.divUp(WadMath.WAD);
+        _realize(poolId, market, -paid);
+        emit InventoryFundingPaid(poolId, market, side, paid);
+    }
+
     /// @dev The state of a market's backing, and the losses of the pool's inventories (long and short by market).
     function _backing(uint16 market) private view returns (Backing memory state, uint256[] memory losses) {
-        Pool storage backer = _pools[_books[market].pool];
-        uint16[] memory markets = backer.markets;
+        uint16[] memory markets;
+        Backing[] memory states;
+        (markets, states, losses) = _survey(_books[market].pool);
+        for (uint256 i; i < markets.length; ++i) {
+            if (markets[i] == market) state = states[i];
+        }
+        _judge(state, _books[market]);
+    }
+
+    /// @dev Where all markets of a pool stand, their drawdown left out, and the losses of its inventories.
+    function _survey(uint16 poolId)
+        private
+        view
+        returns (uint16[] memory markets, Backing[] memory states, uint256[] memory losses)
+    {
+        markets = _pools[poolId].markets;
+        states = new Backing[](markets.length);
         losses = new uint256[](2 * markets.length);
-        int256 balance = backer.cash;
+        int256 balance = _pools[poolId].cash;
         uint256 lossesOfWindow;
         for (uint256 i; i < markets.length; ++i) {
-            Backing memory each = _standing(markets[i]);
+            (Backing memory each, int256 funding) = _standing(markets[i]);
             (losses[2 * i], losses[2 * i + 1]) = (each.longLoss, each.shortLoss);
-            balance -= int256(each.longLoss + each.shortLoss);
+            balance -= int256(each.longLoss + each.shortLoss) + funding;
             lossesOfWindow += each.loss;
-            if (markets[i] == market) state = each;
+            states[i] = each;
         }
-        state.balance = balance;
-        int256 base = balance + int256(lossesOfWindow);
-        if (base > 0) _judge(state, _books[market], uint256(base));
+        uint256 base = uint256((balance + int256(lossesOfWindow)).max(0));
+        for (uint256 i; i < markets.length; ++i) {
+            (states[i].balance, states[i].base) = (balance, base);
+        }
     }
 
     /// @dev Fills in the drawdown and whether it is due.
-    function _judge(Backing memory state, Book storage book, uint256 base) private view {
-        state.base = base;
+    function _judge(Backing memory state, Book storage book) private view {
+        uint256 base = state.base;
+        if (base == 0) return;
         uint256 scaledLoss = state.loss * WadMath.UWAD;
         state.drawdown = scaledLoss / base;
         uint256 lastDue = book.lastDue;
@@ -377,16 +414,60 @@ contract InsuranceFund is IInsuranceFund, Ownable2Step, ReentrancyGuardTransient
     /// @dev Samples the market's result, and keeps or ends the memory of its trigger.
     function _checkpoint(uint16 market) private {
         (Backing memory state,) = _backing(market);
+        _sample(market, state);
+    }
+
+    /// @dev The same for several markets of a pool, both ascending, whose state is read once.
+    function _checkpointAll(Bequest[] calldata bequests) private {
+        (uint16[] memory markets, Backing[] memory states,) = _survey(_assigned(bequests[0].market));
+        uint256 next;
+        for (uint256 i; i < markets.length && next < bequests.length; ++i) {
+            if (markets[i] != bequests[next].market) continue;
+            _judge(states[i], _books[markets[i]]);
+            _sample(markets[i], states[i]);
+            ++next;
+        }
+    }
+
+    /// @dev Whether a market's inventory, if there is any, is valued at a live price.
+    function _isPriced(uint16 market) private view returns (bool isLive) {
+        Book storage book = _books[market];
+        if (book.long.size == 0 && book.short.size == 0) return true;
+        (, isLive) = priceFeed.markOrLast(market);
+    }
+
+    /// @dev Files a market's result, and keeps or ends the memory of its trigger.
+    function _sample(uint16 market, Backing memory state) private {
         Book storage book = _books[market];
         book.peak.touch(state.pnl);
         emit Checkpointed(market, state.pnl, state.balance, state.drawdown);
         if (state.drawdownDue) {
-            if (book.lastDue == 0 || !state.started) emit ADLStarted(market, state.drawdown);
+            if (book.lastDue == 0 || !state.started) {
+                // The last price of a dead feed, moved against the pool, is no reason to begin.
+                if (!_isPriced(market)) return;
+                emit ADLStarted(market, state.drawdown);
+            }
             book.lastDue = uint40(block.timestamp);
         } else if (book.lastDue != 0 && (state.base != 0 || block.timestamp >= book.lastDue + MEMORY)) {
             book.lastDue = 0;
             emit ADLEnded(market, state.drawdown);
         }
+    }
+
+    function _inherit(Bequest calldata bequest) private returns (int256 funding) {
+        (uint16 market, int256 size) = (bequest.market, bequest.size);
+        uint16 poolId = _books[market].pool;
+        Side side = size > 0 ? Side.Long : Side.Short;
+        Inventory storage held = _inventory(market, side);
+        funding = _settleFunding(poolId, market, side, bequest.index);
+        held.auctionStart = uint32(
+            AuctionMath.mergedStart(
+                held.auctionStart, int256(held.size).abs(), block.timestamp, size.abs(), _books[market].auctionDuration
+            )
+        );
+        held.size = (held.size + size).toInt112();
+        held.entryNotional = (held.entryNotional + bequest.bankruptcyNotional).toInt112();
+        emit Inherited(poolId, market, size, bequest.bankruptcyNotional);
     }
 
     function _close(uint16 poolId, uint16 market, Side side, uint256 contracts, int256 entryClosed, int256 value)
@@ -439,11 +520,12 @@ contract InsuranceFund is IInsuranceFund, Ownable2Step, ReentrancyGuardTransient
         );
     }
 
-    /// @dev A sale that makes things worse may neither bring the market to its trigger nor the pool below zero.
+    /// @dev A sale that makes things worse may neither leave ADL due by drawdown (or no base to judge it by) nor the pool
+    /// below zero: what is due is what others pay.
     function _checkSale(uint16 poolId, uint16 market, Backing memory before) private view {
         (Backing memory state,) = _backing(market);
         if (state.balance < 0 && state.balance < before.balance) revert SaleDepletesPool(poolId, state.balance);
-        if (state.loss > before.loss && state.loss * WadMath.UWAD >= _books[market].trigger * state.base) {
+        if (state.loss > before.loss && (state.base == 0 || state.drawdownDue)) {
             revert SaleRaisesDrawdown(market, state.loss, state.base);
         }
     }

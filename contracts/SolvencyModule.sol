@@ -4,159 +4,268 @@ pragma solidity 0.8.37;
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
+import {ExchangeModule} from "./ExchangeModule.sol";
 import {ExchangeStorage} from "./ExchangeStorage.sol";
+import {MarginAccounts} from "./MarginAccounts.sol";
 import {IExchange} from "./interfaces/IExchange.sol";
 import {IPriceFeed} from "./interfaces/IPriceFeed.sol";
+import {BankruptcyMath} from "./libraries/BankruptcyMath.sol";
 import {LiquidationMath} from "./libraries/LiquidationMath.sol";
+import {MarginMath} from "./libraries/MarginMath.sol";
 import {WadMath} from "./libraries/WadMath.sol";
 import {AccountId} from "./types/AccountId.sol";
 import {Market, Side} from "./types/Market.sol";
-import {Position} from "./types/Position.sol";
+import {Bequest} from "./types/Pool.sol";
+import {Health, Position} from "./types/Position.sol";
 import {Fill} from "./types/Round.sol";
 
-/// @title The exchange's second half: what changes a position without its owner's signature
-/// @notice Runs only by delegatecall from `Exchange`, whose immutable it is and whose reentrancy lock it runs under. It has no
-/// storage of its own, and called directly it reverts.
-contract SolvencyModule is ExchangeStorage {
+/// @title What changes a position without its owner's signature: liquidation, takeover, the fills of a round; and inventory sales
+contract SolvencyModule is MarginAccounts, ExchangeModule {
     using SafeCast for int256;
     using SafeCast for uint256;
     using WadMath for int256;
 
-    address private immutable _self;
-
-    constructor(IERC20Metadata collateral, IPriceFeed feed) ExchangeStorage(collateral, feed) {
-        _self = address(this);
+    /// @dev What a liquidation closes, and what its owner pays for it to the liquidator and to the pool.
+    struct Closing {
+        uint256 contracts;
+        uint256 discount;
+        uint256 fee;
     }
 
-    modifier onlyDelegatecall() {
-        if (address(this) == _self) revert IExchange.OnlyByDelegatecall();
-        _;
+    /// @dev An account that is taken over, leg by leg.
+    struct Estate {
+        uint16[] markets;
+        uint256[] marks;
+        Position[] held;
+        int256[] uPnL;
+        uint256[] maintenance;
+        int256 equity;
+        uint256 maintenanceMargin;
     }
+
+    constructor(IERC20Metadata collateral, IPriceFeed feed) ExchangeStorage(collateral, feed) {}
+
+    // ------------------------------------------------------------------ liquidation
 
     /// @notice See `IExchange.liquidate`.
-    function liquidate(AccountId account, AccountId liquidator, uint256 maxContracts)
+    function liquidate(AccountId account, uint16 marketId, AccountId liquidator, uint256 maxContracts)
         external
         onlyDelegatecall
         returns (uint256 closed)
     {
-        uint16 marketId = _counterAccounts(account, liquidator);
-        Position storage held = _positions[account][marketId];
-        int256 size = held.size;
-        if (size == 0) revert IExchange.PositionMissing(account);
-        Market memory listed = _markets[marketId];
-        uint256 mark = _priceFeed.markPrice(marketId);
-        (int256 equity, uint256 maintenanceMargin) = _state(held, mark, listed.maintenanceMarginFraction);
-        if (equity <= 0 || equity >= int256(maintenanceMargin)) {
-            revert IExchange.LiquidationNotDue(account, equity, maintenanceMargin);
+        _checkHolds(account, marketId);
+        _checkOwn(liquidator, marketId);
+        if (account == liquidator) revert IExchange.LiquidationOfSelf(account);
+        uint256 mark = _priceFeed.accept(marketId);
+        Leg memory leg = _open(account, marketId, mark, _accrue(marketId));
+        if (leg.held.size == 0) revert IExchange.PositionMissing(account);
+        Health memory sum = _health(leg);
+        if (sum.equity <= 0 || sum.equity >= int256(sum.maintenanceMargin)) {
+            revert IExchange.LiquidationNotDue(account, sum.equity, sum.maintenanceMargin);
         }
-        closed = LiquidationMath.contractsToRestore(
-            size.abs(),
-            mark,
-            uint256(equity),
+        Closing memory closing = _closingOf(leg, sum, maxContracts);
+        _liquidate(leg, liquidator, closing);
+        return closing.contracts;
+    }
+
+    /// @dev How much of the leg is closed, and what that costs its owner.
+    function _closingOf(Leg memory leg, Health memory sum, uint256 maxContracts)
+        private
+        view
+        returns (Closing memory closing)
+    {
+        Market storage listed = _markets[leg.market];
+        uint256 contracts = int256(leg.held.size).abs();
+        uint256 minSize = listed.minSize;
+        uint256 closed = LiquidationMath.contractsToRestore(
+            contracts,
+            leg.mark,
+            sum.initialMargin - uint256(sum.equity),
             listed.initialMarginFraction,
             listed.liquidationDiscount + listed.liquidationFee
         );
+        // What would be left too small is closed with the rest.
+        if (contracts - closed < minSize) closed = contracts;
         if (maxContracts < closed) closed = maxContracts;
         if (closed == 0) revert IExchange.FillZero();
-        (uint256 discount, uint256 fee) = LiquidationMath.penalty(
-            closed, size.abs(), mark, uint256(equity), listed.liquidationDiscount, listed.liquidationFee
+        if (closed != contracts && contracts - closed < minSize) {
+            revert IExchange.PositionTooSmall(leg.account, contracts - closed, minSize);
+        }
+        closing.contracts = closed;
+        uint256 maintenance = MarginMath.requirementUp(leg.held.size, leg.mark, listed.maintenanceMarginFraction);
+        uint256 share = LiquidationMath.shareOfEquity(uint256(sum.equity), maintenance, sum.maintenanceMargin);
+        (closing.discount, closing.fee) = LiquidationMath.penalty(
+            closed, contracts, leg.mark, share, listed.liquidationDiscount, listed.liquidationFee
         );
-        _liquidate(account, liquidator, mark, size > 0 ? int256(closed) : -int256(closed), discount, fee);
     }
 
-    /// @dev Moves `part` from the account to the liquidator at mark less the discount, and the fee to the market's pool.
-    function _liquidate(
-        AccountId account,
-        AccountId liquidator,
-        uint256 mark,
-        int256 part,
-        uint256 discount,
-        uint256 fee
-    ) private {
-        uint16 marketId = account.market();
-        int256 value = part.mulUp(int256(mark)) - int256(discount);
-        Position storage held = _positions[account][marketId];
-        int256 longChange = _take(held, -part, -value);
-        held.margin = (int256(held.margin) - int256(fee)).toInt112();
-        longChange += _trade(liquidator, marketId, mark, part, value, false);
-        _moveOpenInterest(marketId, longChange);
-        emit IExchange.Liquidated(account, liquidator, marketId, part, value, discount, fee, mark);
-        if (fee != 0) _fund.creditFee(marketId, fee);
+    /// @dev Moves a part of the leg to the liquidator at mark less the discount, and the fee to the market's pool.
+    function _liquidate(Leg memory leg, AccountId liquidator, Closing memory closing) private {
+        int256 part = leg.held.size > 0 ? int256(closing.contracts) : -int256(closing.contracts);
+        int256 value = part.mulUp(int256(leg.mark)) - int256(closing.discount);
+        _take(leg, -part, -value);
+        leg.margin -= int256(closing.fee);
+        int256 longChange = _store(leg);
+        longChange += _trade(
+            _open(liquidator, leg.market, leg.mark, leg.held.fundingIndex), Trade(part, value, 0, false)
+        );
+        _moveOpenInterest(leg.market, longChange);
+        emit IExchange.Liquidated(
+            leg.account, liquidator, leg.market, part, value, closing.discount, closing.fee, leg.mark
+        );
+        if (closing.fee != 0) _fund.creditFee(leg.market, closing.fee);
     }
+
+    // ------------------------------------------------------------------ inventory
 
     /// @notice See `IExchange.buyInventory`.
-    function buyInventory(AccountId buyer, Side side, uint256 maxContracts, uint256 limitPrice)
+    function buyInventory(AccountId buyer, uint16 marketId, Side side, uint256 maxContracts, uint256 limitPrice)
         external
         onlyDelegatecall
         returns (uint256 contracts)
     {
-        uint16 marketId = _ownMarket(buyer);
-        uint256 mark = _priceFeed.markPrice(marketId);
-        int256 part;
-        int256 value;
-        uint256 price;
-        (part, value, price) =
-            _fund.sell(marketId, side, maxContracts, mark, _markets[marketId].maintenanceMarginFraction);
+        _checkOwn(buyer, marketId);
+        Leg memory leg = _open(buyer, marketId, _priceFeed.accept(marketId), _accrue(marketId));
+        (int256 part, int256 value, uint256 price) = _sell(leg, side, maxContracts);
         if (side == Side.Long ? price > limitPrice : price < limitPrice) {
             revert IExchange.AuctionPriceBeyondLimit(price, limitPrice);
         }
-        _moveOpenInterest(marketId, _trade(buyer, marketId, mark, part, value, false) - (part > 0 ? part : int256(0)));
+        _moveOpenInterest(marketId, _trade(leg, Trade(part, value, 0, false)) - part.max(0));
         emit IExchange.InventoryBought(buyer, marketId, part, value, price);
         contracts = part.abs();
     }
 
+    /// @dev Takes inventory out of the pool at the auction's price, its funding settled.
+    function _sell(Leg memory leg, Side side, uint256 maxContracts)
+        private
+        returns (int256 part, int256 value, uint256 price)
+    {
+        int256 funding;
+        (part, value, price, funding) = _fund.sell(
+            leg.market,
+            side,
+            maxContracts,
+            leg.mark,
+            _markets[leg.market].maintenanceMarginFraction,
+            leg.held.fundingIndex
+        );
+        _collect(leg.market, funding);
+    }
+
+    // ------------------------------------------------------------------ takeover
+
     /// @notice See `IExchange.takeOver`.
     function takeOver(AccountId account) external onlyDelegatecall {
-        uint16 marketId = _isolatedMarket(account);
-        Position storage held = _positions[account][marketId];
-        int256 size = held.size;
-        if (size == 0) revert IExchange.PositionMissing(account);
-        uint256 mark = _priceFeed.markPrice(marketId);
-        (int256 equity, uint256 maintenanceMargin) = _state(held, mark, _markets[marketId].maintenanceMarginFraction);
-        if (equity * 1e18 > int256(maintenanceMargin * _backstopRatio)) {
-            revert IExchange.TakeoverNotDue(account, equity, maintenanceMargin);
+        _checkAccount(account);
+        Estate memory estate = _estateOf(account);
+        if (estate.equity * WadMath.WAD > int256(estate.maintenanceMargin * _backstopRatio)) {
+            revert IExchange.TakeoverNotDue(account, estate.equity, estate.maintenanceMargin);
         }
-
-        // All of the account's equity is on this leg, so the bankruptcy notional is minus its cash, exactly.
-        int256 bankruptcyNotional = int256(held.entryNotional) - held.margin;
-        (held.size, held.entryNotional) = (0, 0);
-        held.margin = 0;
-        emit IExchange.TakenOver(account, marketId, size, bankruptcyNotional, equity, mark);
-        _fund.inherit(marketId, size, bankruptcyNotional);
+        int256[] memory shares =
+            BankruptcyMath.sharesOf(estate.equity, estate.uPnL, estate.maintenance, estate.maintenanceMargin);
+        _clear(account, estate);
+        Bequest[] memory bequests = new Bequest[](shares.length);
+        for (uint256 i; i < shares.length; ++i) {
+            Position memory held = estate.held[i];
+            uint16 marketId = estate.markets[i];
+            int256 bankruptcyNotional = held.entryNotional + estate.uPnL[i] - shares[i];
+            bequests[i] = Bequest(marketId, held.size, bankruptcyNotional, held.fundingIndex);
+            emit IExchange.TakenOver(account, marketId, held.size, bankruptcyNotional, estate.equity, estate.marks[i]);
+        }
+        int256[] memory funding = _fund.inherit(bequests);
+        for (uint256 i; i < funding.length; ++i) {
+            _collect(bequests[i].market, funding[i]);
+        }
     }
+
+    /// @dev Every leg at mark or, where its feed is dead, at its last accepted price, funding settled.
+    function _estateOf(AccountId account) private returns (Estate memory estate) {
+        uint256 legs = account.isCross() ? _cross[account].legs : account.market();
+        uint256 count;
+        for (uint256 rest = legs; rest != 0; rest >>= 16) {
+            ++count;
+        }
+        estate.markets = new uint16[](count);
+        estate.marks = new uint256[](count);
+        estate.held = new Position[](count);
+        estate.uPnL = new int256[](count);
+        estate.maintenance = new uint256[](count);
+        for (uint256 i; i < count; ++i) {
+            uint16 marketId = uint16(legs >> (16 * i));
+            Position memory held = _positions[account][marketId];
+            if (held.size == 0) revert IExchange.PositionMissing(account);
+            if (i == 0) estate.equity = _marginOf(account, held);
+            (uint256 mark,) = _priceFeed.acceptOrLast(marketId);
+            estate.equity -= _settleFunding(account, marketId, held, _accrue(marketId));
+            (estate.markets[i], estate.marks[i], estate.held[i]) = (marketId, mark, held);
+            estate.uPnL[i] = MarginMath.valueDown(held.size, mark) - held.entryNotional;
+            estate.maintenance[i] =
+                MarginMath.requirementUp(held.size, mark, _markets[marketId].maintenanceMarginFraction);
+            estate.equity += estate.uPnL[i];
+            estate.maintenanceMargin += estate.maintenance[i];
+        }
+        if (count == 0) revert IExchange.PositionMissing(account);
+    }
+
+    /// @dev The account ends with size 0 and equity 0.
+    function _clear(AccountId account, Estate memory estate) private {
+        for (uint256 i; i < estate.markets.length; ++i) {
+            Position storage held = _positions[account][estate.markets[i]];
+            (held.size, held.entryNotional) = (0, 0);
+            held.margin = 0;
+        }
+        if (account.isCross()) (_cross[account].margin, _cross[account].legs) = (0, 0);
+    }
+
+    // ------------------------------------------------------------------ rounds
 
     /// @notice See `IExchange.applyDeleverage`.
-    function applyDeleverage(uint16 marketId, Fill[] calldata fills, uint256 netted, uint256 mark)
-        external
-        onlyDelegatecall
-        returns (int256 cashChange)
-    {
+    function applyDeleverage(
+        uint16 marketId,
+        Fill[] calldata fills,
+        uint256 netted,
+        uint256 mark,
+        int256[2] calldata funding
+    ) external onlyDelegatecall returns (int256 cashChange) {
         if (msg.sender != _engine) revert IExchange.CallerNotEngine(msg.sender);
+        int256 index = _accrue(marketId);
+        _collect(marketId, funding[0]);
+        _collect(marketId, funding[1]);
         uint256 closed = netted;
+        Leg memory leg;
+        (leg.market, leg.mark) = (marketId, mark);
         for (uint256 i; i < fills.length; ++i) {
             Fill calldata fill = fills[i];
-            Position storage held = _positions[fill.account][marketId];
-            int256 cash = int256(held.margin) - held.entryNotional;
-            _take(held, fill.size, fill.value);
-            cashChange += int256(held.margin) - held.entryNotional - cash;
-            (int256 equity,) = _state(held, mark, 0);
+            _reopen(leg, fill.account, index);
+            int256 cash = leg.margin - leg.held.entryNotional;
+            _take(leg, fill.size, fill.value);
+            cashChange += leg.margin - leg.held.entryNotional - cash;
+            int256 equity = _equityOf(leg);
             if (equity < 0) revert IExchange.SolventMadeInsolvent(fill.account, equity);
-            closed += uint256(fill.size < 0 ? -fill.size : fill.size);
+            _store(leg);
+            closed += fill.size.abs();
         }
         // A long and a short contract disappear together: one in the pool, one with a counterparty (or both in the pool).
-        _markets[marketId].openInterest -= closed.toUint128();
+        _markets[marketId].openInterest -= closed.toUint112();
     }
 
-    /// @dev The market of an account of the caller.
-    function _ownMarket(AccountId account) private view returns (uint16) {
+    // ------------------------------------------------------------------ margin call
+
+    /// @notice See `IExchange.flag`.
+    function flag(AccountId account) external onlyDelegatecall {
+        _checkAccount(account);
+        Health memory sum = _healthOf(account);
+        bool isLow = sum.equity < int256(sum.initialMargin)
+            || int256(sum.maintenanceMargin) * WadMath.WAD > int256(uint256(_warningRate)) * sum.equity;
+        if (sum.maintenanceMargin == 0 || !isLow) {
+            revert IExchange.MarginCallNotDue(account, sum.equity, sum.maintenanceMargin, sum.initialMargin);
+        }
+        emit IExchange.MarginCalled(account, sum.equity, sum.maintenanceMargin, sum.initialMargin);
+    }
+
+    /// @dev Reverts where the caller does not own an account that may hold the market.
+    function _checkOwn(AccountId account, uint16 marketId) private view {
         if (account.owner() != msg.sender) revert IExchange.NotAccountOwner(account, msg.sender);
-        return _isolatedMarket(account);
-    }
-
-    /// @dev The market of an account and of a liquidator's, which is another account and the caller's.
-    function _counterAccounts(AccountId account, AccountId liquidator) private view returns (uint16 marketId) {
-        marketId = _isolatedMarket(account);
-        if (account == liquidator) revert IExchange.OrderWithSelf(account);
-        if (_ownMarket(liquidator) != marketId) revert IExchange.OrderAccountOfOtherMarket(liquidator, marketId);
+        _checkHolds(account, marketId);
     }
 }

@@ -38,7 +38,7 @@ class _Standing:
 
 
 def due_inventory(snapshot: Snapshot) -> list[Due]:
-    """What is due, in market order, a long inventory before a short one.
+    """What is due, in market order, a long inventory before a short one. There is no round where the feed is dead.
 
     A depleted mutual group is redistributed first, as a round does; everything is then judged from those balances.
     """
@@ -86,7 +86,8 @@ def _due_of_pool(snapshot: Snapshot, standing: _Standing) -> list[Due]:
             compensation=max(drop, depletion),
         )
         for (item, _), drop, depletion in zip(losing, by_drawdown, by_depletion, strict=True)
-        if max(drop, depletion) > 0
+        # What is lost in a market without a price has its share, but no round could bring it.
+        if max(drop, depletion) > 0 and snapshot.markets[item.market].is_live
     ]
 
 
@@ -103,4 +104,8 @@ def _in_market_order(pool: Pool, markets: list[Market]) -> list[Inventory]:
 
 
 def _loss(item: Inventory, snapshot: Snapshot) -> int:
-    return fund.inventory_loss(item.size, item.entry_notional, snapshot.markets[item.market].mark_price)
+    market = snapshot.markets[item.market]
+    mark = market.mark_price
+    if not market.is_live:
+        mark = fund.mark_while_dead(item.size, mark, market.maintenance_margin_fraction)
+    return fund.inventory_loss(item.size, item.entry_notional, mark)

@@ -65,7 +65,10 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Market:
-    """A market, its drawdown parameters (fractions) and its result for its pool (signed quote amounts)."""
+    """A market, its drawdown parameters (fractions) and its result for its pool (signed quote amounts).
+
+    Where it is not live, its feed is dead and `mark_price` the last price that the contracts accepted.
+    """
 
     name: str
     mark_price: int
@@ -77,6 +80,7 @@ class Market:
     adl_active: bool
     pnl: int
     max_pnl_8h: int
+    is_live: bool = True
 
 
 @dataclass(frozen=True, slots=True)

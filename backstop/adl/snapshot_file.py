@@ -93,7 +93,7 @@ def _block(node: Node) -> Block:
 
 def _market(name: str, node: Node, pools: dict[str, Node]) -> Market:
     check_name(name, node.fail)
-    members = node.object(required=_MARKET_KEYS)
+    members = node.object(required=_MARKET_KEYS, optional=("priceLive",))
     pool = members["pool"].name()
     if pool not in pools:
         members["pool"].fail(f'unknown pool "{pool}": not among the keys of $.pools')
@@ -108,6 +108,7 @@ def _market(name: str, node: Node, pools: dict[str, Node]) -> Market:
         adl_active=members["adlActive"].flag(),
         pnl=members["pnl"].amount(),
         max_pnl_8h=members["maxPnl8h"].amount(),
+        is_live=members["priceLive"].flag() if "priceLive" in members else True,
     )
     if market.max_pnl_8h < market.pnl:
         members["maxPnl8h"].fail(
@@ -207,7 +208,7 @@ def _notional(price: Node, size: int) -> int:
 
 
 def _written_market(market: Market) -> dict[str, Any]:
-    return {
+    written = {
         "markPrice": format_amount(market.mark_price),
         "maintenanceMarginFraction": format_amount(market.maintenance_margin_fraction),
         "pool": market.pool,
@@ -218,6 +219,7 @@ def _written_market(market: Market) -> dict[str, Any]:
         "pnl": format_amount(market.pnl),
         "maxPnl8h": format_amount(market.max_pnl_8h),
     }
+    return written if market.is_live else written | {"priceLive": False}
 
 
 def _written_pool(pool: Pool) -> dict[str, Any]:

@@ -159,7 +159,7 @@ def parse(text: str) -> Node:
     """The root of a JSON text. Raises SnapshotError at `$` where it is not JSON or nested beyond all use."""
     # The decoder recurses, and where the interpreter's limit was raised it overruns the stack before it notices.
     if _depth(text) > _MAX_DEPTH:
-        raise SnapshotError("$", f"not a snapshot: it is nested too deeply, beyond {_MAX_DEPTH} levels")
+        raise SnapshotError("$", f"it is nested too deeply, beyond {_MAX_DEPTH} levels")
     try:
         value = json.loads(
             text, object_pairs_hook=_object, parse_int=_Number, parse_float=_Number, parse_constant=_Number

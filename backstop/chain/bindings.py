@@ -75,28 +75,53 @@ _ORDER = "(bytes32,uint16,int256,uint256,uint64,uint64,uint256,bool)"
 _BACKING = "(int256,uint256,int256,int256,uint256,uint256,uint256,uint256,bool,bool)"
 _INVENTORY = "(int112,int112,uint32)"
 _AUCTION_VIEW = "(uint256,uint256)"
+_FUNDING = "(int104,uint24,uint64,uint64,int128,uint128,int112,uint112,uint32)"
+_MARKET = (
+    "(uint64,uint64,uint112,uint16,uint64,uint64,uint64,uint64,uint96,uint96,uint64,uint112,uint64,uint64,bool,bytes32,"
+    f"{_FUNDING})"
+)
 _MARKET_VIEW = (
-    "(uint16,bytes32,uint16,uint256,bytes,uint64,uint64,uint64,uint64,uint64,uint64,uint64,uint256,uint256,"
+    f"(uint16,uint256,bytes,{_MARKET},int256,uint64,uint64,uint64,uint256,"
     f"{_BACKING},bytes,{_INVENTORY},{_INVENTORY},{_AUCTION_VIEW},{_AUCTION_VIEW})"
 )
 _POOL_VIEW = "(uint16,bytes32,uint8,int256,int256,uint16[])"
-_ACCOUNT_VIEW = "(bytes32,int256,int256,int256)"
+_ACCOUNT_VIEW = "(bytes32,int256,int256,int256,int256)"
+_HEALTH = "(int256,int256,int256,uint256,uint256)"
+_LEG_VIEW = "(uint16,uint256,int256,int256,int256,int256,uint256,int256,int256)"
 
-LENS_SYSTEM = Function("system()", f"(uint256,uint256,uint64,uint256,{_MARKET_VIEW}[],{_POOL_VIEW}[])")
+LENS_SYSTEM = Function(
+    "system()",
+    f"(uint256,uint256,uint64,uint64,uint256,uint256,uint256,uint256,{_MARKET_VIEW}[],{_POOL_VIEW}[])",
+)
+LENS_EXCHANGE = Function("exchange()", "address")
+LENS_FUND = Function("fund()", "address")
+LENS_PRICE_FEED = Function("priceFeed()", "address")
+EXCHANGE_ENGINE = Function("engine()", "address")
 LENS_ACCOUNTS = Function("accounts(uint16,uint256,uint256)", f"{_ACCOUNT_VIEW}[]")
+LENS_CROSS_ACCOUNTS = Function("crossAccounts(uint256,uint256)", "(bytes32,int256)[]")
+LENS_ACCOUNT = Function("account(bytes32)", f"(bytes32,{_HEALTH},uint256,bool,{_LEG_VIEW}[])")
 
 DEPOSIT = Function("deposit(uint96,uint256)", "bytes32")
 WITHDRAW = Function("withdraw(bytes32,uint256,address)")
+TRANSFER = Function("transfer(bytes32,bytes32,uint256)")
 SETTLE = Function(f"settle({_ORDER},bytes,{_ORDER},bytes,uint256)")
+SETTLE_BATCH = Function(f"settleBatch(({_ORDER},bytes,{_ORDER},bytes,uint256)[])", "uint256")
+COLLATERAL = Function("token()", "address")
+FILLED = Function("filled(bytes32)", "uint256")
+ORDER_EPOCH = Function("orderEpoch(address)", "uint64")
 CANCEL = Function(f"cancel({_ORDER})")
 CANCEL_ALL = Function("cancelAll()")
-LIQUIDATE = Function("liquidate(bytes32,bytes32,uint256)", "uint256")
+LIQUIDATE = Function("liquidate(bytes32,uint16,bytes32,uint256)", "uint256")
 TAKE_OVER = Function("takeOver(bytes32)")
 CONTRIBUTE = Function("contribute(uint16,uint16,uint256)")
 DELEVERAGE = Function("deleverage(uint16,uint8,bytes32[],(int256,int256,uint256))", "uint256")
 APPROVE = Function("approve(address,uint256)", "bool")
 MINT = Function("mint(address,uint256)")
 BALANCE_OF = Function("balanceOf(address)", "uint256")
+ALLOWANCE = Function("allowance(address,address)", "uint256")
+DECIMALS = Function("decimals()", "uint8")
+SYMBOL = Function("symbol()", "string")
+TOKEN_NAME = Function("name()", "string")
 
 DELEVERAGED = Event("Deleveraged", ("uint256", "bytes32"), "int256,int256,int256,int256,uint256")
 ROUND_EXECUTED = Event(
@@ -106,12 +131,16 @@ ROUND_EXECUTED = Event(
 )
 CANDIDATE_SKIPPED = Event("CandidateSkipped", ("uint256", "bytes32"), "uint8")
 LIQUIDATED = Event("Liquidated", ("bytes32", "bytes32", "uint16"), "int256,int256,uint256,uint256,uint256")
+SETTLED = Event("Settled", ("uint16", "bytes32", "bytes32"), "int256,int256,uint256,uint256,uint256,bytes32,bytes32")
+PAIR_REFUSED = Event("PairRefused", ("uint256",), "bytes")
+FUNDING_PAID = Event("FundingPaid", ("bytes32", "uint16"), "int256")
+ORDERS_CANCELLED = Event("OrdersCancelled", ("address",), "uint64")
 TAKEN_OVER = Event("TakenOver", ("bytes32", "uint16"), "int256,int256,int256,uint256")
 
 ERRORS = (
     "AccountBankrupt(bytes32,int256)",
-    "AccountCrossUnsupported(bytes32)",
     "AccountMalformed(bytes32)",
+    "AccountOfOtherMarket(bytes32,uint16)",
     "AddressZero()",
     "ADLNotDue(uint16,uint8)",
     "AmountZero()",
@@ -119,6 +148,7 @@ ERRORS = (
     "AuctionPriceBeyondLimit(uint256,uint256)",
     "CallerNotEngine(address)",
     "CallerNotExchange(address)",
+    "CallerNotTreasury(address)",
     "CandidatesMissing(uint16)",
     "CashNotConserved(int256,int256)",
     "ContributionShort(uint256,uint256)",
@@ -129,22 +159,27 @@ ERRORS = (
     "ERC20InsufficientBalance(address,uint256,uint256)",
     "FailedCall()",
     "FeedMissing(uint16)",
+    "FeedSilent(uint16)",
     "FillZero()",
     "InitialMarginInsufficient(bytes32,int256,uint256)",
     "InventoryExceeded(uint16,uint8,uint256,uint256)",
     "InventoryMissing(uint16,uint8)",
-    "LiquidationFractionsOutOfBounds(uint256,uint256,uint256)",
+    "LegOfOtherPool(bytes32,uint16,uint16)",
+    "LegsExceeded(bytes32,uint256)",
     "LiquidationNotDue(bytes32,int256,uint256)",
+    "LiquidationOfSelf(bytes32)",
+    "MarginCallNotDue(bytes32,int256,uint256,uint256)",
     "MarginInsufficient(bytes32,int256,uint256)",
     "MarginRateWorse(bytes32,int256,uint256)",
+    "MarketIsolatedOnly(uint16)",
     "MarketOfOtherPool(uint16,uint16)",
     "MarketUnassigned(uint16)",
     "MarketUnlisted(uint16)",
     "NotAccountOwner(bytes32,address)",
     "NothingDeleveraged(uint256)",
     "OnlyByDelegatecall()",
-    "OpenInterestTooLarge(uint16,uint256)",
-    "OrderAccountOfOtherMarket(bytes32,uint16)",
+    "OnlyWithinBatch(address)",
+    "OpenInterestTooLarge(uint16,uint256,uint256)",
     "OrderCancelledAlready(bytes32)",
     "OrderEpochNotCurrent(bytes32,uint64,uint64)",
     "OrderExpired(bytes32,uint64)",
@@ -161,13 +196,17 @@ ERRORS = (
     "OwnableUnauthorizedAccount(address)",
     "PoolMissing(uint16)",
     "PositionMissing(bytes32)",
+    "PositionTooLarge(bytes32,uint256,uint256)",
+    "PositionTooSmall(bytes32,uint256,uint256)",
     "PriceFromFuture(uint16,uint256)",
     "PriceIncomplete(uint16)",
     "PriceNotCrossed(uint256,uint256)",
     "PriceNotPositive(uint16,int256)",
     "PriceOutOfBounds(uint16,uint256,uint256,uint256)",
+    "PriceOutsideBand(uint256,uint256,uint256)",
     "PriceOutsideBounds(int256,int256,int256)",
     "PriceStale(uint16,uint256,uint256)",
+    "PriceWentBack(uint16,uint256,uint256)",
     "RecipientInvalid(address)",
     "ReentrancyGuardReentrantCall()",
     "SafeCastOverflowedIntDowncast(uint8,int256)",
@@ -177,8 +216,12 @@ ERRORS = (
     "SafeERC20FailedOperation(address)",
     "SaleDepletesPool(uint16,int256)",
     "SaleRaisesDrawdown(uint16,uint256,uint256)",
+    "SequencerDown()",
+    "SequencerGrace(uint256,uint256)",
     "SolventMadeInsolvent(bytes32,int256)",
     "TakeoverNotDue(bytes32,int256,uint256)",
+    "TransferToSelf(bytes32)",
+    "TreasuryExceeded(uint256,uint256)",
 )
 
 _ERRORS_BY_SELECTOR = {keccak(text=signature)[:4]: signature for signature in ERRORS}
@@ -189,7 +232,8 @@ def describe_revert(data: bytes) -> str:
     selector, body = data[:4], data[4:]
     try:
         if selector == bytes.fromhex("08c379a0"):
-            return str(decode(["string"], body)[0])
+            # As bytes: whoever reverts may put anything there.
+            return bytes(decode(["bytes"], body)[0]).decode(errors="backslashreplace")
         if selector == bytes.fromhex("4e487b71"):
             return f"Panic(0x{decode(['uint256'], body)[0]:02x})"
         signature = _ERRORS_BY_SELECTOR.get(selector)
@@ -197,7 +241,7 @@ def describe_revert(data: bytes) -> str:
             return f"revert data 0x{data.hex()}" if data else "no revert data"
         name, types = signature[:-1].split("(", 1)
         values = decode(_split(types), body)
-    except DecodingError:
+    except (DecodingError, OverflowError):  # the latter where a length is beyond any memory
         return f"revert data 0x{data.hex()}"
     shown = ("0x" + value.hex() if isinstance(value, bytes) else str(value) for value in values)
     return f"{name}({', '.join(shown)})"

@@ -7,11 +7,22 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from eth_utils.address import is_address, is_checksum_address, to_checksum_address
+from eth_utils.address import is_address as is_hex_address
+from eth_utils.address import is_checksum_address, to_checksum_address
 
 from backstop.errors import DeploymentError
 
-_ADDRESSES = ("token", "price_feed", "solvency_module", "exchange", "fund", "engine", "lens")
+_ADDRESSES = (
+    "token",
+    "price_feed",
+    "settlement_module",
+    "solvency_module",
+    "market_module",
+    "exchange",
+    "fund",
+    "engine",
+    "lens",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +33,9 @@ class Deployment:
     block: int
     token: str
     price_feed: str
+    settlement_module: str
     solvency_module: str
+    market_module: str
     exchange: str
     fund: str
     engine: str
@@ -45,7 +58,7 @@ class Deployment:
                 raise DeploymentError(f"{file}: {key} is {value!r}, a number is expected")
         for key in _ADDRESSES:
             value = document.get(key)
-            if not _is_address(value):
+            if not is_address(value):
                 raise DeploymentError(f"{file}: {key} is {value!r}, an address is expected")
             document[key] = to_checksum_address(value)
         unknown = sorted(set(document) - {"chain_id", "block", *_ADDRESSES})
@@ -59,9 +72,9 @@ class Deployment:
         file.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
 
 
-def _is_address(value: Any) -> bool:
+def is_address(value: Any) -> bool:
     """An address. Letters of both cases carry a checksum, and which has to be right: a typo is no address."""
-    if not isinstance(value, str) or not is_address(value):
+    if not isinstance(value, str) or not is_hex_address(value):
         return False
     digits = value[-40:]
     return digits in (digits.lower(), digits.upper()) or is_checksum_address(value)

@@ -7,15 +7,30 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
+from eth_utils.address import to_checksum_address
 from web3 import HTTPProvider
 from web3.types import RPCEndpoint
 
-from backstop.chain.bindings import Function, describe_revert
+from backstop.chain.bindings import (
+    EXCHANGE_ENGINE,
+    LENS_EXCHANGE,
+    LENS_FUND,
+    LENS_PRICE_FEED,
+    Function,
+    describe_revert,
+)
 from backstop.chain.deployment import Deployment
-from backstop.errors import ChainMismatchError, RevertError, RpcError
+from backstop.errors import ChainMismatchError, NodeError, RevertError, RpcError
 
 _HEX = re.compile(r"0x(?:[0-9a-fA-F]{2})+")
 _LONGEST = 400  # characters of a node's own words in an error
+# Which contract of a deployment file knows which other: the key of the one that answers, and of what it answers with.
+_WIRED = (
+    ("lens", LENS_EXCHANGE, "exchange"),
+    ("lens", LENS_FUND, "fund"),
+    ("lens", LENS_PRICE_FEED, "price_feed"),
+    ("exchange", EXCHANGE_ENGINE, "engine"),
+)
 
 
 class Endpoint:
@@ -26,11 +41,16 @@ class Endpoint:
             raise RpcError(f"{url!r} is no HTTP URL: give one like http://127.0.0.1:8545")
         try:
             parts = urlsplit(url)
+            port = parts.port
         except ValueError as fault:
-            raise RpcError(f"no answer from {url!r}: {_line(fault)}") from None
+            raise RpcError(f"the URL of the node cannot be read: {_line(fault)}") from None
+        if not parts.hostname or port == 0:
+            what = "port 0" if parts.hostname else "no host"
+            raise RpcError(f"the URL of the node has {what}: give one like http://127.0.0.1:8545")
         # What is shown: a provider's key may stand in the path, the query, or before the host.
         credentials, _, host = parts.netloc.rpartition("@")
         self.url = f"{parts.scheme}://{host}"
+        self._wired: Deployment | None = None
         self._secrets = [part for part in (credentials, parts.path.strip("/"), parts.query) if part]
         # No retries: what was asked is known to have been asked once.
         self._provider = HTTPProvider(url, {"timeout": timeout}, exception_retry_configuration=None)
@@ -84,7 +104,10 @@ class Endpoint:
         return values[0] if len(values) == 1 else values
 
     def check(self, deployment: Deployment) -> None:
-        """Raises ChainMismatchError unless the node serves the deployment's chain and has code at its addresses."""
+        """Raises ChainMismatchError unless the node serves the deployment's chain and has code at its addresses.
+
+        The first time also unless the contracts know each other by the addresses that the deployment file has.
+        """
         chain_id = self.quantity("eth_chainId")
         if chain_id != deployment.chain_id:
             raise ChainMismatchError(
@@ -94,11 +117,29 @@ class Endpoint:
             address = getattr(deployment, name)
             if self.request("eth_getCode", address, "latest") in ("0x", None):
                 raise ChainMismatchError(f"there is no contract at {address} ({name}) on chain {chain_id}")
+        if deployment != self._wired:
+            self._check_wiring(deployment)
+            self._wired = deployment
+
+    def _check_wiring(self, deployment: Deployment) -> None:
+        for asked, function, key in _WIRED:
+            address, meant = getattr(deployment, asked), getattr(deployment, key)
+            try:
+                found = to_checksum_address(self.call(address, function))
+            except RevertError as refusal:
+                raise RpcError(
+                    f"the {asked} at {address} does not answer {function.signature} ({refusal}): "
+                    "is the deployment file of this chain?"
+                ) from None
+            if found != meant:
+                raise ChainMismatchError(
+                    f"the {asked} at {address} is wired to {found}, the deployment file has {key} {meant}"
+                )
 
 
 def _as_error(method: str, error: Any) -> RpcError:
     if not isinstance(error, dict):
-        return RpcError(f"{method}: {_line(error)}")
+        return NodeError(f"{method}: {_line(error)}")
     data = error.get("data")
     if isinstance(data, dict):  # some nodes nest it
         data = data.get("data")
@@ -106,7 +147,7 @@ def _as_error(method: str, error: Any) -> RpcError:
     if isinstance(data, str) and _HEX.fullmatch(data):
         return RevertError(_line(describe_revert(bytes.fromhex(data[2:]))))
     # Some nodes keep the data to themselves.
-    return RevertError(message) if "revert" in message else RpcError(f"{method}: {message}")
+    return RevertError(message) if "revert" in message else NodeError(f"{method}: {message}")
 
 
 def _line(words: object) -> str:

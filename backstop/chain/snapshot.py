@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from backstop.account_id import account_text, is_cross
 from backstop.adl.snapshot import (
@@ -17,13 +18,13 @@ from backstop.adl.snapshot import (
     Pool,
     PoolKind,
     Position,
-    Side,
     Snapshot,
 )
-from backstop.chain.bindings import LENS_ACCOUNTS, LENS_SYSTEM, describe_revert
+from backstop.chain.bindings import LENS_ACCOUNTS, LENS_CROSS_ACCOUNTS, LENS_SYSTEM, describe_revert
 from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
-from backstop.chain.terms import Auction, MarketTerms
+from backstop.chain.market_view import MarketView, text_of
+from backstop.chain.terms import MarketTerms
 from backstop.errors import RevertError, RpcError
 
 PAGE = 1000  # accounts a call; about 10 million gas of the 50 million that nodes allow
@@ -35,9 +36,11 @@ class ChainState:
     """A snapshot with what a keeper and an auditor need beside it. WAD.
 
     `market_ids` maps names to the contracts' ids, and `terms` to what the snapshot does not tell of a market.
-    `unpriced` are the markets that it leaves out because their feed refuses to answer, with the reason. `claims` is
-    what all accounts and pools may claim of `tokens_held`, and `sums_of_sizes` the signed sum of all sizes of a
-    market: those of accounts and pools together.
+    `unpriced` are the markets whose feed refuses to answer, with the reason: the snapshot shows them at the last
+    accepted price, and only takeovers go on there. `left_out` are those that never had a price, and the markets of
+    their pools. `claims_of` is what accounts, pools, funding pots, unswept fees, the treasury and the keeper budget may
+    claim of `tokens_held`, and `sums_of_sizes` the signed sum of all sizes of a market: those of accounts and pools
+    together.
     """
 
     snapshot: Snapshot
@@ -46,9 +49,15 @@ class ChainState:
     terms: dict[str, MarketTerms]
     backstop_ratio: int
     tokens_held: int
-    claims: int
+    claims_of: dict[str, int]
     sums_of_sizes: dict[str, int]
     unpriced: dict[str, str]
+    left_out: dict[str, str]
+
+    @property
+    def claims(self) -> int:
+        """All that may be claimed of `tokens_held`."""
+        return sum(self.claims_of.values())
 
 
 def read_snapshot(rpc_url: str, deployment: Path, number: int | None = None) -> ChainState:
@@ -62,135 +71,143 @@ def read_chain(endpoint: Endpoint, deployment: Deployment, number: int | None = 
     An old block needs a node that keeps old states. Raises RpcError where the node does not have the block.
     """
     endpoint.check(deployment)
+    block = read_block(endpoint, deployment.chain_id, number)
+    at = {"blockHash": block.hash}
+    fields = _read_system(endpoint, deployment, at)
+    markets = [MarketView(*view) for view in fields.markets]
+    rows = {view.id: _read_accounts(endpoint, deployment, view, at) for view in markets}
+    cross = _read_cross_accounts(endpoint, deployment, fields.cross_accounts, at)
+    return _assemble(block, fields, markets, rows, dict(cross))
+
+
+def read_markets(endpoint: Endpoint, deployment: Deployment) -> dict[str, MarketView]:
+    """The markets by name, in the order of their ids, as they are now."""
+    views = [MarketView(*view) for view in _read_system(endpoint, deployment, "latest").markets]
+    return {view.name: view for view in views}
+
+
+def read_block(endpoint: Endpoint, chain_id: int, number: int | None = None) -> Block:
+    """A block of the node's chain, the latest unless a number is given. Raises RpcError where there is none."""
     header = endpoint.request("eth_getBlockByNumber", "latest" if number is None else hex(number), False)
     if header is None:
         raise RpcError(f"{endpoint.url} has no block {'at all' if number is None else number}")
     try:
-        block = Block(
-            chain_id=deployment.chain_id,
+        return Block(
+            chain_id=chain_id,
             number=int(header["number"], 16),
             hash=header["hash"],
             timestamp=int(header["timestamp"], 16),
         )
     except (TypeError, KeyError, ValueError):
         raise RpcError(f"{endpoint.url} answers with a block header that cannot be read: {header!r}") from None
-    at = {"blockHash": block.hash}
+
+
+def _read_system(endpoint: Endpoint, deployment: Deployment, at: Any) -> _SystemView:
     try:
-        system = endpoint.call(deployment.lens, LENS_SYSTEM, block=at)
+        return _SystemView(*endpoint.call(deployment.lens, LENS_SYSTEM, block=at))
     except RevertError as refusal:
         raise RpcError(
             f"the lens at {deployment.lens} does not answer ({refusal}): is the deployment file of this chain?"
         ) from None
-    markets = [_MarketView(*view) for view in system[4]]
-    rows = {view.id: _read_accounts(endpoint, deployment, view, at) for view in markets}
-    return _assemble(block, system, markets, rows)
 
 
-@dataclass(frozen=True, slots=True)
-class _MarketView:
-    """BackstopLens.MarketView, field by field."""
+class _SystemView(NamedTuple):
+    """BackstopLens.SystemView, field by field."""
 
-    id: int
-    name: bytes
-    pool: int
-    mark: int
-    price_error: bytes
-    initial_margin_fraction: int
-    maintenance_margin_fraction: int
-    liquidation_discount: int
-    liquidation_fee: int
-    trigger: int
-    stop: int
-    target: int
-    open_interest: int
-    accounts: int
-    backing: tuple[Any, ...]
-    backing_error: bytes
-    long: tuple[int, int, int]
-    short: tuple[int, int, int]
-    long_auction: tuple[int, int]
-    short_auction: tuple[int, int]
-
-    @property
-    def text(self) -> str:
-        return _text(self.name)
+    block_number: int
+    timestamp: int
+    backstop_ratio: int
+    warning_rate: int
+    tokens_held: int
+    treasury_balance: int
+    keeper_budget: int
+    cross_accounts: int
+    markets: list[Any]
+    pools: list[Any]
 
 
-_Row = tuple[bytes, int, int, int]  # account, size, entryNotional, margin
+_Row = tuple[bytes, int, int, int, int]  # account, size, entryNotional, margin, funding owed
 
 
-def _read_accounts(endpoint: Endpoint, deployment: Deployment, view: _MarketView, at: Any) -> list[_Row]:
+def _read_accounts(endpoint: Endpoint, deployment: Deployment, view: MarketView, at: Any) -> list[_Row]:
     rows: list[_Row] = []
     while len(rows) < view.accounts:
         page = endpoint.call(deployment.lens, LENS_ACCOUNTS, view.id, len(rows), PAGE, block=at)
         if not page:
-            raise RpcError(f"{endpoint.url} has {len(rows)} of {view.accounts} accounts of {view.text}")
+            raise RpcError(f"{endpoint.url} has {len(rows)} of {view.accounts} accounts of {view.name}")
         rows += page
     return rows
 
 
-def _assemble(block: Block, system: Any, views: list[_MarketView], rows: dict[int, list[_Row]]) -> ChainState:
-    _, _, backstop_ratio, tokens_held, _, pool_views = system
-    pool_names = {pool_id: _text(name) for pool_id, name, *_ in pool_views}
-    blind = _blind_pools(views)
-    missing = {view.id: describe_revert(view.price_error) for view in views if view.mark == 0}
-    unpriced = {view.text: missing.get(view.id) or blind[view.pool] for view in views if _is_left_out(view, blind)}
-    priced = [view for view in views if not _is_left_out(view, blind)]
-    claims = sum(claim for _, _, _, _, claim, _ in pool_views)
-    sums_of_sizes: dict[str, int] = {}
-    for view in views:
-        claims += sum(margin - entry for _, _, entry, margin in rows[view.id])
-        sums_of_sizes[view.text] = sum(size for _, size, _, _ in rows[view.id]) + view.long[0] + view.short[0]
+def _read_cross_accounts(endpoint: Endpoint, deployment: Deployment, count: int, at: Any) -> list[tuple[bytes, int]]:
+    rows: list[tuple[bytes, int]] = []
+    while len(rows) < count:
+        page = endpoint.call(deployment.lens, LENS_CROSS_ACCOUNTS, len(rows), PAGE, block=at)
+        if not page:
+            raise RpcError(f"{endpoint.url} has {len(rows)} of {count} cross accounts")
+        rows += page
+    return rows
+
+
+def _assemble(
+    block: Block,
+    system: _SystemView,
+    views: list[MarketView],
+    rows: dict[int, list[_Row]],
+    cross: dict[bytes, int],
+) -> ChainState:
+    pool_names = {pool_id: text_of(name) for pool_id, name, *_ in system.pools}
+    blind = {view.terms.pool: describe_revert(view.backing_error) for view in views if view.backing_error}
+    left_out = {
+        view.name: describe_revert(view.price_error) if view.mark == 0 else blind[view.terms.pool]
+        for view in views
+        if view.mark == 0 or view.terms.pool in blind
+    }
+    shown = [view for view in views if view.name not in left_out]
+    positions = sum(margin - entry for view in views for _, _, entry, margin, _ in rows[view.id])
+    claims_of = {
+        "accounts": positions + sum(cross.values()),
+        "pools": sum(claim for _, _, _, _, claim, _ in system.pools),
+        "funding pots": sum(view.terms.pot for view in views),
+        "unswept fees": sum(view.terms.fees for view in views),
+        "treasury": system.treasury_balance,
+        "keeper budget": system.keeper_budget,
+    }
+    sums_of_sizes = {
+        view.name: sum(size for _, size, *_ in rows[view.id]) + view.long[0] + view.short[0] for view in views
+    }
     snapshot = Snapshot(
         block=block,
-        markets={view.text: _market(view, pool_names[view.pool]) for view in priced},
+        markets={view.name: _market(view, pool_names[view.terms.pool]) for view in shown},
         pools={
             pool_names[pool_id]: _pool(
-                _KINDS[kind], pool_names[pool_id], cash, [v for v in priced if v.pool == pool_id]
+                _KINDS[kind], pool_names[pool_id], cash, [v for v in shown if v.terms.pool == pool_id]
             )
-            for pool_id, _, kind, cash, _, _ in pool_views
+            for pool_id, _, kind, cash, _, _ in system.pools
             if pool_id not in blind
         },
-        accounts=tuple(_account(view, row) for view in priced for row in rows[view.id] if row[1] or row[3]),
+        accounts=(*_isolated_accounts(shown, rows), *_cross_accounts(shown, rows, cross)),
     )
     return ChainState(
         snapshot=snapshot,
         block=block,
-        market_ids={view.text: view.id for view in views},
-        terms={view.text: _terms(view) for view in views},
-        backstop_ratio=backstop_ratio,
-        tokens_held=tokens_held,
-        claims=claims,
+        market_ids={view.name: view.id for view in views},
+        terms={view.name: view.terms for view in views},
+        backstop_ratio=system.backstop_ratio,
+        tokens_held=system.tokens_held,
+        claims_of=claims_of,
         sums_of_sizes=sums_of_sizes,
-        unpriced=unpriced,
+        unpriced={view.name: describe_revert(view.price_error) for view in shown if view.price_error},
+        left_out=left_out,
     )
 
 
-def _blind_pools(views: list[_MarketView]) -> dict[int, str]:
-    """Pools that a missing price leaves without a value, with the reason: nothing is planned from half a pool.
-
-    The balance needs the price of every inventory, the base also the loss of a market that is itself left out.
-    """
-    blind: dict[int, str] = {}
-    for view in views:
-        loss = view.backing[4]
-        if view.mark == 0 and (view.long[0] or view.short[0] or loss):
-            blind.setdefault(view.pool, describe_revert(view.price_error))
-        elif view.backing_error:
-            blind.setdefault(view.pool, describe_revert(view.backing_error))
-    return blind
-
-
-def _is_left_out(view: _MarketView, blind: dict[int, str]) -> bool:
-    return view.mark == 0 or view.pool in blind
-
-
-def _market(view: _MarketView, pool: str) -> Market:
+def _market(view: MarketView, pool: str) -> Market:
     _, _, pnl, max_pnl, _, _, _, _, started, _ = view.backing
     return Market(
-        name=view.text,
+        name=view.name,
         mark_price=view.mark,
-        maintenance_margin_fraction=view.maintenance_margin_fraction,
+        maintenance_margin_fraction=view.terms.maintenance_margin_fraction,
         pool=pool,
         trigger=view.trigger,
         stop=view.stop,
@@ -198,23 +215,14 @@ def _market(view: _MarketView, pool: str) -> Market:
         adl_active=started,
         pnl=pnl,
         max_pnl_8h=max_pnl,
+        is_live=not view.price_error,
     )
 
 
-def _terms(view: _MarketView) -> MarketTerms:
-    sales = {Side.LONG: view.long_auction, Side.SHORT: view.short_auction}
-    return MarketTerms(
-        initial_margin_fraction=view.initial_margin_fraction,
-        liquidation_discount=view.liquidation_discount,
-        liquidation_fee=view.liquidation_fee,
-        auctions={side: Auction(price, contracts) for side, (price, contracts) in sales.items() if contracts},
-    )
-
-
-def _pool(kind: PoolKind, name: str, cash: int, views: list[_MarketView]) -> Pool:
+def _pool(kind: PoolKind, name: str, cash: int, views: list[MarketView]) -> Pool:
     balance = views[0].backing[0] if views else cash
     inventory = tuple(
-        Inventory(market=view.text, size=size, entry_notional=entry)
+        Inventory(market=view.name, size=size, entry_notional=entry)
         for view in views
         for size, entry, _ in (view.long, view.short)
         if size
@@ -222,15 +230,26 @@ def _pool(kind: PoolKind, name: str, cash: int, views: list[_MarketView]) -> Poo
     return Pool(name=name, kind=kind, backing=Backing.OWN, balance=balance, inventory=inventory)
 
 
-def _account(view: _MarketView, row: _Row) -> Account:
-    account, size, entry, margin = row
-    return Account(
-        id=account_text(account),
-        margin_mode=MarginMode.CROSS if is_cross(account) else MarginMode.ISOLATED,
-        margin=margin,
-        positions=(Position(market=view.text, size=size, entry_notional=entry),) if size else (),
-    )
+def _isolated_accounts(views: list[MarketView], rows: dict[int, list[_Row]]) -> Iterator[Account]:
+    for view in views:
+        for account, size, entry, margin, funding in rows[view.id]:
+            if is_cross(account) or not (size or margin):
+                continue
+            positions = (Position(view.name, size, entry),) if size else ()
+            yield Account(account_text(account), MarginMode.ISOLATED, margin - funding, positions)
 
 
-def _text(name: bytes) -> str:
-    return name.rstrip(b"\0").decode("utf-8", "backslashreplace")
+def _cross_accounts(
+    views: list[MarketView], rows: dict[int, list[_Row]], margins: dict[bytes, int]
+) -> Iterator[Account]:
+    """Their positions in market order, the funding of all of them taken off."""
+    positions: dict[bytes, list[Position]] = {account: [] for account in margins}
+    settled = dict(margins)
+    for view in views:
+        for account, size, entry, _, funding in rows[view.id]:
+            if is_cross(account) and size:
+                positions[account].append(Position(view.name, size, entry))
+                settled[account] -= funding
+    for account, margin in settled.items():
+        if margin or positions[account]:
+            yield Account(account_text(account), MarginMode.CROSS, margin, tuple(positions[account]))

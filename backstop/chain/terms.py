@@ -17,12 +17,26 @@ class Auction:
 
 @dataclass(frozen=True, slots=True)
 class MarketTerms:
-    """WAD fractions of the notional, and the auctions by side of the inventory; no entry where none is for sale.
+    """What a market asks of those who trade in it. WAD.
 
-    A trade needs `initial_margin_fraction`; a liquidator gets `liquidation_discount`, the pool `liquidation_fee`.
+    `pool` is the id of its pool. A trade needs `initial_margin_fraction`; a liquidator gets `liquidation_discount` of
+    the notional, the pool `liquidation_fee`, fills cost `maker_fee` and `taker_fee`. Positions have at least `min_size`
+    contracts and grow to `max_notional` quote; fills lie within `price_band` of mark. `pot` and `fees` are what is set
+    aside for funding and for those who share the fees. `auctions` by side of the inventory; no entry where none is for
+    sale.
     """
 
+    pool: int
     initial_margin_fraction: int
+    maintenance_margin_fraction: int
     liquidation_discount: int
     liquidation_fee: int
+    maker_fee: int
+    taker_fee: int
+    price_band: int
+    max_notional: int
+    min_size: int
+    isolated_only: bool
+    pot: int
+    fees: int
     auctions: dict[Side, Auction]

@@ -12,6 +12,8 @@ from backstop.chain.endpoint import Endpoint
 from backstop.errors import FailedTransactionError, RevertError, RpcError, TransactionError
 
 _GAS_MARGIN = 5  # a fifth more than estimated: state moves between estimate and block
+# However much a node suggests: a node that is wrong, or not honest, must not spend the key's ether.
+_MOST_TIP = 100 * 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +51,16 @@ class Sender:
         """Gas that a transaction would use now. Raises RevertError where the contracts would refuse it."""
         return self._endpoint.quantity("eth_estimateGas", self._call(to, data))
 
-    def send(self, to: str, data: bytes) -> Receipt:
+    def send(self, to: str, data: bytes, gas: int | None = None) -> Receipt:
         """Simulates, signs and sends, and waits for the receipt.
 
+        `gas` is for a call whose estimate says too little, because it swallows the failures of its parts.
         Raises RevertError where the contracts refuse it before anything is sent, FailedTransactionError where it was
         mined and failed, and TransactionError where it was not mined within the timeout.
         """
-        gas = self.simulate(to, data)
+        if gas is None:
+            estimate = self.simulate(to, data)
+            gas = estimate + estimate // _GAS_MARGIN
         transaction: dict[str, Any] = {
             "type": 2,
             "chainId": self._chain_id,
@@ -63,7 +68,7 @@ class Sender:
             "to": to,
             "value": 0,
             "data": data,
-            "gas": gas + gas // _GAS_MARGIN,
+            "gas": gas,
             **self._fees(),
         }
         raw = self._signer.sign_transaction(transaction).raw_transaction
@@ -71,21 +76,22 @@ class Sender:
         return self._wait(sent, to, data)
 
     def _fees(self) -> dict[str, int]:
-        """A base fee that doubles still leaves the transaction includable; the tip is what the node suggests."""
+        """A base fee that doubles still leaves the transaction includable; the tip is the node's suggestion, capped."""
         header = self._endpoint.request("eth_getBlockByNumber", "latest", False)
         try:
             base = int(header["baseFeePerGas"], 16)
         except (TypeError, KeyError, ValueError):
             raise RpcError(f"{self._endpoint.url} gives no base fee: an EIP-1559 chain is needed") from None
-        tip = self._endpoint.quantity("eth_maxPriorityFeePerGas")
+        tip = min(self._endpoint.quantity("eth_maxPriorityFeePerGas"), _MOST_TIP)
         return {"maxFeePerGas": 2 * base + tip, "maxPriorityFeePerGas": tip}
 
     def _wait(self, transaction: str, to: str, data: bytes) -> Receipt:
+        """The receipt, once the node has the block that it names: a receipt from beyond the head is not believed."""
         deadline = time.monotonic() + self._timeout
         pause = 0.02
         while True:
             receipt = self._endpoint.request("eth_getTransactionReceipt", transaction)
-            if receipt is not None:
+            if receipt is not None and int(receipt["blockNumber"], 16) <= self._endpoint.quantity("eth_blockNumber"):
                 break
             if time.monotonic() > deadline:
                 raise TransactionError(

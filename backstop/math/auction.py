@@ -23,11 +23,13 @@ def price_of(*, is_long: bool, mark: int, premium: int, floor_fraction: int, ela
     return div_floor(mark * (whole - offset), whole)
 
 
-def merged_start(start: int, contracts: int, time: int, added: int) -> int:
+def merged_start(start: int, contracts: int, time: int, added: int, duration: int) -> int:
     """When the auction is taken to have started after `added` contracts came in at `time`: the mean by size, down.
 
-    Dust moves it by dust, so nobody can hold an auction up. `contracts` are those there before, maybe none.
+    Dust moves it by dust, so nobody can hold an auction up. `contracts` are those there before, maybe none; they count
+    for no longer than the auction's `duration`, so an old crumb does not bring what comes in to the floor.
     """
+    start = max(start, time - duration)
     return (start * contracts + time * added) // (contracts + added)
 
 

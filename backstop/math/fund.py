@@ -24,6 +24,15 @@ def inventory_loss(size: int, entry_notional: int, mark: int) -> int:
     return max(0, entry_notional - size * mark // WAD)
 
 
+def mark_while_dead(size: int, mark: int, maintenance_margin_fraction: int) -> int:
+    """What the fund values an inventory of signed `size` at while its market's feed is dead.
+
+    The last accepted `mark`, moved by the maintenance margin fraction against the pool; the move is rounded down.
+    """
+    move = mark * maintenance_margin_fraction // WAD
+    return mark - move if size > 0 else mark + move
+
+
 def window_loss(max_pnl: int, pnl: int) -> int:
     """`max8h(pnl) - pnl` with the present among the samples: never negative."""
     return max(max_pnl, pnl) - pnl
@@ -49,6 +58,16 @@ def is_drawdown_due(loss: int, base: int, trigger: int, stop: int, *, started: b
 def drawdown_compensation(loss: int, base: int, target: int) -> int:
     """`loss - floor(target * base)`: what lands the market on `target`. Not positive where it is there already."""
     return loss - target * base // WAD
+
+
+def is_sale_depleting(balance_before: int, balance_after: int) -> bool:
+    """Whether a sale of inventory would leave its pool below zero, and worse than before."""
+    return balance_after < min(0, balance_before)
+
+
+def is_sale_raising(loss_before: int, loss_after: int, base_after: int, *, is_due: bool) -> bool:
+    """Whether a sale of inventory would raise its market's loss of the window and leave its drawdown due."""
+    return loss_after > loss_before and (base_after == 0 or is_due)
 
 
 def share_by_loss(compensation: int, losses: Sequence[int]) -> list[int]:

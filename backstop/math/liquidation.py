@@ -1,14 +1,12 @@
 """How much of a position is liquidated and what that costs (docs/mathematics.md, "Liquidation").
 
-Contracts, prices, quote amounts and fractions are WAD integers; contracts are unsigned unless a function says so. For a
-leg of several `equity` is the leg's share of the account's.
+Contracts, prices, quote amounts and fractions are WAD integers; contracts are unsigned unless a function says so.
 """
 
 from __future__ import annotations
 
 from typing import NamedTuple
 
-from backstop.math.margin import margin_requirement
 from backstop.math.wad import WAD, div_ceil, mul_ceil
 
 
@@ -19,24 +17,33 @@ class Penalty(NamedTuple):
     fee: int
 
 
-def contracts_to_restore(contracts: int, mark: int, equity: int, initial_fraction: int, penalty_fraction: int) -> int:
-    """`ceil((IM - E) / (mark * (imf - pen)))`, at most `contracts`; 0 where `E >= IM`.
+def contracts_to_restore(
+    contracts: int, mark: int, shortfall: int, initial_fraction: int, penalty_fraction: int
+) -> int:
+    """`ceil(shortfall / (mark * (imf - pen)))`, at most `contracts`; `shortfall` is `IM - E` of the account.
 
-    Each contract closed frees its initial margin and costs its penalty, so what is left has `E >= IM`; the whole
-    position is the answer where the equity cannot pay the whole penalty. `penalty_fraction` is below
+    Each contract closed frees its initial margin and costs its penalty, so what is left has `E >= IM`; the whole leg is
+    the answer where that is not enough, or where the equity cannot pay the whole penalty. `penalty_fraction` is below
     `initial_fraction`.
     """
-    missing = margin_requirement(contracts, mark, initial_fraction) - equity
-    if missing <= 0:
-        return 0
-    return min(div_ceil(missing * WAD * WAD, mark * (initial_fraction - penalty_fraction)), contracts)
+    return min(div_ceil(shortfall * WAD * WAD, mark * (initial_fraction - penalty_fraction)), contracts)
+
+
+def contracts_to_close(needed: int, contracts: int, min_size: int) -> int:
+    """`needed` of `contracts`, or all of them where what would be left is smaller than a position may be."""
+    return contracts if contracts - needed < min_size else needed
+
+
+def share_of_equity(equity: int, leg_margin: int, maintenance_margin: int) -> int:
+    """The part of an account's equity that a leg stands for: by its maintenance margin, down."""
+    return equity * leg_margin // maintenance_margin
 
 
 def penalty(closed: int, contracts: int, mark: int, equity: int, discount_fraction: int, fee_fraction: int) -> Penalty:
     """`min(floor(closed * mark * pen), floor(E * closed / contracts))`, split by the two fractions.
 
-    Never more than the closed part of the equity: so the price is never beyond the bankruptcy price and the margin
-    rate never worse. The discount is rounded down, the fee is the rest.
+    `equity` is the leg's share of the account's. Never more than the closed part of it: so the price is never beyond
+    the bankruptcy price and the margin rate never worse. The discount is rounded down, the fee is the rest.
     """
     fraction = discount_fraction + fee_fraction
     if fraction == 0:

@@ -5,7 +5,7 @@ Sizes, prices, quote amounts and rates are WAD integers; `size > 0` is long, and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from backstop.math.wad import WAD, div_ceil, div_floor
@@ -68,6 +68,19 @@ def is_liquidatable(account_equity: int, account_maintenance_margin: int) -> boo
 def is_to_be_taken_over(account_equity: int, account_maintenance_margin: int, backstop_ratio: int) -> bool:
     """`E <= backstopRatio * MM`, by cross-multiplication. For an account that holds a position."""
     return account_equity * WAD <= backstop_ratio * account_maintenance_margin
+
+
+def is_margin_call_due(account_equity: int, maintenance: int, initial: int, warning_rate: int) -> bool:
+    """`E < IM` or `MM/E > warningRate`, by cross-multiplication; for an account that holds a position."""
+    return account_equity < initial or maintenance * WAD > warning_rate * account_equity
+
+
+def withdrawable(collateral: int, unrealized: Iterable[int], initial: int) -> int:
+    """What may leave an account: its collateral (funding settled) less unrealized losses and IM; gains do not count.
+
+    Negative where it has less than that.
+    """
+    return collateral + sum(min(0, one) for one in unrealized) - initial
 
 
 def bankruptcy_notionals(legs: Sequence[Leg], account_equity: int) -> list[int]:

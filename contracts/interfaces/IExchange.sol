@@ -3,9 +3,9 @@ pragma solidity 0.8.37;
 
 import {Order} from "../libraries/Orders.sol";
 import {AccountId} from "../types/AccountId.sol";
-import {Market, Side} from "../types/Market.sol";
-import {Exposure, Position} from "../types/Position.sol";
-import {Fill} from "../types/Round.sol";
+import {Market, MarketParameters, Side} from "../types/Market.sol";
+import {CrossAccount, Exposure, Health, Position} from "../types/Position.sol";
+import {Fill, Pair} from "../types/Round.sol";
 
 /// @title The exchange: accounts, signed-order settlement, margin, takeover
 /// @notice Holds all tokens of the system. Internal amounts are WAD; token amounts are in the token's own units. Formulas and
@@ -15,7 +15,10 @@ interface IExchange {
     event Deposited(AccountId indexed account, uint256 amount);
     /// @notice Tokens left an account. `amount` in token units.
     event Withdrawn(AccountId indexed account, address indexed recipient, uint256 amount);
-    /// @notice Two orders met. `size` and `value` are what the taker took, signed, WAD; the maker took their negatives.
+    /// @notice Margin passed between accounts of one owner. `amount` in token units.
+    event Transferred(AccountId indexed from, AccountId indexed to, uint256 amount);
+    /// @notice Two orders met. `size` and `value` are what the taker took, signed, WAD; the maker took their
+    /// negatives. Fees in WAD quote.
     event Settled(
         uint16 indexed market,
         AccountId indexed maker,
@@ -23,9 +26,23 @@ interface IExchange {
         int256 size,
         int256 value,
         uint256 price,
+        uint256 makerFee,
+        uint256 takerFee,
         bytes32 makerOrder,
         bytes32 takerOrder
     );
+    /// @notice A pair of a batch was left out; `reason` is what settling it reverted with.
+    event PairRefused(uint256 indexed index, bytes reason);
+    /// @notice A market's cumulative funding was brought up to date. WAD quote per base unit.
+    event FundingAccrued(uint16 indexed market, int256 index);
+    /// @notice A position paid funding, or got it where negative. WAD quote.
+    event FundingPaid(AccountId indexed account, uint16 indexed market, int256 amount);
+    /// @notice An account is near liquidation, as anyone has shown. WAD quote.
+    event MarginCalled(AccountId indexed account, int256 equity, uint256 maintenanceMargin, uint256 initialMargin);
+    /// @notice Fees of a market were shared out, and the dust of its funding went to its pool. WAD quote.
+    event FeesSwept(uint16 indexed market, uint256 toPool, uint256 toTreasury, uint256 toKeepers, uint256 dust);
+    /// @notice The treasury took tokens. `amount` in token units.
+    event TreasuryCollected(address indexed treasury, uint256 amount);
     /// @notice An order was cancelled by its owner.
     event OrderCancelled(AccountId indexed account, bytes32 indexed order);
     /// @notice All orders of an owner that are not of `epoch` were cancelled.
@@ -47,7 +64,6 @@ interface IExchange {
     );
     /// @notice An account bought inventory of the market's pool. Signed size and value, WAD; `price` is the auction's.
     event InventoryBought(AccountId indexed buyer, uint16 indexed market, int256 size, int256 value, uint256 price);
-    event LiquidationFractionsSet(uint16 indexed market, uint64 discount, uint64 fee);
     /// @notice A pool took over an account's position.
     /// @param size Signed contracts, WAD.
     /// @param bankruptcyNotional Signed entry of the inventory, WAD quote.
@@ -60,15 +76,23 @@ interface IExchange {
         int256 equity,
         uint256 mark
     );
-    event MarketListed(
-        uint16 indexed market, bytes32 name, uint64 initialMarginFraction, uint64 maintenanceMarginFraction
-    );
-    event MarginFractionsSet(uint16 indexed market, uint64 initialMarginFraction, uint64 maintenanceMarginFraction);
+    event MarketListed(uint16 indexed market, bytes32 name, uint16 pool);
+    event ParametersSet(uint16 indexed market, MarketParameters parameters);
+    event WarningRateSet(uint64 rate);
+    event TreasurySet(address treasury);
     event BackstopRatioSet(uint64 ratio);
     event Wired(address fund, address engine);
 
     error AccountMalformed(AccountId account);
-    error AccountCrossUnsupported(AccountId account);
+    /// @notice An isolated account may hold the market that its id names, and no other.
+    error AccountOfOtherMarket(AccountId account, uint16 market);
+    /// @notice The market's pool stands behind it alone: only isolated accounts may hold it.
+    error MarketIsolatedOnly(uint16 market);
+    error LegsExceeded(AccountId account, uint256 most);
+    /// @notice All positions of a cross account are in markets of one pool.
+    error LegOfOtherPool(AccountId account, uint16 market, uint16 pool);
+    error TransferToSelf(AccountId account);
+    error LiquidationOfSelf(AccountId account);
     error NotAccountOwner(AccountId account, address caller);
     error AmountZero();
     error DepositShort(uint256 expected, uint256 received);
@@ -81,7 +105,6 @@ interface IExchange {
     error OrderCancelledAlready(bytes32 order);
     error OrderOverfilled(bytes32 order, uint256 requested, uint256 remaining);
     error OrderMarketMismatch(uint16 maker, uint16 taker);
-    error OrderAccountOfOtherMarket(AccountId account, uint16 market);
     error OrderSidesEqual(int256 maker, int256 taker);
     error OrderSizeZero(bytes32 order);
     error OrderNotReducing(AccountId account, int256 position, int256 change);
@@ -89,6 +112,13 @@ interface IExchange {
     error OrderPriceOutOfBounds(uint256 price);
     error PriceNotCrossed(uint256 makerPrice, uint256 takerPrice);
     error FillZero();
+    /// @notice A fill is too far from mark. WAD.
+    error PriceOutsideBand(uint256 price, uint256 mark, uint256 band);
+    /// @notice Contracts, WAD.
+    error PositionTooSmall(AccountId account, uint256 contracts, uint256 minSize);
+    /// @notice Notional at mark, WAD quote.
+    error PositionTooLarge(AccountId account, uint256 notional, uint256 maxNotional);
+    error OnlyWithinBatch(address caller);
     error AccountBankrupt(AccountId account, int256 equity);
     error InitialMarginInsufficient(AccountId account, int256 equity, uint256 required);
     error MarginRateWorse(AccountId account, int256 equity, uint256 maintenanceMargin);
@@ -106,11 +136,22 @@ interface IExchange {
     error MarketUnlisted(uint16 market);
     error MarketNameEmpty();
     error MarketNameTaken(bytes32 name);
-    /// @notice Open interest would pass what an inventory can hold. WAD.
-    error OpenInterestTooLarge(uint16 market, uint256 openInterest);
+    /// @notice Open interest would grow beyond the market's limit. WAD.
+    error OpenInterestTooLarge(uint16 market, uint256 openInterest, uint256 maxOpenInterest);
     error RecipientInvalid(address recipient);
     error MarginFractionsOutOfBounds(uint64 initialMarginFraction, uint64 maintenanceMarginFraction);
+    error TradingFeesOutOfBounds(uint64 makerFee, uint64 takerFee);
+    error FeeSharesOutOfBounds(uint64 poolFeeShare, uint64 treasuryFeeShare);
+    error PriceBandOutOfBounds(uint64 priceBand);
+    error FundingCapOutOfBounds(uint64 fundingCap);
+    error MaxOpenInterestOutOfBounds(uint112 maxOpenInterest);
+    error WarningRateOutOfBounds(uint64 rate);
     error BackstopRatioOutOfBounds(uint64 ratio);
+    error CallerNotTreasury(address caller);
+    /// @notice WAD quote.
+    error TreasuryExceeded(uint256 requested, uint256 available);
+    /// @notice The account is above its initial margin and below the warning rate. WAD quote.
+    error MarginCallNotDue(AccountId account, int256 equity, uint256 maintenanceMargin, uint256 initialMargin);
     error AlreadyWired();
     error NotWired();
     error AddressZero();
@@ -130,6 +171,10 @@ interface IExchange {
     /// @param recipient Who gets the tokens.
     function withdraw(AccountId account, uint256 amount, address recipient) external;
 
+    /// @notice Moves margin between accounts of the caller, by the rules of a withdrawal.
+    /// @param amount Token units.
+    function transfer(AccountId from, AccountId to, uint256 amount) external;
+
     /// @notice Settles two signed orders against each other at the maker's limit price; callable by anyone.
     /// @param maker The resting order, whose price is used.
     /// @param makerSignature EIP-712 signature of the maker account's owner (EOA or ERC-1271).
@@ -144,6 +189,13 @@ interface IExchange {
         uint256 size
     ) external;
 
+    /// @notice Settles many pairs; one that fails is left out, with an event that says why, and the others go on.
+    /// @return settled How many were settled.
+    function settleBatch(Pair[] calldata pairs) external returns (uint256 settled);
+
+    /// @notice One pair of a batch, undone alone where it fails. Only the exchange itself, under the lock of the batch.
+    function settleOne(Pair calldata pair) external;
+
     /// @notice Cancels one order. Only its account's owner.
     function cancel(Order calldata order) external;
 
@@ -153,33 +205,74 @@ interface IExchange {
     /// @notice Takes over what of an account's position restores its initial margin, at mark less a discount, onto an account of the
     /// caller; while `0 < E < MM`. The owner also pays a fee to the market's pool, and never more than the closed part of the equity.
     /// @param account Whose position is closed.
-    /// @param liquidator An account of the caller in the same market, which must meet its own margin rules afterwards.
+    /// @param market Which of its positions.
+    /// @param liquidator An account of the caller that may hold the market, and must meet its own margin rules afterwards.
     /// @param maxContracts Most contracts to take, WAD.
     /// @return closed Contracts taken, WAD.
-    function liquidate(AccountId account, AccountId liquidator, uint256 maxContracts) external returns (uint256 closed);
+    function liquidate(AccountId account, uint16 market, AccountId liquidator, uint256 maxContracts)
+        external
+        returns (uint256 closed);
 
-    /// @notice Buys inventory of the pool of an account's market, in its Dutch auction, at the live price.
-    /// @param buyer An account of the caller, which must meet its own margin rules afterwards.
+    /// @notice Buys inventory of a market's pool, in its Dutch auction, at the live price.
+    /// @param buyer An account of the caller that may hold the market, and must meet its own margin rules afterwards.
     /// @param side Side of the inventory: the buyer takes contracts of that side.
     /// @param maxContracts Most contracts to take, WAD; what the pool has is taken if that is less.
     /// @param limitPrice Worst acceptable price, WAD: the highest for a long, the lowest for a short inventory.
     /// @return contracts Contracts taken, WAD.
-    function buyInventory(AccountId buyer, Side side, uint256 maxContracts, uint256 limitPrice)
+    function buyInventory(AccountId buyer, uint16 market, Side side, uint256 maxContracts, uint256 limitPrice)
         external
         returns (uint256 contracts);
 
-    /// @notice The market's pool takes over an account at its bankruptcy price, once `E <= backstopRatio * MM`. By anyone.
+    /// @notice The pool takes over all positions of an account at their bankruptcy prices, once `E <= backstopRatio * MM`. By anyone; a
+    /// leg with a dead feed counts at its last accepted price.
     function takeOver(AccountId account) external;
+
+    /// @notice Tells of an account whose margin rate `MM/E` is above the warning rate, or whose equity is below its initial margin,
+    /// with an event. By anyone; it changes nothing.
+    function flag(AccountId account) external;
+
+    /// @notice Brings a market's funding up to date. By anyone; everything that needs it does it first.
+    function accrue(uint16 market) external;
+
+    /// @notice Shares out the trading fees of a market between its pool, the treasury and the keeper budget. By anyone.
+    function sweep(uint16 market) external;
+
+    /// @notice Pays fees out to the treasury, which alone may call this.
+    /// @param amount Token units.
+    function collect(uint256 amount) external;
+
+    /// @notice Adds a market, backed by a pool; its id is the next one. It trades as soon as its feed is set. Only the owner.
+    /// @param name Short name, left-aligned, not empty, not given before.
+    /// @param pool A pool of the fund that has room.
+    /// @param parameters See `MarketParameters`; bounds in `MarketModule`.
+    function listMarket(bytes32 name, uint16 pool, MarketParameters calldata parameters) external returns (uint16 id);
+
+    /// @notice Changes a market's parameters, after its funding is accrued and its fees are shared out by the old ones. Only the owner.
+    function setParameters(uint16 market, MarketParameters calldata parameters) external;
+
+    /// @notice Sets the takeover threshold, WAD, in [10 %, 90 %] of the maintenance margin. Default 50 %. Only the owner.
+    function setBackstopRatio(uint64 ratio) external;
+
+    /// @notice Sets the margin rate from which an account may be flagged, WAD, in [10 %, 100 %]. Default 80 %. Only the owner.
+    function setWarningRate(uint64 rate) external;
+
+    /// @notice Sets who may collect the treasury's fees. Only the owner.
+    function setTreasury(address treasury) external;
 
     /// @notice Applies the fills of a round to the counterparties. Only the ADL engine.
     /// @param market The market.
     /// @param fills What passes from the pool to each counterparty.
     /// @param netted Contracts netted within the pool, WAD.
     /// @param mark Mark price of the round, WAD; none of the accounts may end insolvent at it.
+    /// @param funding What the pool's long and short inventory paid into the market's pot, WAD squared.
     /// @return cashChange Sum of the changes of the accounts' cash as stored, WAD quote.
-    function applyDeleverage(uint16 market, Fill[] calldata fills, uint256 netted, uint256 mark)
-        external
-        returns (int256 cashChange);
+    function applyDeleverage(
+        uint16 market,
+        Fill[] calldata fills,
+        uint256 netted,
+        uint256 mark,
+        int256[2] calldata funding
+    ) external returns (int256 cashChange);
 
     /// @notice What scoring needs of accounts in a market, at mark.
     function exposures(uint16 market, AccountId[] calldata accounts, uint256 mark)
@@ -187,11 +280,35 @@ interface IExchange {
         view
         returns (Exposure[] memory);
 
+    /// @notice Where an account stands at mark (the last accepted price where a feed is dead), with funding settled.
+    function health(AccountId account) external view returns (Health memory);
+
     /// @notice The raw position of an account in a market.
     function position(AccountId account, uint16 market) external view returns (Position memory);
 
-    /// @notice A market's parameters and open interest.
+    /// @notice A market's parameters, open interest and funding as stored.
     function market(uint16 id) external view returns (Market memory);
+
+    /// @notice A market's `mmf`, WAD.
+    function maintenanceMarginFraction(uint16 id) external view returns (uint64);
+
+    /// @notice A market's cumulative funding index as it would be accrued now, WAD quote per base unit.
+    function fundingIndex(uint16 id) external view returns (int256);
+
+    /// @notice A cross account's margin, as stored, and its markets.
+    function crossAccount(AccountId account) external view returns (CrossAccount memory);
+
+    /// @notice Number of cross accounts that were ever touched.
+    function crossAccountCount() external view returns (uint256);
+
+    /// @notice The `index`-th of them.
+    function crossAccountAt(uint256 index) external view returns (AccountId);
+
+    /// @notice Who may collect the treasury's fees, and what waits for it and for keepers, WAD quote.
+    function reserves() external view returns (address treasury, uint256 treasuryBalance, uint256 keeperBudget);
+
+    /// @notice The margin rate from which an account may be flagged, WAD.
+    function warningRate() external view returns (uint64);
 
     /// @notice Number of markets; their ids are 1 to this.
     function marketCount() external view returns (uint16);
@@ -229,6 +346,12 @@ interface IExchange {
     /// @notice The ADL engine.
     function engine() external view returns (address);
 
-    /// @notice The immutable module that carries takeover and the settlement of rounds.
+    /// @notice The immutable module that carries the settlement of orders.
+    function settlementModule() external view returns (address);
+
+    /// @notice The immutable module that carries liquidation, takeover, the sale of inventory and the fills of rounds.
     function solvencyModule() external view returns (address);
+
+    /// @notice The immutable module that carries listing, parameters and fees.
+    function marketModule() external view returns (address);
 }

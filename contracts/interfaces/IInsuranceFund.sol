@@ -2,7 +2,7 @@
 pragma solidity 0.8.37;
 
 import {Side} from "../types/Market.sol";
-import {ADLTerms, Backing, Inventory, Pool, PoolKind} from "../types/Pool.sol";
+import {ADLTerms, Backing, Bequest, Inventory, Pool, PoolKind} from "../types/Pool.sol";
 
 /// @title The insurance fund: pools, the inventory they take over, drawdown, and the terms of deleveraging
 /// @notice Keeps books only; its tokens are held by the exchange. Formulas and roundings: docs/mathematics.md.
@@ -20,7 +20,9 @@ interface IInsuranceFund {
     );
     /// @notice Long inventory was netted against short inventory at mark. WAD.
     event InventoryNetted(uint16 indexed pool, uint16 indexed market, uint256 contracts, uint256 mark, int256 result);
-    /// @notice A liquidation fee came in. WAD quote.
+    /// @notice An inventory paid funding, or got it where negative. WAD quote.
+    event InventoryFundingPaid(uint16 indexed pool, uint16 indexed market, Side indexed side, int256 amount);
+    /// @notice A liquidation fee, a share of trading fees or the dust of funding came in. WAD quote.
     event FeeCredited(uint16 indexed pool, uint16 indexed market, uint256 amount);
     /// @notice Inventory was sold in its auction. Signed, WAD; `result` is what the pool gained on it.
     event InventorySold(
@@ -66,14 +68,15 @@ interface IInsuranceFund {
     function checkpoint(uint16 market) external;
 
     /// @notice Puts a new market under a pool, with the default bounds of drawdown. Only the exchange, when it lists it.
-    function assignMarket(uint16 market, uint16 pool) external;
+    /// @return isolatedOnly Whether the pool stands behind this market alone.
+    function assignMarket(uint16 market, uint16 pool) external returns (bool isolatedOnly);
 
-    /// @notice Takes a position into the market's inventory. Only the exchange.
-    /// @param size Signed contracts, WAD.
-    /// @param bankruptcyNotional Signed entry of the inventory, WAD quote.
-    function inherit(uint16 market, int256 size, int256 bankruptcyNotional) external;
+    /// @notice Takes all positions of an account into inventory, between two samples of their markets. Only the exchange.
+    /// @param bequests At least one, by ascending market, all of one pool.
+    /// @return funding What each inventory owed before, WAD squared: `size * index change`.
+    function inherit(Bequest[] calldata bequests) external returns (int256[] memory funding);
 
-    /// @notice Books a liquidation fee to the market's pool. Only the exchange.
+    /// @notice Books a liquidation fee, a share of trading fees or the dust of funding to the market's pool. Only the exchange.
     /// @param amount WAD quote.
     function creditFee(uint16 market, uint256 amount) external;
 
@@ -81,22 +84,25 @@ interface IInsuranceFund {
     /// @param maxContracts Most contracts to sell, WAD.
     /// @param mark Mark price, WAD.
     /// @param floorFraction How far on the other side of mark the auction ends: the market's `mmf`, WAD.
+    /// @param index The market's funding index, to which the inventory is settled.
     /// @return size Signed contracts sold, WAD.
     /// @return value Signed quote amount that the buyer takes them for, WAD.
     /// @return price The auction's price, WAD.
-    function sell(uint16 market, Side side, uint256 maxContracts, uint256 mark, uint256 floorFraction)
+    /// @return funding What the inventory owed before, WAD squared: `size * index change`.
+    function sell(uint16 market, Side side, uint256 maxContracts, uint256 mark, uint256 floorFraction, int256 index)
         external
-        returns (int256 size, int256 value, uint256 price);
+        returns (int256 size, int256 value, uint256 price, int256 funding);
 
     /// @notice Closes part of an inventory in a round. Only the engine.
     /// @param contracts Contracts closed against counterparties, WAD.
     /// @param entryClosed Entry notional that goes with them, signed, WAD quote.
     /// @param value What the pool gets for them, signed, WAD quote.
     /// @param netted Contracts closed against the pool's own opposite inventory at mark, WAD.
-    /// @return cashChange Change of the pool's cash less entry notionals as stored, WAD quote.
+    /// @return cashChange Change of the pool's cash less entry notionals as stored, funding left out, WAD quote.
+    /// @return funding What the long and the short inventory owed before, WAD squared.
     function close(uint16 market, Side side, uint256 contracts, int256 entryClosed, int256 value, uint256 netted)
         external
-        returns (int256 cashChange);
+        returns (int256 cashChange, int256[2] memory funding);
 
     /// @notice The state of a market's backing at mark.
     function backing(uint16 market) external view returns (Backing memory);

@@ -6,10 +6,14 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IExchange} from "../interfaces/IExchange.sol";
 import {IInsuranceFund} from "../interfaces/IInsuranceFund.sol";
 import {IPriceFeed} from "../interfaces/IPriceFeed.sol";
+import {BankruptcyMath} from "../libraries/BankruptcyMath.sol";
+import {FundingMath} from "../libraries/FundingMath.sol";
+import {MarginMath} from "../libraries/MarginMath.sol";
+import {WadMath} from "../libraries/WadMath.sol";
 import {AccountId} from "../types/AccountId.sol";
 import {Market, Side} from "../types/Market.sol";
 import {Backing, Inventory, Pool, PoolKind} from "../types/Pool.sol";
-import {Position} from "../types/Position.sol";
+import {Health, Position} from "../types/Position.sol";
 
 /// @title Everything a keeper or a page needs, in few calls
 /// @notice Views only, no state. Read all pages at one block hash. Amounts in WAD unless said otherwise.
@@ -22,24 +26,21 @@ contract BackstopLens {
         uint256 contracts;
     }
 
-    /// @param mark Mark price; 0 where the feed refuses to answer.
-    /// @param priceError What the feed reverted with, empty where it answered.
-    /// @param backing The state of its backing; all zero where a price that its pool's inventory needs is missing.
+    /// @param mark Mark price; where the feed refuses to answer the last accepted one, or 0 where there is none.
+    /// @param priceError What the feed reverted with, `FeedSilent` where it said nothing; empty where it answered.
+    /// @param listed Parameters, open interest and funding as stored.
+    /// @param fundingIndex Cumulative funding as it would be accrued now, WAD quote per base unit.
+    /// @param backing The state of its backing; all zero where a price that its pool's inventory needs never was.
     /// @param backingError What the fund reverted with then.
     struct MarketView {
         uint16 id;
-        bytes32 name;
-        uint16 pool;
         uint256 mark;
         bytes priceError;
-        uint64 initialMarginFraction;
-        uint64 maintenanceMarginFraction;
-        uint64 liquidationDiscount;
-        uint64 liquidationFee;
+        Market listed;
+        int256 fundingIndex;
         uint64 trigger;
         uint64 stop;
         uint64 target;
-        uint256 openInterest;
         uint256 accounts;
         Backing backing;
         bytes backingError;
@@ -60,26 +61,73 @@ contract BackstopLens {
         uint16[] markets;
     }
 
+    /// @param margin As stored; of a cross account 0, see `CrossView`.
+    /// @param funding What the position owes since it was last settled; negative where it is owed.
     struct AccountView {
         AccountId account;
         int256 size;
         int256 entryNotional;
         int256 margin;
+        int256 funding;
+    }
+
+    /// @param margin As stored; its positions may owe funding.
+    struct CrossView {
+        AccountId account;
+        int256 margin;
+    }
+
+    /// @param mark Mark price, or the last accepted one where the feed is dead.
+    /// @param funding What the position owes since it was last settled; negative where it is owed.
+    /// @param liquidationPrice The mark at which the account's `E` is its `MM`, other marks held; not positive where there is none.
+    /// @param bankruptcyPrice At which a pool would take the position over now, signed.
+    struct LegView {
+        uint16 market;
+        uint256 mark;
+        int256 size;
+        int256 entryNotional;
+        int256 uPnL;
+        int256 funding;
+        uint256 maintenanceMargin;
+        int256 liquidationPrice;
+        int256 bankruptcyPrice;
+    }
+
+    /// @param health Where the account stands, as the exchange judges it.
+    /// @param marginRate `MM/E`, WAD, floored and at least 1; 0 without positions, the largest uint256 where `E <= 0`.
+    /// @param isLow Whether anyone may flag it.
+    struct AccountState {
+        AccountId account;
+        Health health;
+        uint256 marginRate;
+        bool isLow;
+        LegView[] legs;
     }
 
     /// @param tokensHeld Token balance of the exchange, scaled to WAD.
+    /// @param crossAccounts Number of cross accounts.
     struct SystemView {
         uint256 blockNumber;
         uint256 timestamp;
         uint64 backstopRatio;
+        uint64 warningRate;
         uint256 tokensHeld;
+        uint256 treasuryBalance;
+        uint256 keeperBudget;
+        uint256 crossAccounts;
         MarketView[] markets;
         PoolView[] pools;
     }
 
+    /// @dev A feed that burns all its gas must not take the other markets out of sight.
+    uint256 private constant READ_GAS = 300_000;
+
     IExchange public immutable exchange;
     IInsuranceFund public immutable fund;
     IPriceFeed public immutable priceFeed;
+
+    /// @notice The feed of the market reverts without a reason.
+    error FeedSilent(uint16 market);
 
     constructor(IExchange exchange_, IInsuranceFund fund_, IPriceFeed feed) {
         (exchange, fund, priceFeed) = (exchange_, fund_, feed);
@@ -90,6 +138,9 @@ contract BackstopLens {
         view_.blockNumber = block.number;
         view_.timestamp = block.timestamp;
         view_.backstopRatio = exchange.backstopRatio();
+        view_.warningRate = exchange.warningRate();
+        (, view_.treasuryBalance, view_.keeperBudget) = exchange.reserves();
+        view_.crossAccounts = exchange.crossAccountCount();
         view_.tokensHeld = IERC20(exchange.token()).balanceOf(address(exchange)) * exchange.tokenScale();
         view_.markets = new MarketView[](exchange.marketCount());
         for (uint16 i; i < view_.markets.length; ++i) {
@@ -104,21 +155,13 @@ contract BackstopLens {
 
     /// @notice One market.
     function market(uint16 id) public view returns (MarketView memory view_) {
-        Market memory listed = exchange.market(id);
         view_.id = id;
-        view_.name = listed.name;
-        view_.initialMarginFraction = listed.initialMarginFraction;
-        view_.maintenanceMarginFraction = listed.maintenanceMarginFraction;
-        (view_.liquidationDiscount, view_.liquidationFee) = (listed.liquidationDiscount, listed.liquidationFee);
-        view_.openInterest = listed.openInterest;
+        view_.listed = exchange.market(id);
+        view_.fundingIndex = exchange.fundingIndex(id);
         view_.accounts = exchange.accountCount(id);
-        (view_.pool, view_.trigger, view_.stop, view_.target) = fund.parameters(id);
+        (, view_.trigger, view_.stop, view_.target) = fund.parameters(id);
         (view_.long, view_.short) = fund.inventories(id);
-        try priceFeed.markPrice(id) returns (uint256 mark) {
-            view_.mark = mark;
-        } catch (bytes memory reason) {
-            view_.priceError = reason;
-        }
+        (view_.mark, view_.priceError) = _mark(id);
         try fund.backing(id) returns (Backing memory state) {
             view_.backing = state;
         } catch (bytes memory reason) {
@@ -140,14 +183,100 @@ contract BackstopLens {
         uint256 end = limit < count - (offset < count ? offset : count) ? offset + limit : count;
         page = new AccountView[](end > offset ? end - offset : 0);
         for (uint256 i; i < page.length; ++i) {
-            AccountId account = exchange.accountAt(marketId, offset + i);
-            Position memory held = exchange.position(account, marketId);
-            page[i] = AccountView(account, held.size, held.entryNotional, held.margin);
+            AccountId id = exchange.accountAt(marketId, offset + i);
+            Position memory held = exchange.position(id, marketId);
+            page[i] = AccountView(id, held.size, held.entryNotional, held.margin, _funding(held, marketId));
+        }
+    }
+
+    /// @notice A page of the cross accounts that were ever touched.
+    function crossAccounts(uint256 offset, uint256 limit) external view returns (CrossView[] memory page) {
+        uint256 count = exchange.crossAccountCount();
+        uint256 end = limit < count - (offset < count ? offset : count) ? offset + limit : count;
+        page = new CrossView[](end > offset ? end - offset : 0);
+        for (uint256 i; i < page.length; ++i) {
+            AccountId id = exchange.crossAccountAt(offset + i);
+            page[i] = CrossView(id, exchange.crossAccount(id).margin);
+        }
+    }
+
+    /// @notice Where an account stands, leg by leg; by the code that execution runs.
+    function account(AccountId id) external view returns (AccountState memory state) {
+        state.account = id;
+        state.health = exchange.health(id);
+        (state.marginRate, state.isLow) = _rate(state.health);
+        uint256 legs = id.isCross() ? exchange.crossAccount(id).legs : id.market();
+        uint256 count;
+        for (uint256 rest = legs; rest != 0; rest >>= 16) {
+            if (exchange.position(id, uint16(rest)).size != 0) ++count;
+        }
+        state.legs = new LegView[](count);
+        for (uint256 i; i < count; ++i) {
+            state.legs[i] = _leg(id, uint16(legs >> (16 * i)), state.health);
+        }
+        _bankrupt(state);
+    }
+
+    function _leg(AccountId id, uint16 marketId, Health memory health) private view returns (LegView memory leg) {
+        Position memory held = exchange.position(id, marketId);
+        (leg.market, leg.size, leg.entryNotional) = (marketId, held.size, held.entryNotional);
+        (leg.mark,) = priceFeed.markOrLast(marketId);
+        int256 value = MarginMath.valueDown(leg.size, leg.mark);
+        uint256 fraction = exchange.maintenanceMarginFraction(marketId);
+        leg.uPnL = value - leg.entryNotional;
+        leg.funding = _funding(held, marketId);
+        leg.maintenanceMargin = MarginMath.requirementUp(leg.size, leg.mark, fraction);
+        // What the leg must be worth: the margin that the others ask for, less all that the account has beside it.
+        int256 shortfall = int256(health.maintenanceMargin - leg.maintenanceMargin) - (health.equity - value);
+        leg.liquidationPrice = MarginMath.liquidationPrice(leg.size, shortfall, fraction);
+    }
+
+    function _bankrupt(AccountState memory state) private pure {
+        uint256 count = state.legs.length;
+        if (count == 0) return;
+        int256[] memory uPnL = new int256[](count);
+        uint256[] memory maintenance = new uint256[](count);
+        for (uint256 i; i < count; ++i) {
+            (uPnL[i], maintenance[i]) = (state.legs[i].uPnL, state.legs[i].maintenanceMargin);
+        }
+        int256[] memory shares =
+            BankruptcyMath.sharesOf(state.health.equity, uPnL, maintenance, state.health.maintenanceMargin);
+        for (uint256 i; i < count; ++i) {
+            LegView memory leg = state.legs[i];
+            int256 notional = leg.entryNotional + leg.uPnL - shares[i];
+            leg.bankruptcyPrice = MarginMath.bankruptcyPrice(leg.size, notional, leg.mark);
+        }
+    }
+
+    function _rate(Health memory health) private view returns (uint256 rate, bool isLow) {
+        if (health.maintenanceMargin == 0) return (0, false);
+        if (health.equity <= 0) return (type(uint256).max, true);
+        rate = health.maintenanceMargin * WadMath.UWAD / uint256(health.equity);
+        isLow = health.equity < int256(health.initialMargin)
+            || int256(health.maintenanceMargin) * WadMath.WAD > int256(uint256(exchange.warningRate())) * health.equity;
+        if (rate == 0) rate = 1;
+    }
+
+    function _funding(Position memory held, uint16 marketId) private view returns (int256) {
+        return FundingMath.payment(held.size, exchange.fundingIndex(marketId) - held.fundingIndex);
+    }
+
+    function _mark(uint16 id) private view returns (uint256 mark, bytes memory fault) {
+        try priceFeed.markPrice{gas: READ_GAS}(id) returns (uint256 price) {
+            return (price, "");
+        } catch (bytes memory reason) {
+            // A feed that reverts without a word must not look like one that answered.
+            fault = reason.length == 0 ? abi.encodeWithSelector(FeedSilent.selector, id) : reason;
+        }
+        try priceFeed.markOrLast(id) returns (uint256 price, bool) {
+            mark = price;
+        } catch {
+            mark = 0;
         }
     }
 
     function _auction(uint16 id, Side side) private view returns (AuctionView memory) {
-        try fund.auction(id, side) returns (uint256 price, uint256 contracts) {
+        try fund.auction{gas: 2 * READ_GAS}(id, side) returns (uint256 price, uint256 contracts) {
             return AuctionView(price, contracts);
         } catch {
             return AuctionView(0, 0);

@@ -32,12 +32,14 @@ library AuctionMath {
     }
 
     /// @notice When the auction of an inventory is taken to have started, after more came in: the mean by size, so that dust moves
-    /// it by dust and nobody can hold an auction up.
-    function mergedStart(uint256 start, uint256 contracts, uint256 time, uint256 added)
+    /// it by dust and nobody can hold an auction up. What was there counts for no longer than the auction takes, or an old
+    /// crumb would bring all that comes in to the floor at once.
+    function mergedStart(uint256 start, uint256 contracts, uint256 time, uint256 added, uint256 duration)
         internal
         pure
         returns (uint256)
     {
+        if (start + duration < time) start = time - duration;
         return (start * contracts + time * added) / (contracts + added);
     }
 }

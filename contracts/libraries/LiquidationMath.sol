@@ -8,25 +8,32 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 library LiquidationMath {
     uint256 private constant WAD_SQUARED = 1e36;
 
-    /// @notice Contracts to close so that the equity left is the initial margin of the position left, up; the whole position
-    /// where the penalty takes as much of the equity as of the position.
-    /// @param contracts Size of the position, unsigned.
-    /// @param equity The leg's share of the account's equity; positive and below its maintenance margin.
-    /// @param initialFraction `imf`.
+    /// @notice Contracts of a leg to close so that the equity left is the initial margin left, up; the whole leg where that is
+    /// not enough, or where the penalty takes as much of the equity as of the margin.
+    /// @param contracts Size of the leg, unsigned.
+    /// @param shortfall Initial margin of the account less its equity.
+    /// @param initialFraction `imf` of the leg.
     /// @param penaltyFraction Discount and fee together; below `imf`.
     function contractsToRestore(
         uint256 contracts,
         uint256 mark,
-        uint256 equity,
+        uint256 shortfall,
         uint256 initialFraction,
         uint256 penaltyFraction
     ) internal pure returns (uint256) {
-        uint256 required = Math.mulDiv(contracts * mark, initialFraction, WAD_SQUARED, Math.Rounding.Ceil);
-        if (equity >= required) return 0;
         // Each contract closed frees its initial margin and costs its penalty.
         uint256 needed =
-            Math.mulDiv(required - equity, WAD_SQUARED, mark * (initialFraction - penaltyFraction), Math.Rounding.Ceil);
+            Math.mulDiv(shortfall, WAD_SQUARED, mark * (initialFraction - penaltyFraction), Math.Rounding.Ceil);
         return needed < contracts ? needed : contracts;
+    }
+
+    /// @notice The part of an account's equity that a leg stands for: by its maintenance margin, down.
+    function shareOfEquity(uint256 equity, uint256 maintenance, uint256 maintenanceMargin)
+        internal
+        pure
+        returns (uint256)
+    {
+        return Math.mulDiv(equity, maintenance, maintenanceMargin);
     }
 
     /// @notice What the owner pays for `closed` of `contracts`: discount and fee on the notional, down, and never more than the

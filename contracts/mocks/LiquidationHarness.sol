@@ -23,11 +23,19 @@ contract LiquidationHarness {
     function contractsToRestore(
         uint256 contracts,
         uint256 mark,
-        uint256 equity,
+        uint256 shortfall,
         uint256 initialFraction,
         uint256 penaltyFraction
     ) external pure returns (uint256) {
-        return LiquidationMath.contractsToRestore(contracts, mark, equity, initialFraction, penaltyFraction);
+        return LiquidationMath.contractsToRestore(contracts, mark, shortfall, initialFraction, penaltyFraction);
+    }
+
+    function shareOfEquity(uint256 equity, uint256 maintenance, uint256 maintenanceMargin)
+        external
+        pure
+        returns (uint256)
+    {
+        return LiquidationMath.shareOfEquity(equity, maintenance, maintenanceMargin);
     }
 
     function penalty(
@@ -52,11 +60,11 @@ contract LiquidationHarness {
         return AuctionMath.priceOf(isLong, mark, premium, floorFraction, elapsed, duration);
     }
 
-    function mergedStart(uint256 start, uint256 contracts, uint256 time, uint256 added)
+    function mergedStart(uint256 start, uint256 contracts, uint256 time, uint256 added, uint256 duration)
         external
         pure
         returns (uint256)
     {
-        return AuctionMath.mergedStart(start, contracts, time, added);
+        return AuctionMath.mergedStart(start, contracts, time, added, duration);
     }
 }

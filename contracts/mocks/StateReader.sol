@@ -8,11 +8,18 @@ import {IExchange} from "../interfaces/IExchange.sol";
 import {IInsuranceFund} from "../interfaces/IInsuranceFund.sol";
 import {IPriceFeed} from "../interfaces/IPriceFeed.sol";
 import {AccountId} from "../types/AccountId.sol";
-import {Backing, Inventory} from "../types/Pool.sol";
-import {Position} from "../types/Position.sol";
 
 /// @title All that the public views say, in one call as a flat list of words; for tests only
 contract StateReader {
+    /// @dev Words of the structs that are copied as they are encoded.
+    uint256 private constant MARKET = 25;
+    uint256 private constant INVENTORIES = 6;
+    uint256 private constant BACKING = 10;
+    uint256 private constant POSITION = 6;
+    uint256 private constant CROSS_ACCOUNT = 3;
+    /// @dev Beside those of a market: its mark and whether that is live, its index, its accounts, whether it is backed.
+    uint256 private constant OF_MARKET = MARKET + INVENTORIES + BACKING + 5;
+
     IExchange private immutable _exchange;
     IInsuranceFund private immutable _fund;
     IADLEngine private immutable _engine;
@@ -27,29 +34,33 @@ contract StateReader {
         (_exchange, _fund, _engine, _priceFeed) = (exchange, fund, engine, priceFeed);
     }
 
-    /// @notice Tokens held, rounds, for each owner its tokens and epoch, for each order what is filled; then the number of
-    /// pools and for each its cash and claim; the number of markets and each of them; the position of each account, which
-    /// names its market. Amounts as the contracts keep them.
+    /// @notice Tokens held, rounds, the treasury's and the keepers' fees, for each owner its tokens and epoch, for each order what
+    /// is filled; then the number of pools and for each its cash and claim; the number of markets and each of them; for each
+    /// account its position in the market that its id names, or for a cross account what it is and its position in every market.
+    /// Amounts as the contracts keep them.
     /// @param backed The markets whose backing is wanted, which is what takes time: bit `id` for each.
     function read(address[] calldata owners, bytes32[] calldata orders, AccountId[] calldata accounts, uint256 backed)
         external
         view
         returns (int256[] memory)
     {
-        uint256 size = 4 + 2 * owners.length + orders.length + 4 * accounts.length;
-        size += 2 * _fund.poolCount() + 17 * _exchange.marketCount();
+        uint256 markets = _exchange.marketCount();
+        uint256 size = 6 + 2 * owners.length + orders.length + 2 * _fund.poolCount() + OF_MARKET * markets;
+        for (uint256 i; i < accounts.length; ++i) {
+            size += accounts[i].isCross() ? CROSS_ACCOUNT + POSITION * markets : POSITION;
+        }
         Cursor memory cursor = Cursor(new int256[](size), 0);
         _putTokens(cursor, owners);
         for (uint256 i; i < orders.length; ++i) {
             _put(cursor, _exchange.filled(orders[i]));
         }
-        _putBooks(cursor, backed);
+        _putPools(cursor);
+        _put(cursor, markets);
+        for (uint16 id = 1; id <= markets; ++id) {
+            _putMarket(cursor, id, backed & (1 << id) != 0);
+        }
         for (uint256 i; i < accounts.length; ++i) {
-            Position memory held = _exchange.position(accounts[i], accounts[i].market());
-            _put(cursor, held.size);
-            _put(cursor, held.entryNotional);
-            _put(cursor, held.margin);
-            _put(cursor, uint256(held.riskBlock));
+            _putAccount(cursor, accounts[i], markets);
         }
         return cursor.words;
     }
@@ -58,72 +69,69 @@ contract StateReader {
         IERC20 token = IERC20(_exchange.token());
         _put(cursor, token.balanceOf(address(_exchange)) * _exchange.tokenScale());
         _put(cursor, _engine.roundCount());
+        (, uint256 treasury, uint256 keepers) = _exchange.reserves();
+        _put(cursor, treasury);
+        _put(cursor, keepers);
         for (uint256 i; i < owners.length; ++i) {
             _put(cursor, token.balanceOf(owners[i]));
             _put(cursor, _exchange.orderEpoch(owners[i]));
         }
     }
 
-    function _putBooks(Cursor memory cursor, uint256 backed) private view {
+    function _putPools(Cursor memory cursor) private view {
         uint256 pools = _fund.poolCount();
         _put(cursor, pools);
         for (uint16 id = 1; id <= pools; ++id) {
-            _put(cursor, _fund.pool(id).cash);
-            _put(cursor, _fund.claim(id));
-        }
-        uint256 markets = _exchange.marketCount();
-        _put(cursor, markets);
-        for (uint16 id = 1; id <= markets; ++id) {
-            _putMarket(cursor, id, backed & (1 << id) != 0);
+            _put(cursor, uint256(int256(_fund.pool(id).cash)));
+            _put(cursor, uint256(_fund.claim(id)));
         }
     }
 
-    /// @dev Open interest; of either inventory size, entry and start; the mark, 0 where the feed refuses; the number of accounts;
-    /// the backing, zeros where the fund refuses or nobody asked.
+    /// @dev The market; either inventory; the mark or the last accepted one, 0 where there never was one, and whether it is live; the
+    /// index as an accrual would leave it; the number of accounts; whether there is a backing, and that: zeros where the fund
+    /// refuses or nobody asked.
     function _putMarket(Cursor memory cursor, uint16 id, bool isBacked) private view {
-        _put(cursor, _exchange.market(id).openInterest);
-        (Inventory memory long, Inventory memory short) = _fund.inventories(id);
-        _putInventory(cursor, long);
-        _putInventory(cursor, short);
-        try _priceFeed.markPrice(id) returns (uint256 mark) {
-            _put(cursor, mark);
-        } catch {
-            ++cursor.at;
-        }
+        _copy(cursor, address(_exchange), abi.encodeCall(IExchange.market, (id)), MARKET);
+        _copy(cursor, address(_fund), abi.encodeCall(IInsuranceFund.inventories, (id)), INVENTORIES);
+        _copy(cursor, address(_priceFeed), abi.encodeCall(IPriceFeed.markOrLast, (id)), 2);
+        _put(cursor, uint256(_exchange.fundingIndex(id)));
         _put(cursor, _exchange.accountCount(id));
+        uint256 flag = cursor.at++;
         if (!isBacked) {
-            cursor.at += 8;
+            cursor.at += BACKING;
+        } else if (_copy(cursor, address(_fund), abi.encodeCall(IInsuranceFund.backing, (id)), BACKING)) {
+            cursor.words[flag] = 1;
+        }
+    }
+
+    function _putAccount(Cursor memory cursor, AccountId account, uint256 markets) private view {
+        if (!account.isCross()) {
+            _copy(cursor, address(_exchange), abi.encodeCall(IExchange.position, (account, account.market())), POSITION);
             return;
         }
-        try _fund.backing(id) returns (Backing memory state) {
-            _putBacking(cursor, state);
-        } catch {
-            cursor.at += 8;
+        _copy(cursor, address(_exchange), abi.encodeCall(IExchange.crossAccount, (account)), CROSS_ACCOUNT);
+        for (uint16 id = 1; id <= markets; ++id) {
+            _copy(cursor, address(_exchange), abi.encodeCall(IExchange.position, (account, id)), POSITION);
         }
     }
 
-    function _putInventory(Cursor memory cursor, Inventory memory held) private pure {
-        _put(cursor, held.size);
-        _put(cursor, held.entryNotional);
-        _put(cursor, uint256(held.auctionStart));
-    }
-
-    function _putBacking(Cursor memory cursor, Backing memory state) private pure {
-        _put(cursor, uint256(1));
-        _put(cursor, state.balance);
-        _put(cursor, state.base);
-        _put(cursor, state.pnl);
-        _put(cursor, state.maxPnl);
-        _put(cursor, state.loss);
-        _put(cursor, uint256(state.started ? 1 : 0));
-        _put(cursor, uint256(state.drawdownDue ? 1 : 0));
+    /// @dev Puts the first words that a view answers, or leaves zeros where it refuses.
+    function _copy(Cursor memory cursor, address target, bytes memory data, uint256 count)
+        private
+        view
+        returns (bool ok)
+    {
+        int256[] memory list = cursor.words;
+        uint256 at = cursor.at;
+        assembly ("memory-safe") {
+            let place := add(add(list, 32), mul(at, 32))
+            ok := staticcall(gas(), target, add(data, 32), mload(data), 0, 0)
+            if ok { returndatacopy(place, 0, mul(count, 32)) }
+        }
+        cursor.at = at + count;
     }
 
     function _put(Cursor memory cursor, uint256 word) private pure {
-        _put(cursor, int256(word));
-    }
-
-    function _put(Cursor memory cursor, int256 word) private pure {
-        cursor.words[cursor.at++] = word;
+        cursor.words[cursor.at++] = int256(word);
     }
 }

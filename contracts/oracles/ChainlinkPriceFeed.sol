@@ -7,30 +7,52 @@ import {IAggregatorV3} from "../interfaces/IAggregatorV3.sol";
 import {IPriceFeed} from "../interfaces/IPriceFeed.sol";
 
 /// @title Mark prices from Chainlink feeds, each with a heartbeat and bounds
-/// @notice An answer that is stale, from the future, incomplete, not positive or out of bounds reverts with an error of its
-/// own. Nothing is cached: whoever asks twice in one transaction gets the same answer.
+/// @notice An answer that is stale, from the future, older than one that was accepted, incomplete, not positive or out of bounds
+/// reverts with an error of its own, and so does every answer while the L2's sequencer is down and for a grace period after it.
+/// Whoever asks twice in one transaction gets the same answer.
 contract ChainlinkPriceFeed is IPriceFeed, Ownable2Step {
     /// @param aggregator The feed.
     /// @param heartbeat Largest accepted age of an answer, seconds.
     /// @param scale What an answer is multiplied with to be in WAD.
     /// @param minPrice Lowest accepted price, WAD.
     /// @param maxPrice Highest accepted price, WAD.
+    /// @param acceptedAt When the feed had published the last accepted price, seconds; 0 where it has none yet.
+    /// @param acceptedRound The low bits of the round in which it had, which tell answers of one second apart.
     struct Feed {
         IAggregatorV3 aggregator;
         uint32 heartbeat;
         uint64 scale;
         uint96 minPrice;
         uint96 maxPrice;
+        uint40 acceptedAt;
+        uint24 acceptedRound;
     }
 
     /// @notice Longest heartbeat that may be set.
     uint32 public constant MAX_HEARTBEAT = 2 days;
+    /// @notice Most gas that a feed may burn where its failure is survived; a good one needs a third of it. Who sends so little that a
+    /// good feed fails has nothing left for the rest of the call.
+    uint256 public constant READ_GAS = 300_000;
+    /// @notice Longest grace period after an outage of the sequencer.
+    uint32 public constant MAX_GRACE = 1 days;
 
     mapping(uint16 market => Feed) private _feeds;
+    mapping(uint16 market => uint256) private _acceptedPrice;
+    /// @notice Chainlink's feed of the L2 sequencer's uptime, and how long prices rest after an outage, seconds; none on an L1.
+    IAggregatorV3 public sequencer;
+    uint32 public grace;
 
     event FeedSet(uint16 indexed market, address aggregator, uint32 heartbeat, uint256 minPrice, uint256 maxPrice);
 
+    event SequencerSet(address sequencer, uint32 grace);
+
     error FeedMissing(uint16 market);
+    /// @notice The feed went back to an answer older than the one that was accepted.
+    error PriceWentBack(uint16 market, uint256 updatedAt, uint256 acceptedAt);
+    error SequencerDown();
+    /// @notice The sequencer was down until `startedAt`.
+    error SequencerGrace(uint256 startedAt, uint256 grace);
+    error GraceOutOfBounds(uint32 grace, uint32 maximum);
     error PriceNotPositive(uint16 market, int256 answer);
     error PriceStale(uint16 market, uint256 updatedAt, uint256 heartbeat);
     error PriceIncomplete(uint16 market);
@@ -42,7 +64,15 @@ contract ChainlinkPriceFeed is IPriceFeed, Ownable2Step {
 
     constructor(address initialOwner) Ownable(initialOwner) {}
 
-    /// @notice Sets a market's feed.
+    /// @notice Sets the feed of the sequencer's uptime; the zero address for a chain without one.
+    /// @param grace_ Seconds, at most `MAX_GRACE`.
+    function setSequencer(IAggregatorV3 sequencer_, uint32 grace_) external onlyOwner {
+        if (grace_ > MAX_GRACE) revert GraceOutOfBounds(grace_, MAX_GRACE);
+        (sequencer, grace) = (sequencer_, grace_);
+        emit SequencerSet(address(sequencer_), grace_);
+    }
+
+    /// @notice Sets a market's feed, and forgets when the one before had published.
     /// @param heartbeat Seconds, at most `MAX_HEARTBEAT`. Take the feed's own plus a margin.
     /// @param minPrice Lowest accepted price, WAD, positive.
     /// @param maxPrice Highest accepted price, WAD.
@@ -59,20 +89,68 @@ contract ChainlinkPriceFeed is IPriceFeed, Ownable2Step {
             heartbeat: heartbeat,
             scale: uint64(10 ** (18 - decimals)),
             minPrice: minPrice,
-            maxPrice: maxPrice
+            maxPrice: maxPrice,
+            acceptedAt: 0,
+            acceptedRound: 0
         });
         emit FeedSet(market, address(aggregator), heartbeat, minPrice, maxPrice);
     }
 
     /// @inheritdoc IPriceFeed
+    function accept(uint16 market) public returns (uint256 mark) {
+        uint40 updatedAt;
+        uint24 round;
+        (mark, updatedAt, round) = _read(market);
+        Feed storage feed = _feeds[market];
+        if (updatedAt == feed.acceptedAt && round == feed.acceptedRound) return mark;
+        (feed.acceptedAt, feed.acceptedRound) = (updatedAt, round);
+        _acceptedPrice[market] = mark;
+    }
+
+    /// @inheritdoc IPriceFeed
+    function acceptOrLast(uint16 market) external returns (uint256 mark, bool live) {
+        try this.accept{gas: READ_GAS}(market) returns (uint256 price) {
+            return (price, true);
+        } catch {
+            return (_last(market), false);
+        }
+    }
+
+    /// @inheritdoc IPriceFeed
     function markPrice(uint16 market) external view returns (uint256 mark) {
+        (mark,,) = _read(market);
+    }
+
+    /// @inheritdoc IPriceFeed
+    function markOrLast(uint16 market) external view returns (uint256 mark, bool live) {
+        try this.markPrice{gas: READ_GAS}(market) returns (uint256 price) {
+            return (price, true);
+        } catch {
+            return (_last(market), false);
+        }
+    }
+
+    /// @notice The last accepted price of a market, WAD, and when its feed had published it; zeros where there is none.
+    function accepted(uint16 market) external view returns (uint256 price, uint256 updatedAt) {
+        return (_acceptedPrice[market], _feeds[market].acceptedAt);
+    }
+
+    /// @notice A market's feed and its parameters.
+    function feedOf(uint16 market) external view returns (Feed memory) {
+        return _feeds[market];
+    }
+
+    function _read(uint16 market) private view returns (uint256 mark, uint40 publishedAt, uint24 round) {
         Feed memory feed = _feeds[market];
         if (address(feed.aggregator) == address(0)) revert FeedMissing(market);
+        _checkSequencer();
         (uint80 roundId, int256 answer,, uint256 updatedAt, uint80 answeredInRound) = feed.aggregator.latestRoundData();
         if (answer <= 0) revert PriceNotPositive(market, answer);
         if (updatedAt == 0 || answeredInRound < roundId) revert PriceIncomplete(market);
         if (updatedAt > block.timestamp) revert PriceFromFuture(market, updatedAt);
         if (block.timestamp - updatedAt > feed.heartbeat) revert PriceStale(market, updatedAt, feed.heartbeat);
+        if (updatedAt < feed.acceptedAt) revert PriceWentBack(market, updatedAt, feed.acceptedAt);
+        (publishedAt, round) = (uint40(updatedAt), uint24(roundId));
         // Compared before scaling: an absurd answer is out of bounds, not an overflow.
         if (uint256(answer) > feed.maxPrice / feed.scale) {
             revert PriceOutOfBounds(market, uint256(answer), feed.minPrice, feed.maxPrice);
@@ -81,8 +159,17 @@ contract ChainlinkPriceFeed is IPriceFeed, Ownable2Step {
         if (mark < feed.minPrice) revert PriceOutOfBounds(market, mark, feed.minPrice, feed.maxPrice);
     }
 
-    /// @notice A market's feed and its parameters.
-    function feedOf(uint16 market) external view returns (Feed memory) {
-        return _feeds[market];
+    function _checkSequencer() private view {
+        IAggregatorV3 feed = sequencer;
+        if (address(feed) == address(0)) return;
+        (, int256 answer, uint256 startedAt,,) = feed.latestRoundData();
+        // 0 is up; a round that has not started tells nothing.
+        if (answer != 0 || startedAt == 0) revert SequencerDown();
+        if (block.timestamp - startedAt <= grace) revert SequencerGrace(startedAt, grace);
+    }
+
+    function _last(uint16 market) private view returns (uint256 price) {
+        price = _acceptedPrice[market];
+        if (price == 0) revert FeedMissing(market);
     }
 }

@@ -38,6 +38,17 @@ struct Inventory {
     uint32 auctionStart;
 }
 
+/// @notice A position that a pool takes over.
+/// @param size Signed contracts, WAD.
+/// @param bankruptcyNotional Signed entry of the inventory, WAD quote.
+/// @param index The market's funding index, to which the inventory is settled.
+struct Bequest {
+    uint16 market;
+    int256 size;
+    int256 bankruptcyNotional;
+    int256 index;
+}
+
 /// @notice The fund's book of one market.
 /// @param pool The pool that backs it.
 /// @param trigger Drawdown at which ADL starts, WAD.
@@ -49,6 +60,8 @@ struct Inventory {
 /// @param auctionDuration How long it takes to reach the floor, seconds.
 /// @param long Inventory of the long side.
 /// @param short Inventory of the short side.
+/// @param longIndex The market's funding index when the long inventory was last settled.
+/// @param shortIndex The same of the short inventory.
 /// @param peak The market's result over the last eight hours.
 struct Book {
     uint16 pool;
@@ -61,6 +74,8 @@ struct Book {
     uint32 auctionDuration;
     Inventory long;
     Inventory short;
+    int104 longIndex;
+    int104 shortIndex;
     RollingMax.Ring peak;
 }
 

@@ -18,6 +18,30 @@ struct Position {
     uint40 riskBlock;
 }
 
+/// @notice A cross account beside its positions, in two slots.
+/// @param margin WAD quote.
+/// @param listed Whether it stands in the list of cross accounts.
+/// @param legs The markets it holds, ascending; see `LegSet`.
+struct CrossAccount {
+    int112 margin;
+    bool listed;
+    uint256 legs;
+}
+
+/// @notice What an account's margin is measured by, at mark, with funding settled. All WAD quote.
+/// @param collateral Margin less the funding that is due.
+/// @param equity `E`: collateral and the unrealized results of all positions.
+/// @param losses Sum of the negative ones among those.
+/// @param maintenanceMargin `MM`, summed over positions.
+/// @param initialMargin `IM`, likewise.
+struct Health {
+    int256 collateral;
+    int256 equity;
+    int256 losses;
+    uint256 maintenanceMargin;
+    uint256 initialMargin;
+}
+
 /// @notice What scoring needs of an account in a market, at mark.
 /// @param size Signed contracts, WAD.
 /// @param entryNotional Signed, WAD quote.

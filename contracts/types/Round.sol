@@ -1,9 +1,19 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Order} from "../libraries/Orders.sol";
 import {AccountId} from "./AccountId.sol";
 import {Side} from "./Market.sol";
 import {Trigger} from "./Pool.sol";
+
+/// @notice Two signed orders that meet, and for how many contracts (WAD).
+struct Pair {
+    Order maker;
+    bytes makerSignature;
+    Order taker;
+    bytes takerSignature;
+    uint256 size;
+}
 
 /// @notice One fill of a round.
 /// @param account The counterparty.

@@ -17,7 +17,9 @@ class System:
 
     token: Any
     price_feed: Any
+    settlement_module: Any
     solvency_module: Any
+    market_module: Any
     exchange: Any
     fund: Any
     engine: Any
@@ -31,7 +33,9 @@ class System:
             block=self.block,
             token=self.token.address,
             price_feed=self.price_feed.address,
+            settlement_module=self.settlement_module.address,
             solvency_module=self.solvency_module.address,
+            market_module=self.market_module.address,
             exchange=self.exchange.address,
             fund=self.fund.address,
             engine=self.engine.address,
@@ -43,14 +47,17 @@ def deploy_system(owner: Any, token: Any) -> System:
     """Deploys and wires everything around a collateral token; `owner` owns what can be owned."""
     block = chain.blocks.head.number
     price_feed = owner.deploy(project.ChainlinkPriceFeed, owner)
-    module = owner.deploy(project.SolvencyModule, token, price_feed)
-    exchange = owner.deploy(project.Exchange, token, price_feed, module, owner)
+    modules = [
+        owner.deploy(container, token, price_feed)
+        for container in (project.SettlementModule, project.SolvencyModule, project.MarketModule)
+    ]
+    exchange = owner.deploy(project.Exchange, token, price_feed, *modules, owner)
     fund = owner.deploy(project.InsuranceFund, exchange, price_feed, owner)
     engine = owner.deploy(project.ADLEngine, exchange, fund, price_feed)
     lens = owner.deploy(project.BackstopLens, exchange, fund, price_feed)
     exchange.wire(fund, engine, sender=owner)
     fund.wire(engine, sender=owner)
-    system = System(token, price_feed, module, exchange, fund, engine, lens, block)
+    system = System(token, price_feed, *modules, exchange, fund, engine, lens, block)
     assert_wired(system, owner)
     return system
 
@@ -61,6 +68,8 @@ def assert_wired(system: System, owner: Any) -> None:
     held = {
         "exchange.token": (s.exchange.token(), s.token),
         "exchange.priceFeed": (s.exchange.priceFeed(), s.price_feed),
+        "exchange.settlementModule": (s.exchange.settlementModule(), s.settlement_module),
+        "exchange.marketModule": (s.exchange.marketModule(), s.market_module),
         "exchange.solvencyModule": (s.exchange.solvencyModule(), s.solvency_module),
         "exchange.fund": (s.exchange.fund(), s.fund),
         "exchange.engine": (s.exchange.engine(), s.engine),

@@ -11,14 +11,16 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
 
-from backstop.account_id import account_text, isolated_account, isolated_sub_id
+from backstop.account_id import account_of, account_text, isolated_account, isolated_sub_id
 from backstop.chain.bindings import APPROVE, CONTRIBUTE, DEPOSIT, MINT, SETTLE
 from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
 from backstop.chain.transactions import Receipt, Sender
+from backstop.math.funding import HOUR
 from backstop.math.wad import WAD
 from backstop.orders import Domain, Order, sign
 from scripts.stage.cases import Case, Seat
+from scripts.stage.parameters import MarketParameters, plain_market
 from scripts.stage.system import System, deploy_system, name_bytes
 
 TOKEN = 10**6  # units of the collateral token
@@ -95,12 +97,19 @@ class Venue:
         maintenance: Decimal = Decimal("0.05"),
     ) -> TestMarket:
         """A market with a feed at `price`, in a new isolated pool."""
+        return self.list_in_pool(name, self.create_pool(pool), price, plain_market(initial, maintenance))
+
+    def create_pool(self, name: str, *, shared: bool = False) -> int:
+        """A new pool's id."""
+        self.system.fund.createPool(name_bytes(name), int(shared), sender=self.owner)
+        return int(self.system.fund.poolCount())
+
+    def list_in_pool(self, name: str, pool: int, price: Decimal, parameters: MarketParameters) -> TestMarket:
+        """A market with a feed at `price`, in a pool that may stand behind others too."""
         s = self.system
         feed = self.owner.deploy(project.MockAggregator, FEED_DECIMALS, int(price * 10**FEED_DECIMALS))
-        s.fund.createPool(name_bytes(pool), 0, sender=self.owner)
-        pool_id = s.fund.poolCount()
-        s.exchange.listMarket(name_bytes(name), wad(initial), wad(maintenance), pool_id, sender=self.owner)
-        market = TestMarket(s.exchange.marketCount(), name, pool_id, feed)
+        s.exchange.listMarket(name_bytes(name), pool, parameters, sender=self.owner)
+        market = TestMarket(s.exchange.marketCount(), name, pool, feed)
         s.price_feed.setFeed(market.id, feed, HEARTBEAT, wad("0.0001"), wad(10**9), sender=self.owner)
         self.markets[name] = market
         return market
@@ -108,6 +117,15 @@ class Venue:
     def set_price(self, market: TestMarket, price: Decimal | int) -> None:
         """The feed's next answer."""
         market.feed.setAnswer(int(Decimal(price) * 10**FEED_DECIMALS), sender=self.owner)
+
+    def next_hour(self) -> None:
+        """Chain time goes on to the next full hour, and every feed publishes its last answer anew."""
+        begin = (chain.blocks.head.timestamp // HOUR + 1) * HOUR
+        answers = [(market.feed, market.feed.latestRoundData()[1]) for market in self.markets.values()]
+        self.endpoint.request("evm_setNextBlockTimestamp", begin)
+        self.endpoint.request("evm_mine")
+        for feed, answer in answers:
+            feed.setAnswer(answer, sender=self.owner)
 
     def trader(self, name: str) -> LocalAccount:
         """A trader with gas money; the same name gives the same key on every chain."""
@@ -131,9 +149,13 @@ class Venue:
 
     def deposit(self, signer: LocalAccount, market: TestMarket, amount: Decimal | int) -> bytes:
         """Collateral into the trader's isolated account in a market."""
+        return self.deposit_to(signer, isolated_sub_id(market.id), amount)
+
+    def deposit_to(self, signer: LocalAccount, sub_id: int, amount: Decimal | int) -> bytes:
+        """Collateral into any of the trader's accounts."""
         self.give(signer, amount, self.system.exchange)
-        self.send(signer, self.system.exchange, DEPOSIT.encode(isolated_sub_id(market.id), tokens(amount)))
-        return isolated_account(signer.address, market.id)
+        self.send(signer, self.system.exchange, DEPOSIT.encode(sub_id, tokens(amount)))
+        return account_of(signer.address, sub_id)
 
     def order(self, signer: LocalAccount, market: TestMarket, contracts: int, price: int, **changes: Any) -> Order:
         """An order of the trader's account, in WAD, that is good for a day."""
@@ -149,11 +171,21 @@ class Venue:
         return Order(**(fields | changes))
 
     def trade(
-        self, maker: LocalAccount, taker: LocalAccount, market: TestMarket, contracts: int, price: int
+        self,
+        maker: LocalAccount,
+        taker: LocalAccount,
+        market: TestMarket,
+        contracts: int,
+        price: int,
+        accounts: tuple[bytes, bytes] | None = None,
     ) -> Receipt:
-        """The taker takes signed `contracts` from the maker at `price`; the taker settles."""
-        made = self.order(maker, market, -contracts, price)
-        taken = self.order(taker, market, contracts, price)
+        """The taker takes signed `contracts` from the maker at `price`; the taker settles.
+
+        `accounts`, the maker's and the taker's, where they are not their first isolated ones.
+        """
+        makers, takers = accounts or [isolated_account(one.address, market.id) for one in (maker, taker)]
+        made = self.order(maker, market, -contracts, price, account=makers)
+        taken = self.order(taker, market, contracts, price, account=takers)
         data = SETTLE.encode(
             made.values(),
             sign(made, self.domain, maker),

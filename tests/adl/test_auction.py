@@ -60,12 +60,27 @@ def test_a_part_is_rounded_toward_the_pool() -> None:
 
 
 def test_the_start_of_what_came_in_is_the_mean_by_size() -> None:
-    assert merged_start(0, 0, 5000, wad("7")) == 5000
-    assert merged_start(1000, wad("3"), 2000, wad("1")) == 1250
+    assert merged_start(0, 0, 5000, wad("7"), DURATION) == 5000
+    assert merged_start(1000, wad("3"), 2000, wad("1"), DURATION) == 1250
     # Rounded down, so earlier.
-    assert merged_start(1000, 2, 1001, 1) == 1000
+    assert merged_start(1000, 2, 1001, 1, DURATION) == 1000
     # A wei does not move an inventory of a contract by a second.
-    assert merged_start(1000, WAD, 10**6, 1) == 1000
+    assert merged_start(1000, WAD, 2800, 1, DURATION) == 1000
+
+
+@pytest.mark.parametrize(
+    ("waited", "merged"),
+    [(1600, 1400), (1796, 1449), (1799, 1449), (1800, 1450), (1801, 1451), (1804, 1454), (10**6, 10**6 - 350)],
+)
+def test_what_was_there_counts_for_no_longer_than_the_auction_takes(waited: int, merged: int) -> None:
+    # Three contracts that have waited, and one that just came in: a quarter of the wait, of 1,350 s at most.
+    assert merged_start(1000, wad("3"), 1000 + waited, wad("1"), DURATION) == merged
+
+
+def test_an_old_crumb_does_not_bring_what_comes_in_to_the_floor() -> None:
+    time = 1000 + 21 * 86400
+    # A thousandth of it in three weeks would be 1,814 s; it is a thousandth of 1,800 s.
+    assert merged_start(1000, wad("0.1"), time, wad("99.9"), DURATION) == time - 2
 
 
 # ------------------------------------------------------------------ properties
@@ -118,31 +133,35 @@ seconds = st.integers(1_700_000_000, 2_000_000_000)
 sizes = st.integers(1, 2**111 - 1)
 
 
-@given(seconds, sizes, st.integers(0, 10**8), sizes)
-def test_a_merged_start_lies_between_the_two(start: int, contracts: int, waited: int, added: int) -> None:
-    merged = merged_start(start, contracts, start + waited, added)
-    assert start <= merged <= start + waited
+@given(seconds, sizes, st.integers(0, 10**8), sizes, durations)
+def test_a_merged_start_lies_between_the_two(
+    start: int, contracts: int, waited: int, added: int, duration: int
+) -> None:
+    merged = merged_start(start, contracts, start + waited, added, duration)
+    assert start + waited - min(waited, duration) <= merged <= start + waited
 
 
-@given(seconds, sizes, st.integers(0, 10**8), st.integers(1, 10**9))
-def test_dust_does_not_hold_an_auction_up(start: int, contracts: int, waited: int, share: int) -> None:
-    # What is a `share`-th of the inventory moves the start by at most such a part of the time that it has waited.
+@given(seconds, sizes, st.integers(0, 10**8), st.integers(1, 10**9), durations)
+def test_dust_does_not_hold_an_auction_up(start: int, contracts: int, waited: int, share: int, duration: int) -> None:
+    # What is a `share`-th of the inventory takes at most such a part of the time that counts.
     added = contracts // share
     if added == 0:
         return
-    merged = merged_start(start, contracts, start + waited, added)
-    assert (merged - start) * share <= waited
+    merged = merged_start(start, contracts, start + waited, added, duration)
+    counted = min(waited, duration)
+    assert (merged - (start + waited - counted)) * share <= counted
 
 
-@given(seconds, sizes, st.lists(st.integers(1, 600), min_size=1, max_size=50))
-def test_dust_again_and_again_does_not_either(start: int, contracts: int, pauses: list[int]) -> None:
-    # A millionth every few minutes: the start stays within a wei of a mean that moves by a millionth of the wait.
+@given(seconds, sizes, st.lists(st.integers(1, 600), min_size=1, max_size=50), durations)
+def test_dust_again_and_again_does_not_either(start: int, contracts: int, pauses: list[int], duration: int) -> None:
+    # A millionth every few minutes: of the time that counts each takes at most a millionth.
     dust = contracts // 10**6
     if dust == 0:
         return
     now, held, begun = start, contracts, start
     for pause in pauses:
         now += pause
-        begun = merged_start(begun, held, now, dust)
+        begun = merged_start(begun, held, now, dust, duration)
         held += dust
-    assert (begun - start) * 10**6 <= (now - start) * len(pauses)
+    counted = min(now - start, duration)
+    assert (begun - (now - counted)) * 10**6 <= counted * len(pauses)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import types
@@ -44,7 +45,9 @@ def refused(result: Result, *, status: int = 2) -> str:
 
 def usage_error(result: Result) -> str:
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith("Usage: backstop ")
+    assert result.stderr.startswith("Error: ")
+    assert result.stderr.endswith(" --help)\n")
+    assert result.stderr.count("\n") == 1
     return result.stderr
 
 
@@ -237,12 +240,17 @@ def test_a_chain_is_read_through_its_deployment(worked: str, monkeypatch: pytest
 
     def read(*arguments: Any) -> Any:
         asked.append(arguments)
-        return types.SimpleNamespace(snapshot=worked_case(), unpriced={"SOL-USD": "stale"})
+        return types.SimpleNamespace(
+            snapshot=worked_case(), unpriced={"SOL-USD": "stale"}, left_out={"DOGE-USD": "no feed"}
+        )
 
     fake_chain(monkeypatch, read)
     result = run("plan", "--rpc", "http://localhost:8545", "--deployment", worked, "--json")
     assert result.stdout == run("plan", worked, "--json").stdout
-    assert result.stderr == "warning: SOL-USD has no price and is left out: stale\n"
+    assert result.stderr == (
+        "warning: SOL-USD has no price and is shown at its last one: stale\n"
+        "warning: DOGE-USD never had a price and is left out: no feed\n"
+    )
     assert asked == [("http://localhost:8545", Path(worked), None)]
 
 
@@ -305,12 +313,47 @@ def test_the_installed_command_refuses() -> None:
     assert result.stderr == b"$.markets: missing: this key is required\n"
 
 
+@pytest.mark.parametrize("columns", [40, 80, 130, 200])
+def test_a_terminal_of_any_width_shows_whole_numbers(columns: int) -> None:
+    name = "0x" + "ab" * 32
+    book = document(account(name, "123456789.123456", position("long", "1234567.1234", "90.1234")))
+    environment = {"COLUMNS": str(columns), "FORCE_COLOR": "1", "NO_COLOR": "1", "PYTHONIOENCODING": "utf-8"}
+    stdin = json.dumps(book).encode()
+    result = installed("rank", "-", "--market", ETH, "--side", "long", stdin=stdin, env=environment)
+    text = re.sub(r"\x1b\[[0-9;]*m", "", result.stdout.decode())
+    [row] = [line for line in text.splitlines() if "0xab" in line]
+    for number in ("1,234,567.1234", "0.004986", "12,193,325.65"):
+        assert f" {number} " in f"{row} "
+    assert [number in row for number in ("4.55 %", "-9.8766")] == [columns >= 130] * 2
+    assert ("in a wider terminal, or with --json" in " ".join(text.split())) is (columns < 130)
+    assert (name in row) is (columns == 200)
+
+
 def test_a_terminal_without_unicode_gets_plain_bars() -> None:
     book = json.dumps(document(account("zoë", "100", position("long", "10", "90")))).encode()
     result = installed("rank", "-", "--market", ETH, "--side", "long", stdin=book, env={"PYTHONIOENCODING": "ascii"})
     assert (result.returncode, result.stderr) == (0, b"")
     assert b"###.. 3" in result.stdout
     assert b"zo\\xeb" in result.stdout
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["plan", QUEUE], ["plan", QUEUE, "--json"], ["rank", QUEUE, "--market", ETH, "--side", "short"], ["--help"]],
+)
+def test_output_that_cannot_be_written_is_one_line(arguments: list[str]) -> None:
+    with Path("/dev/full").open("wb") as full:
+        result = subprocess.run([BACKSTOP, *arguments], stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert (result.returncode, result.stderr) == (1, b"error: No space left on device\n")
+
+
+@pytest.mark.parametrize("module", ["click", "rich", "web3"])
+def test_a_missing_package_is_one_line(module: str, worked: str, tmp_path: Path) -> None:
+    (tmp_path / f"{module}.py").write_text(f"raise ModuleNotFoundError('No module named {module}', name='{module}')")
+    source = ["--rpc", "http://127.0.0.1:9", "--deployment", worked] if module == "web3" else [worked]
+    result = installed("plan", *source, env={"PYTHONPATH": str(tmp_path)})
+    assert (result.returncode, result.stdout) == (1, b"")
+    assert result.stderr.decode() == f"error: packages are missing (no {module}); run `make setup`\n"
 
 
 @pytest.mark.parametrize("form", [["--json"], []])

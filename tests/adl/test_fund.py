@@ -14,6 +14,8 @@ from backstop.math.fund import (
     inventory_loss,
     is_drawdown_due,
     is_group_depleted,
+    is_sale_depleting,
+    is_sale_raising,
     redistribute,
     rests_as_giver,
     share_by_loss,
@@ -68,6 +70,32 @@ def test_without_a_base_there_is_no_drawdown() -> None:
     assert drawdown(5, 0) is None
     assert not is_drawdown_due(5, 0, 0, 0, started=True)
     assert is_drawdown_due(5, 1, WAD, WAD, started=False)
+
+
+def test_a_sale_may_bring_a_pool_to_zero_and_a_depleted_one_no_further_down() -> None:
+    assert not is_sale_depleting(5, 0)
+    assert is_sale_depleting(5, -1)
+    assert not is_sale_depleting(-5, -5)
+    assert is_sale_depleting(-5, -6)
+    assert not is_sale_depleting(-5, -4)
+
+
+def test_a_sale_may_raise_a_loss_until_its_drawdown_is_due() -> None:
+    def raises(before: str, after: str, *, started: bool = False) -> bool:
+        base = wad("1000")
+        due = is_drawdown_due(wad(after), base, wad("0.3"), wad("0.25"), started=started)
+        return is_sale_raising(wad(before), wad(after), base, is_due=due)
+
+    # The trigger of 30 % of 1,000, or the stop of 25 % where ADL has started.
+    assert not raises("0", "299.999999999999999999")
+    assert raises("0", "300")
+    assert not raises("0", "250", started=True)
+    assert raises("0", "250.000000000000000001", started=True)
+    # One that does not raise it may leave it beyond.
+    assert not raises("400", "400")
+    assert raises("399.999999999999999999", "400")
+    # Without a base any loss is beyond.
+    assert is_sale_raising(0, 1, 0, is_due=False)
 
 
 def test_shares_round_down_and_the_last_takes_the_remainder() -> None:

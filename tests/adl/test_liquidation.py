@@ -6,7 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backstop.math.liquidation import Penalty, contracts_to_restore, penalty, value
+from backstop.math.liquidation import (
+    Penalty,
+    contracts_to_close,
+    contracts_to_restore,
+    penalty,
+    share_of_equity,
+    value,
+)
 from backstop.math.margin import margin_requirement, position_value
 from backstop.math.position import PositionState, apply_trade
 from backstop.math.wad import WAD, div_ceil
@@ -21,7 +28,9 @@ PENALTY = DISCOUNT + FEE
 
 
 def restore(equity: int, contracts: int = CONTRACTS, pen: int = PENALTY) -> int:
-    return contracts_to_restore(contracts, MARK, equity, IMF, pen)
+    """Of an account with this position alone."""
+    shortfall = margin_requirement(contracts, MARK, IMF) - equity
+    return contracts_to_restore(contracts, MARK, shortfall, IMF, pen)
 
 
 def test_what_restores_the_initial_margin_by_hand() -> None:
@@ -55,6 +64,27 @@ def test_a_penalty_never_takes_more_than_the_closed_part_of_the_equity() -> None
     # One wei of equity under the full penalty.
     assert sum(penalty(CONTRACTS, CONTRACTS, MARK, wad("25") - 1, DISCOUNT, FEE)) == wad("25") - 1
     assert penalty(CONTRACTS, CONTRACTS, MARK, 1, DISCOUNT, FEE) == (0, 1)
+
+
+def test_a_leg_stands_for_its_part_of_the_equity_by_its_maintenance_margin() -> None:
+    assert share_of_equity(wad("40"), wad("50"), wad("50")) == wad("40")
+    assert share_of_equity(wad("40"), wad("50"), wad("200")) == wad("10")
+    assert share_of_equity(5, 1, 3) == 1
+
+
+def test_what_would_be_left_too_small_is_closed_with_the_rest() -> None:
+    assert contracts_to_close(wad("8"), CONTRACTS, wad("2")) == wad("8")
+    assert contracts_to_close(wad("8") + 1, CONTRACTS, wad("2")) == CONTRACTS
+    assert contracts_to_close(wad("8"), CONTRACTS, 0) == wad("8")
+    assert contracts_to_close(CONTRACTS, CONTRACTS, wad("2")) == CONTRACTS
+
+
+def test_a_leg_of_several_frees_no_more_than_itself() -> None:
+    # IM of the account 500, E 400: 100 / 7.5 would be 13.33… of the 10 that there are.
+    assert contracts_to_restore(CONTRACTS, MARK, wad("100"), IMF, PENALTY) == CONTRACTS
+    assert contracts_to_restore(CONTRACTS, MARK, wad("75"), IMF, PENALTY) == CONTRACTS
+    assert contracts_to_restore(CONTRACTS, MARK, wad("75") - 8, IMF, PENALTY) == CONTRACTS - 1
+    assert contracts_to_restore(CONTRACTS, MARK, wad("15"), IMF, PENALTY) == wad("2")
 
 
 def test_a_penalty_is_rounded_down_and_the_discount_first() -> None:
@@ -115,7 +145,7 @@ def liquidations(draw: st.DrawFn) -> Case:
     equity = draw(st.integers(1, margin_requirement(size, mark, maintenance) - 1))
     entry = draw(st.integers(0, 10**30)) * (1 if size > 0 else -1)
     state = PositionState(size, entry, equity - position_value(size, mark) + entry)
-    needed = contracts_to_restore(contracts, mark, equity, initial, pen)
+    needed = contracts_to_restore(contracts, mark, margin_requirement(size, mark, initial) - equity, initial, pen)
     closed = needed if draw(st.booleans()) else draw(st.integers(1, needed))
     return state, mark, initial, discount, pen - discount, closed
 
@@ -139,7 +169,8 @@ def test_what_is_needed_restores_the_initial_margin_exactly(
 ) -> None:
     state, mark, initial, discount, fee, _ = case
     equity = state.cash + position_value(state.size, mark)
-    needed = contracts_to_restore(abs(state.size), mark, equity, initial, discount + fee)
+    shortfall = margin_requirement(state.size, mark, initial) - equity
+    needed = contracts_to_restore(abs(state.size), mark, shortfall, initial, discount + fee)
     after, _, left, cost = _liquidated(state, mark, discount, fee, needed)
     assert needed > 0
     if after.size == 0:
@@ -152,7 +183,8 @@ def test_what_is_needed_restores_the_initial_margin_exactly(
 def test_one_contract_less_would_not_do(case: Case) -> None:
     state, mark, initial, discount, fee, _ = case
     contracts, equity = abs(state.size), state.cash + position_value(state.size, mark)
-    needed = contracts_to_restore(contracts, mark, equity, initial, discount + fee)
+    shortfall = margin_requirement(state.size, mark, initial) - equity
+    needed = contracts_to_restore(contracts, mark, shortfall, initial, discount + fee)
     # In exact numbers, penalty and requirement unrounded: a wei of contracts less leaves less than IM (beyond the wei
     # by which the requirement itself was rounded up).
     short = needed - 1

@@ -15,6 +15,7 @@ from backstop.math.margin import (
     cash,
     equity,
     is_liquidatable,
+    is_margin_call_due,
     is_to_be_taken_over,
     liquidation_price,
     maintenance_margin,
@@ -22,6 +23,7 @@ from backstop.math.margin import (
     margin_requirement,
     position_value,
     value_leg,
+    withdrawable,
 )
 from backstop.math.wad import WAD
 
@@ -174,3 +176,27 @@ def test_a_margin_rate_is_floored_and_at_least_one_wei() -> None:
     for nothing in (0, -1):
         with pytest.raises(ValueError, match="E <= 0"):
             margin_rate(1, nothing)
+
+
+@pytest.mark.parametrize(
+    ("has", "due"),
+    [
+        ("125", False),  # MM / E is the warning rate of 80 % itself
+        ("124.999999999999999999", True),
+        ("0", True),
+        ("-1", True),
+    ],
+)
+def test_a_margin_call_begins_above_the_warning_rate(has: str, due: bool) -> None:
+    assert is_margin_call_due(wad(has), wad("100"), wad("110"), wad("0.8")) == due
+
+
+def test_a_margin_call_begins_below_the_initial_margin() -> None:
+    assert not is_margin_call_due(wad("200"), wad("100"), wad("200"), wad("0.8"))
+    assert is_margin_call_due(wad("200") - 1, wad("100"), wad("200"), wad("0.8"))
+
+
+def test_gains_cannot_be_withdrawn_and_losses_stay() -> None:
+    assert withdrawable(wad("100"), [wad("50"), wad("-20")], wad("30")) == wad("50")
+    assert withdrawable(wad("100"), [], 0) == wad("100")
+    assert withdrawable(wad("10"), [wad("-20")], wad("30")) == wad("-40")

@@ -353,20 +353,31 @@ def test_a_pool_of_sixteen_markets(venue: Venue) -> None:
 
 
 def test_no_terms_without_a_price(desk: Desk) -> None:
+    """There are none to read where a round is due; where none is, nothing needs a price."""
     desk.inherit("icarus", 800, 90, 1000, 80)
+    assert desk.terms(Side.LONG).trigger != Trigger.NONE
     updated = now()
     wait_until(updated + 3601)
-    for side in Side:
-        with refused(desk.price_feed.PriceStale, market=desk.market.id, updatedAt=updated, heartbeat=3600):
-            act(desk.trader("keeper"), desk.fund.adlTerms, desk.market.id, side)
+    with refused(desk.price_feed.PriceStale, market=desk.market.id, updatedAt=updated, heartbeat=3600):
+        act(desk.trader("keeper"), desk.fund.adlTerms, desk.market.id, Side.LONG)
+    assert desk.terms(Side.SHORT).trigger == Trigger.NONE
 
 
-def test_no_terms_while_another_market_of_the_pool_has_no_price(majors: list[Desk]) -> None:
+def test_another_market_of_the_pool_without_a_price_counts_at_its_last_one_moved_by_mmf(majors: list[Desk]) -> None:
     a, b, _ = majors
     for each, name in ((a, "icarus"), (b, "phaethon")):
         each.inherit(name, 1000, 100, 1000, 90)
     updated = b.priced_at()
     wait_until(updated + 3601)
     a.price(90)
-    with refused(a.price_feed.PriceStale, market=b.market.id, updatedAt=updated, heartbeat=3600):
-        act(a.trader("keeper"), a.fund.adlTerms, a.market.id, Side.LONG)
+    before = a.backing()
+    fraction = b.exchange.maintenanceMarginFraction(b.market.id)
+    haircut = wad(90) * fraction // 10**18
+    # Both hold 1,000 from 99.
+    assert (before.longLoss, before.balance) == (wad(9000), -wad(18_000) - 1000 * haircut)
+    terms = a.terms(Side.LONG)
+    assert (terms.trigger, terms.mark) == (Trigger.DEPLETION, wad(90))
+    # The pool's whole deficit, shared by loss.
+    assert terms.compensation == -before.balance * wad(9000) // (wad(18_000) + 1000 * haircut)
+    with refused(b.price_feed.PriceStale, market=b.market.id, updatedAt=updated, heartbeat=3600):
+        act(b.trader("keeper"), b.fund.adlTerms, b.market.id, Side.LONG)

@@ -142,7 +142,7 @@ def test_more_than_there_is_takes_all_there_is_to_the_wei(desk: Desk) -> None:
 def test_it_returns_what_was_bought(desk: Desk) -> None:
     inherit(desk)
     buyer = desk.trader("buyer")
-    arguments = desk.account(buyer), LONG, wad(1000), ALL
+    arguments = desk.account(buyer), desk.market.id, LONG, wad(1000), ALL
     assert int(imagine(buyer, desk.exchange.buyInventory, *arguments), 16) == wad(10)
 
 
@@ -178,6 +178,47 @@ def test_dust_does_not_hold_it_up(desk: Desk) -> None:
     desk.take_over(dust, at=first + 1700)
     assert desk.auction_start(LONG) == first
     assert desk.auction(LONG) == (wad("85.85"), wad("10.001"))
+
+
+@pytest.mark.parametrize(("waited", "start"), [(1799, 1349), (1800, 1350), (1801, 1351), (21 * ONE_DAY, 1_813_950)])
+def test_what_was_there_counts_for_no_longer_than_the_auction_takes(desk: Desk, waited: int, start: int) -> None:
+    first = inherit(desk)
+    desk.price(100, at=first + waited - 100)
+    second = desk.open("second", wad(30), wad(100), 300)
+    desk.price(90)
+    desk.take_over(second, at=first + waited)
+    # 10 from 1,800 s ago at most, and 30 from now.
+    assert desk.auction_start(LONG) == first + start
+    assert desk.auction(LONG) == (wad("90.225"), wad(40))
+
+
+def test_an_old_crumb_does_not_bring_what_comes_in_to_the_floor(desk: Desk) -> None:
+    """One who holds both sides loses the long one to the pool, and takes it back in the next second."""
+    crumb, long, short = desk.open("crumb", wad("0.1"), wad(100), 1), desk.trader("long"), desk.trader("short")
+    desk.price(90)
+    begun = desk.take_over(crumb).timestamp
+    desk.price(100, at=begun + 21 * ONE_DAY)
+    for trader in (long, short):
+        desk.deposit(trader, 1000)
+    desk.trade(short, long, wad(100), wad(100))
+    desk.price("92.3")
+    came = desk.take_over(long, by=short).timestamp
+    # A thousandth of 1,800 s ago, and so 3 s ago in the next second; the floor is 87.685.
+    assert desk.auction_start(LONG) == came - 2
+    done = desk.buy(LONG, wad(100), by=short, at=came + 1)
+    assert bought(desk, done)[2] == wad("94.135231666666666667")
+    assert desk.holding(short).size == 0
+
+
+def test_the_present_duration_is_the_one_that_counts(desk: Desk) -> None:
+    first = inherit(desk)
+    desk.price(100, at=first + 1000)
+    second = desk.open("second", wad(30), wad(100), 300)
+    desk.price(90)
+    set_auction(desk, wad("0.02"), 400)
+    desk.take_over(second, at=first + 1200)
+    # 10 from 400 s ago and 30 from now.
+    assert desk.auction_start(LONG) == first + 1100
 
 
 def test_what_comes_in_after_all_was_sold_starts_anew(desk: Desk) -> None:
@@ -248,6 +289,52 @@ def test_exactly_the_trigger_is_too_much(desk: Desk) -> None:
     desk.buy(LONG, wad("59.999999999999999999"), by=rich)
 
 
+def started(desk: Desk, price: str) -> int:
+    """ADL starts at 31 %; then the auction is at its floor, and the mark at `price`. Returns when the auction began."""
+    start = inherit(desk, contracts=100)
+    desk.price("86.9")
+    desk.checkpoint()
+    assert (desk.backing().loss, desk.backing().drawdownDue) == (wad(310), True)
+    desk.deposit(desk.trader("rich"), 10_000)
+    desk.price(price, at=start + DURATION)
+    return start
+
+
+def test_above_the_stop_no_sale_makes_it_worse_once_adl_has_started(desk: Desk) -> None:
+    started(desk, "87.49999999")
+    rich = desk.trader("rich")
+    # A little above 25 % of 1,000, below the trigger. A wei is sold for 84 that cost 90, where 2 were lost at mark.
+    assert (desk.backing().loss, desk.backing().drawdownDue) == (wad("250.000001"), True)
+    terms = desk.terms(LONG)
+    with refused(desk.fund.SaleRaisesDrawdown, market=desk.market.id, loss=wad("250.000001") + 4, base=wad(1000)):
+        desk.buy(LONG, 1, by=rich)
+    assert desk.terms(LONG) == terms
+    # At a price above mark a sale makes it better: here it ends ADL.
+    set_auction(desk, wad("0.2"), ONE_DAY)
+    desk.buy(LONG, WAD, by=rich)
+    assert desk.backing().drawdownDue is False
+
+
+def test_at_the_stop_it_has_ended_and_a_sale_may_go_up_to_the_trigger(desk: Desk) -> None:
+    started(desk, "87.5")
+    rich = desk.trader("rich")
+    assert (desk.backing().loss, desk.backing().started, desk.backing().drawdownDue) == (wad(250), True, False)
+    # At the floor 4.375 a contract: 11 lose 48.125.
+    desk.buy(LONG, wad(11), by=rich)
+    assert (desk.backing().loss, desk.backing().started) == (wad("298.125"), False)
+    with refused(desk.fund.SaleRaisesDrawdown, market=desk.market.id, loss=wad("302.5"), base=wad(1000)):
+        desk.buy(LONG, wad(1), by=rich)
+
+
+def test_without_a_base_no_sale_makes_it_worse(venue: Venue) -> None:
+    desk = beside(venue, 0)
+    start = inherit(desk)
+    # Nothing lost yet, and nothing to lose: at the floor each contract would cost 4.5.
+    assert (desk.backing().base, desk.backing().loss) == (0, 0)
+    with refused(desk.fund.SaleDepletesPool, pool=desk.market.pool, balance=-wad("4.5")):
+        desk.buy(LONG, WAD, by=desk.trader("buyer"), at=start + DURATION)
+
+
 def test_a_sale_that_takes_the_pool_below_zero_is_refused(venue: Venue) -> None:
     desk = beside(venue, 44)
     start = inherit(desk)
@@ -295,8 +382,8 @@ def test_nobody_buys_onto_another_owners_account(desk: Desk) -> None:
         desk.buy(LONG, by=thief, onto=onto)
 
 
-@pytest.mark.parametrize("kind", ["AccountCrossUnsupported", "AccountMalformed", "MarketUnlisted"])
-def test_a_buyer_is_an_isolated_account_of_a_listed_market(desk: Desk, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["AccountMalformed", "MarketUnlisted"])
+def test_a_buyer_is_a_well_formed_account_of_a_listed_market(desk: Desk, kind: str) -> None:
     inherit(desk)
     buyer = desk.trader("buyer")
     onto, values = damaged(desk.account(buyer), kind)
@@ -307,8 +394,11 @@ def test_a_buyer_is_an_isolated_account_of_a_listed_market(desk: Desk, kind: str
 def test_the_account_says_which_market(desk: Desk, venue: Venue) -> None:
     inherit(desk)
     buyer, other = desk.trader("buyer"), open_desk(venue, "OTHER-USD", 100)
+    onto = other.account(buyer)
+    with refused(desk.exchange.AccountOfOtherMarket, account=onto, market=desk.market.id):
+        desk.buy(LONG, by=buyer, onto=onto)
     with refused(desk.fund.InventoryMissing, market=other.market.id, side=LONG):
-        desk.buy(LONG, by=buyer, onto=other.account(buyer))
+        other.buy(LONG, by=buyer)
 
 
 def test_a_buyer_needs_its_initial_margin(desk: Desk) -> None:
@@ -366,7 +456,7 @@ def test_only_the_exchange_sells(desk: Desk) -> None:
     inherit(desk)
     stranger, market = desk.trader("stranger"), desk.market.id
     with refused(desk.fund.CallerNotExchange, caller=stranger.address):
-        act(stranger, desk.fund.sell, market, LONG, WAD, wad(90), wad("0.05"))
+        act(stranger, desk.fund.sell, market, LONG, WAD, wad(90), wad("0.05"), 0)
     with refused(desk.fund.CallerNotExchange, caller=stranger.address):
         act(stranger, desk.fund.creditFee, market, WAD)
 
@@ -375,7 +465,8 @@ def test_the_module_itself_does_nothing(desk: Desk) -> None:
     inherit(desk)
     buyer = desk.trader("buyer")
     with refused(desk.exchange.OnlyByDelegatecall):
-        act(buyer, desk.venue.system.solvency_module.buyInventory, desk.account(buyer), LONG, WAD, ALL)
+        module = desk.venue.system.solvency_module
+        act(buyer, module.buyInventory, desk.account(buyer), desk.market.id, LONG, WAD, ALL)
 
 
 # ---------------------------------------------------------------------- its parameters

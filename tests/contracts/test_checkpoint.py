@@ -7,7 +7,7 @@ import random
 import pytest
 
 from scripts.stage.venue import TestMarket, Venue, wad
-from tests.support.acting import emitted, now, refused, wait_until
+from tests.support.acting import act, emitted, now, refused, wait_until
 from tests.support.desk import Desk, open_desk
 from tests.support.enums import Side, Trigger
 
@@ -71,11 +71,16 @@ def test_an_unlisted_market(desk: Desk) -> None:
         unlisted.checkpoint()
 
 
-def test_a_price_is_needed_only_for_inventory(desk: Desk, venue: Venue, market: TestMarket) -> None:
-    updated = desk.priced_at()
-    wait_until(updated + 3601)
-    with refused(desk.price_feed.PriceStale, market=desk.market.id, updatedAt=updated, heartbeat=3600):
-        desk.checkpoint()
+def test_without_a_price_inventory_counts_at_the_last_one_moved_by_mmf(
+    desk: Desk, venue: Venue, market: TestMarket
+) -> None:
+    desk.sample(98, next_bucket())
+    act(desk.trader("keeper"), desk.price_feed.accept, desk.market.id)
+    wait_until(desk.priced_at() + 3601)
+    # 98 less 0.5 % is 97.51.
+    assert emitted(desk.checkpoint(), desk.fund.Checkpointed) == [
+        {"market": desk.market.id, "pnl": wad(-1490), "balance": wad(18_510), "drawdown": wad("0.0745")}
+    ]
     bare = Desk(venue, market)
     assert emitted(bare.checkpoint(), desk.fund.Checkpointed) == [
         {"market": market.id, "pnl": 0, "balance": 0, "drawdown": 0}

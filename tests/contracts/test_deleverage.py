@@ -1018,19 +1018,19 @@ def test_another_bankruptcy_opens_another_round(desk: Desk) -> None:
 
 
 def test_the_largest_positions(venue: Venue) -> None:
-    """A thousandth of what 112 bits hold: no sign flips, nothing overflows."""
-    desk = open_desk(venue, "BIG-USD", 1000)
-    huge = 10**12
+    """A thousandth of the contracts that 112 bits hold, worth nearly all that one may be: nothing overflows."""
+    desk = open_desk(venue, "BIG-USD", "0.05")
+    huge = 15 * 10**11
     icarus, whale = desk.trader("icarus"), desk.trader("whale")
-    desk.deposit(icarus, 11 * 10**12)
-    desk.deposit(whale, 10**15)
-    desk.trade(whale, icarus, wad(huge), wad(1000))
-    desk.price(1)
+    desk.deposit(icarus, huge * Decimal("0.00055"))
+    desk.deposit(whale, huge * Decimal("0.05"))
+    desk.trade(whale, icarus, wad(huge), wad("0.05"))
+    desk.price("0.0001")
     desk.take_over(icarus)
     done = desk.deleverage(Side.LONG, [whale])
-    assert outcome(desk, done)["price"] == wad(989)
-    assert outcome(desk, done)["value"] == wad(989 * huge)
-    assert desk.holding(whale) == Account(0, 0, wad(10**15 + 11 * huge))
+    assert outcome(desk, done)["price"] == wad("0.04945")
+    assert outcome(desk, done)["value"] == wad("0.04945") * huge
+    assert desk.holding(whale) == Account(0, 0, wad("0.05055") * huge)
 
 
 def test_twenty_counterparties_in_a_fraction_of_a_block(desk: Desk) -> None:

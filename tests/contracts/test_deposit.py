@@ -7,7 +7,7 @@ import pytest
 from backstop.account_id import isolated_sub_id
 from scripts.stage.venue import tokens, wad
 from tests.support.acting import act, emitted, imagine, now, refused, refused_by_overflow, wait_until
-from tests.support.desk import FLAT, Account, Desk
+from tests.support.desk import FLAT, Account, Cross, Desk
 from tests.support.hostile_tokens import answering, calling_back
 from tests.support.proofs import nothing_changes
 
@@ -123,9 +123,17 @@ def test_malformed_account(desk: Desk, sub_id: int) -> None:
 @pytest.mark.parametrize("index", [0, 1, 2**64 - 1])
 def test_cross_account(desk: Desk, index: int) -> None:
     saver = desk.trader("saver")
-    account = (int(saver.address, 16) << 96 | CROSS | index).to_bytes(32, "big")
-    with refused(desk.exchange.AccountCrossUnsupported, account=account):
-        act(saver, desk.exchange.deposit, CROSS | index, tokens(1))
+    cross = Cross(saver, index)
+    account = cross.id
+    desk.deposit(saver, 1)
+    done = desk.deposit(cross, 2)
+    assert emitted(done, desk.exchange.Deposited) == [{"account": account, "amount": tokens(2)}]
+    desk.deposit(cross, 3)
+    assert desk.holding(account) == Account(0, 0, wad(5))
+    assert desk.holding(saver) == Account(0, 0, wad(1))
+    # It is listed once, beside the accounts of the markets and not among them.
+    assert (desk.exchange.crossAccountCount(), bytes(desk.exchange.crossAccountAt(0))) == (1, account)
+    assert desk.exchange.accountCount(desk.market.id) == 1
 
 
 def test_unlisted_market(desk: Desk) -> None:

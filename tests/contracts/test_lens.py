@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
@@ -72,11 +70,14 @@ def test_pages_of_a_market_that_nobody_used(desk: Desk) -> None:
 
 def test_a_market(desk: Desk) -> None:
     view = desk.lens.market(desk.market.id)
-    assert (view.id, bytes(view.name), view.pool) == (desk.market.id, name_bytes("ETH-USD"), desk.market.pool)
+    listed = view.listed
+    assert (view.id, bytes(listed.name), listed.pool) == (desk.market.id, name_bytes("ETH-USD"), desk.market.pool)
+    assert listed == desk.exchange.market(desk.market.id)
+    assert view.fundingIndex == 0
     assert (view.mark, bytes(view.priceError), bytes(view.backingError)) == (wad(100), b"", b"")
-    assert (view.initialMarginFraction, view.maintenanceMarginFraction) == (wad("0.1"), wad("0.05"))
+    assert (listed.initialMarginFraction, listed.maintenanceMarginFraction) == (wad("0.1"), wad("0.05"))
     assert (view.trigger, view.stop, view.target) == (wad("0.3"), wad("0.25"), wad("0.25"))
-    assert (view.openInterest, view.accounts) == (wad("0.1"), 5)
+    assert (listed.openInterest, view.accounts) == (wad("0.1"), 5)
     assert view.backing == desk.backing()
     assert (view.long.size, view.short.size) == (0, 0)
 
@@ -88,14 +89,15 @@ def test_a_market_with_inventory(desk: Desk) -> None:
     assert view.mark == wad(85)
     assert (view.long.size, view.long.entryNotional) == desk.inventory(Side.LONG) == (wad(10), wad(900))
     assert (view.backing.balance, view.backing.longLoss, view.backing.drawdown) == (wad(950), wad(50), wad("0.05"))
-    assert view.openInterest == wad("10.1")
+    assert view.listed.openInterest == wad("10.1")
 
 
 def test_the_system(desk: Desk) -> None:
     desk.contribute("0.5")
     view = desk.lens.system()
     assert (view.blockNumber, view.timestamp) == (int(rpc("eth_blockNumber"), 16), now())
-    assert view.backstopRatio == wad("0.5")
+    assert (view.backstopRatio, view.warningRate) == (wad("0.5"), wad("0.8"))
+    assert (view.treasuryBalance, view.keeperBudget, view.crossAccounts) == (0, 0, 0)
     assert view.tokensHeld == wad("15.5")
     assert [each.id for each in view.markets] == list(range(1, desk.exchange.marketCount() + 1))
     assert view.markets[0] == desk.lens.market(1)
@@ -106,15 +108,21 @@ def test_the_system(desk: Desk) -> None:
 
 
 def test_claims_are_the_tokens_held(desk: Desk) -> None:
-    """Accounts claim their margin less their entries, pools their cash less those of their inventories."""
+    """Accounts claim their margin less their entries, pools their cash less those of their inventories.
+
+    What is kept for others is claimed too: fees, and what the treasury and the keepers have of them.
+    """
     desk.contribute(1000)
     desk.inherit("icarus", 10, 100, 100, 85)
     desk.inherit("midas", -3, 85, 40, 100, against="kraken")
+    desk.set_parameters(maker_fee=wad("0.001"), taker_fee=wad("0.002"))
+    desk.trade(desk.trader("whale"), desk.trader("kraken"), wad(1), wad(100))
     view = desk.lens.system()
-    claims = sum(pool.claim for pool in view.pools)
+    assert desk.funding().fees == wad("0.3")
+    claims = sum(pool.claim for pool in view.pools) + view.treasuryBalance + view.keeperBudget
     for each in view.markets:
         rows = desk.lens.accounts(each.id, 0, MOST)
-        claims += sum(row.margin - row.entryNotional for row in rows)
+        claims += sum(row.margin - row.entryNotional for row in rows) + desk.exchange.market(each.id).funding.fees
     assert claims == view.tokensHeld
     pool = view.pools[desk.market.pool - 1]
     assert pool.claim == wad(1000) - wad(900) + wad(295)
@@ -149,9 +157,9 @@ def test_a_dead_feed_without_inventory(desk: Desk) -> None:
     updated = desk.priced_at()
     wait_until(updated + 3601)
     view = desk.lens.market(desk.market.id)
-    assert (view.mark, bytes(view.priceError)) == (0, stale(desk, updated))
+    assert (view.mark, bytes(view.priceError)) == (wad(100), stale(desk, updated))
     assert bytes(view.backingError) == b""
-    assert view.openInterest == wad("0.1")
+    assert view.listed.openInterest == wad("0.1")
 
 
 def test_a_dead_feed_with_inventory(desk: Desk) -> None:
@@ -160,14 +168,16 @@ def test_a_dead_feed_with_inventory(desk: Desk) -> None:
     updated = desk.priced_at()
     wait_until(updated + 3601)
     view = desk.lens.market(desk.market.id)
-    assert (view.mark, bytes(view.priceError)) == (0, stale(desk, updated))
-    assert bytes(view.backingError) == stale(desk, updated)
-    assert _is_zero(view.backing)
+    assert (view.mark, bytes(view.priceError)) == (wad(85), stale(desk, updated))
+    # 85 less 5 %: the loss is 10 * (90 - 80.75).
+    assert bytes(view.backingError) == b""
+    assert (view.backing.balance, view.backing.longLoss) == (wad(1000) - wad("92.5"), wad("92.5"))
     assert (view.long.size, view.long.entryNotional) == (wad(10), wad(900))
+    assert (view.longAuction.price, view.longAuction.contracts) == (0, 0)
 
 
 def test_a_dead_feed_of_another_market_of_the_pool(desk: Desk, venue: Venue) -> None:
-    """Its own price is there, the value of its pool is not."""
+    """Its own price is there, and the value of its pool counts the other at its last price less `mmf`."""
     pool = create_pool(venue, "majors", PoolKind.SHARED)
     alive, dead = (open_desk(venue, name, 100, pool=pool) for name in ("A-USD", "B-USD"))
     dead.inherit("icarus", 10, 100, 100, 85)
@@ -176,22 +186,26 @@ def test_a_dead_feed_of_another_market_of_the_pool(desk: Desk, venue: Venue) -> 
     alive.price(100)
     view = desk.lens.market(alive.market.id)
     assert (view.mark, bytes(view.priceError)) == (wad(100), b"")
-    assert bytes(view.backingError) == stale(dead, updated)
-    assert _is_zero(view.backing)
+    assert bytes(view.backingError) == b""
+    # 10 from 90 at 85 less 0.5 %.
+    assert view.backing.balance == -wad(10) * 5 - wad("4.25")
+    assert (view.backing.pnl, view.backing.loss) == (0, 0)
+    assert bytes(desk.lens.market(dead.market.id).priceError) == stale(dead, updated)
 
 
 @pytest.mark.parametrize("code", ["", "fe"], ids=["gone", "broken"])
 def test_an_aggregator_that_gives_no_reason(desk: Desk, venue: Venue, code: str) -> None:
-    """A mark of 0 says that there is none, the empty reason only that it gave none."""
+    """The mark is the last accepted one; the lens says in its place that the feed is silent."""
     venue.endpoint.request("anvil_setCode", desk.market.feed.address, "0x" + code)
     view = desk.lens.market(desk.market.id)
-    assert (view.mark, bytes(view.priceError)) == (0, b"")
-    assert desk.lens.system().markets[desk.market.id - 1].mark == 0
+    silent = keccak(text="FeedSilent(uint16)")[:4] + encode(["uint16"], [desk.market.id])
+    assert (view.mark, bytes(view.priceError)) == (wad(100), silent)
+    assert desk.lens.system().markets[desk.market.id - 1].mark == wad(100)
 
 
 def test_a_market_without_a_feed(desk: Desk, venue: Venue) -> None:
     pool = create_pool(venue, "dark", PoolKind.ISOLATED)
-    desk.exchange.listMarket(name_bytes("DARK-USD"), wad("0.1"), wad("0.05"), pool, sender=venue.owner)
+    act(venue.owner, desk.exchange.listMarket, name_bytes("DARK-USD"), pool, desk.parameters())
     dark = desk.exchange.marketCount()
     view = desk.lens.market(dark)
     missing = keccak(text="FeedMissing(uint16)")[:4] + encode(["uint16"], [dark])
@@ -202,9 +216,5 @@ def test_an_unlisted_market(desk: Desk) -> None:
     unlisted = desk.exchange.marketCount() + 1
     view = desk.lens.market(unlisted)
     unassigned = keccak(text="MarketUnassigned(uint16)")[:4] + encode(["uint16"], [unlisted])
-    assert (bytes(view.name), view.pool, view.accounts) == (bytes(32), 0, 0)
+    assert (bytes(view.listed.name), view.listed.pool, view.accounts) == (bytes(32), 0, 0)
     assert bytes(view.backingError) == unassigned
-
-
-def _is_zero(view: Any) -> bool:
-    return not any(value for value in (view.balance, view.base, view.pnl, view.maxPnl, view.loss, view.longLoss))

@@ -9,6 +9,7 @@ import pytest
 from backstop.chain.snapshot import read_chain
 from backstop.chain.terms import MarketTerms
 from backstop.math.wad import WAD
+from scripts.stage.parameters import NO_BAND, UNLIMITED_NOTIONAL
 from scripts.stage.venue import HEARTBEAT, TestMarket, Venue, wad
 from tests.support.acting import Done, act, emitted, imagine, refused
 from tests.support.desk import ALL, FLAT, Account, Desk, damaged, open_desk
@@ -99,7 +100,7 @@ def test_it_restores_the_initial_margin_of_a_short(desk: Desk) -> None:
 
 def test_it_returns_what_it_closed(desk: Desk) -> None:
     trader, liquidator = sinking(desk), desk.trader("liquidator")
-    arguments = desk.account(trader), desk.account(liquidator), ALL
+    arguments = desk.account(trader), desk.market.id, desk.account(liquidator), ALL
     assert int(imagine(liquidator, desk.exchange.liquidate, *arguments), 16) == wad("7.659574468085106383")
 
 
@@ -236,19 +237,19 @@ def test_nobody_liquidates_onto_another_owners_account(desk: Desk) -> None:
 
 def test_an_account_does_not_liquidate_itself(desk: Desk) -> None:
     trader = sinking(desk)
-    with nothing_changes(desk.venue), refused(desk.exchange.OrderWithSelf, account=desk.account(trader)):
+    with nothing_changes(desk.venue), refused(desk.exchange.LiquidationOfSelf, account=desk.account(trader)):
         desk.liquidate(trader, by=trader)
 
 
 def test_the_liquidator_is_an_account_of_the_same_market(desk: Desk, venue: Venue) -> None:
     trader, liquidator = sinking(desk), desk.trader("liquidator")
     onto = open_desk(venue, "OTHER-USD", 100).account(liquidator)
-    with refused(desk.exchange.OrderAccountOfOtherMarket, account=onto, market=desk.market.id):
+    with refused(desk.exchange.AccountOfOtherMarket, account=onto, market=desk.market.id):
         desk.liquidate(trader, by=liquidator, onto=onto)
 
 
-@pytest.mark.parametrize("kind", ["AccountCrossUnsupported", "AccountMalformed", "MarketUnlisted"])
-def test_both_are_well_formed_isolated_accounts_of_a_listed_market(desk: Desk, kind: str) -> None:
+@pytest.mark.parametrize("kind", ["AccountMalformed", "MarketUnlisted"])
+def test_both_are_well_formed_accounts_of_a_listed_market(desk: Desk, kind: str) -> None:
     trader, liquidator = sinking(desk), desk.trader("liquidator")
     error = getattr(desk.exchange, kind)
     account, values = damaged(desk.account(trader), kind)
@@ -313,7 +314,7 @@ def test_the_module_itself_does_nothing(desk: Desk) -> None:
     trader, liquidator = sinking(desk), desk.trader("liquidator")
     module = desk.venue.system.solvency_module
     with refused(desk.exchange.OnlyByDelegatecall):
-        act(liquidator, module.liquidate, desk.account(trader), desk.account(liquidator), WAD)
+        act(liquidator, module.liquidate, desk.account(trader), desk.market.id, desk.account(liquidator), WAD)
 
 
 # ---------------------------------------------------------------------- nobody gains by it
@@ -334,7 +335,7 @@ def test_liquidating_ones_own_second_account_costs_the_fee(desk: Desk, price: st
 
 
 def test_without_a_fee_ones_own_second_account_earns_nothing(desk: Desk) -> None:
-    act(desk.venue.owner, desk.exchange.setLiquidationFractions, desk.market.id, wad("0.05"), 0)
+    desk.set_parameters(liquidation_discount=wad("0.05"), liquidation_fee=0)
     trader = desk.open("trader", wad(10), wad(100), 100)
     desk.deposit(trader, 500, index=1)
     desk.price(94)
@@ -365,38 +366,48 @@ def test_liquidations_of_one_wei_at_a_time_cost_no_less(desk: Desk) -> None:
 
 def test_the_fractions_are_set_by_the_owner_within_mmf(desk: Desk) -> None:
     market, exchange = desk.market.id, desk.exchange
-    owner, stranger = desk.venue.owner, desk.trader("stranger")
+    stranger = desk.trader("stranger")
     with nothing_changes(desk.venue), refused(exchange.OwnableUnauthorizedAccount, account=stranger.address):
-        act(stranger, exchange.setLiquidationFractions, market, 0, 0)
-    unlisted = exchange.marketCount() + 1
-    with refused(exchange.MarketUnlisted, market=unlisted):
-        act(owner, exchange.setLiquidationFractions, unlisted, 0, 0)
+        act(stranger, exchange.setParameters, market, desk.parameters()._replace(liquidation_discount=0))
     beyond = {"discount": wad("0.03"), "fee": wad("0.02") + 1, "maintenanceMarginFraction": wad("0.05")}
     with nothing_changes(desk.venue), refused(exchange.LiquidationFractionsOutOfBounds, **beyond):
-        act(owner, exchange.setLiquidationFractions, market, wad("0.03"), wad("0.02") + 1)
-    done = act(owner, exchange.setLiquidationFractions, market, wad("0.03"), wad("0.02"))
-    fractions = {"discount": wad("0.03"), "fee": wad("0.02")}
-    assert emitted(done, exchange.LiquidationFractionsSet) == [{"market": market, **fractions}]
-    assert len(done.logs) == 1
-    listed = exchange.market(market)
-    assert (listed.liquidationDiscount, listed.liquidationFee) == (wad("0.03"), wad("0.02"))
+        desk.set_parameters(liquidation_discount=wad("0.03"), liquidation_fee=wad("0.02") + 1)
+    before = desk.parameters()
+    done = desk.set_parameters(liquidation_discount=wad("0.03"), liquidation_fee=wad("0.02"))
+    assert len(done.logs) == len(emitted(done, exchange.ParametersSet)) == 1
+    after = before._replace(liquidation_discount=wad("0.03"), liquidation_fee=wad("0.02"))
+    assert desk.parameters() == after
     # The lens tells a keeper.
     terms = read_chain(desk.venue.endpoint, desk.venue.deployment).terms[desk.market.name]
-    assert terms == MarketTerms(wad("0.1"), wad("0.03"), wad("0.02"), {})
+    assert terms == MarketTerms(
+        pool=desk.market.pool,
+        initial_margin_fraction=wad("0.1"),
+        maintenance_margin_fraction=wad("0.05"),
+        liquidation_discount=wad("0.03"),
+        liquidation_fee=wad("0.02"),
+        maker_fee=0,
+        taker_fee=0,
+        price_band=NO_BAND,
+        max_notional=UNLIMITED_NOTIONAL,
+        min_size=0,
+        isolated_only=True,
+        pot=0,
+        fees=0,
+        auctions={},
+    )
 
 
 def test_mmf_is_not_lowered_below_the_fractions(desk: Desk) -> None:
-    owner, market, exchange = desk.venue.owner, desk.market.id, desk.exchange
     quarter, half = wad("0.0125"), wad("0.025")
     beyond = {"discount": quarter, "fee": quarter, "maintenanceMarginFraction": half - 1}
-    with nothing_changes(desk.venue), refused(exchange.LiquidationFractionsOutOfBounds, **beyond):
-        act(owner, exchange.setMarginFractions, market, wad("0.1"), half - 1)
-    act(owner, exchange.setMarginFractions, market, wad("0.1"), half)
-    assert exchange.market(market).maintenanceMarginFraction == half
+    with nothing_changes(desk.venue), refused(desk.exchange.LiquidationFractionsOutOfBounds, **beyond):
+        desk.set_parameters(maintenance_margin_fraction=half - 1)
+    desk.set_parameters(maintenance_margin_fraction=half)
+    assert desk.parameters().maintenance_margin_fraction == half
 
 
 def test_a_penalty_of_all_of_mmf_still_restores_the_initial_margin(desk: Desk) -> None:
-    act(desk.venue.owner, desk.exchange.setLiquidationFractions, desk.market.id, wad("0.02"), wad("0.03"))
+    desk.set_parameters(liquidation_discount=wad("0.02"), liquidation_fee=wad("0.03"))
     trader = one_contract(desk, -1)
     done = desk.liquidate(trader, by=desk.trader("liquidator"))
     # 5 and a wei over 10 - 5: all of it and a wei more, so all; the equity is a wei short of the penalty of 5.

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from ape import project
 
+from scripts.stage.parameters import MarketParameters, plain_market
 from scripts.stage.system import name_bytes
 from scripts.stage.venue import Venue, wad
-from tests.support.acting import act, emitted, imagine_deployment, refused, refused_without_reason, wait_until
+from tests.support.acting import Done, act, emitted, imagine_deployment, refused, refused_without_reason, wait_until
 from tests.support.desk import Desk, create_pool, list_in_pool, open_desk
 from tests.support.enums import PoolKind, Side
 from tests.support.proofs import nothing_changes
@@ -17,6 +19,9 @@ from tests.support.proofs import nothing_changes
 ZERO = "0x" + "0" * 40
 NAME = name_bytes("TEST-USD")
 INITIAL, MAINTENANCE = wad("0.1"), wad("0.05")
+PARAMETERS = plain_market(Decimal("0.1"), Decimal("0.05"))
+ORDER = (bytes(32), 1, 1, 1, 1, 0, 0, False)
+PAIR = (ORDER, b"", ORDER, b"", 1)
 
 
 # ---------------------------------------------------------------------- who may call what
@@ -25,27 +30,35 @@ OPEN = {
     "exchange": {
         "deposit",
         "withdraw",
+        "transfer",
         "settle",
+        "settleBatch",
         "cancel",
         "cancelAll",
         "liquidate",
         "takeOver",
         "buyInventory",
+        "flag",
+        "accrue",
+        "sweep",
         "acceptOwnership",
     },
     "fund": {"contribute", "checkpoint", "acceptOwnership"},
     "engine": {"deleverage"},
-    "price_feed": {"acceptOwnership"},
+    "price_feed": {"accept", "acceptOrLast", "acceptOwnership"},
     "lens": set(),
+    "settlement_module": set(),
     "solvency_module": set(),
+    "market_module": set(),
 }
 OWNERS: dict[str, dict[str, tuple[Any, ...]]] = {
     "exchange": {
         "wire": (ZERO, ZERO),
-        "listMarket": (NAME, INITIAL, MAINTENANCE, 1),
-        "setMarginFractions": (1, INITIAL, MAINTENANCE),
-        "setLiquidationFractions": (1, 0, 0),
+        "listMarket": (NAME, 1, PARAMETERS),
+        "setParameters": (1, PARAMETERS),
         "setBackstopRatio": (wad("0.5"),),
+        "setWarningRate": (wad("0.8"),),
+        "setTreasury": ("0x" + "1" * 40,),
         "transferOwnership": (ZERO,),
         "renounceOwnership": (),
     },
@@ -59,33 +72,53 @@ OWNERS: dict[str, dict[str, tuple[Any, ...]]] = {
     },
     "price_feed": {
         "setFeed": (1, ZERO, 1, 1, 2),
+        "setSequencer": (ZERO, 0),
         "transferOwnership": (ZERO,),
         "renounceOwnership": (),
     },
 }
 ROLES: dict[tuple[str, str], tuple[str, str, tuple[Any, ...]]] = {
-    ("exchange", "applyDeleverage"): ("engine", "CallerNotEngine", (1, [], 0, 1)),
-    ("fund", "inherit"): ("exchange", "CallerNotExchange", (1, 1, 1)),
+    ("exchange", "applyDeleverage"): ("engine", "CallerNotEngine", (1, [], 0, 1, [0, 0])),
+    ("exchange", "settleOne"): ("exchange", "OnlyWithinBatch", (PAIR,)),
+    ("exchange", "collect"): ("treasury", "CallerNotTreasury", (1,)),
+    ("fund", "inherit"): ("exchange", "CallerNotExchange", ([(1, 1, 1, 0)],)),
     ("fund", "assignMarket"): ("exchange", "CallerNotExchange", (1, 1)),
     ("fund", "creditFee"): ("exchange", "CallerNotExchange", (1, 1)),
-    ("fund", "sell"): ("exchange", "CallerNotExchange", (1, 0, 1, 1, 0)),
+    ("fund", "sell"): ("exchange", "CallerNotExchange", (1, 0, 1, 1, 0, 0)),
     ("fund", "close"): ("engine", "CallerNotEngine", (1, 0, 1, 1, 1, 0)),
 }
-MODULE: dict[str, tuple[Any, ...]] = {
-    "liquidate": (bytes(32), bytes(32), 1),
-    "takeOver": (bytes(32),),
-    "buyInventory": (bytes(32), 0, 1, 1),
-    "applyDeleverage": (1, [], 0, 1),
+MODULES: dict[str, dict[str, tuple[Any, ...]]] = {
+    "settlement_module": {
+        "settle": (ORDER, b"", ORDER, b"", 1),
+        "settleBatch": ([PAIR],),
+        "settleOne": (PAIR,),
+    },
+    "solvency_module": {
+        "liquidate": (bytes(32), 1, bytes(32), 1),
+        "takeOver": (bytes(32),),
+        "buyInventory": (bytes(32), 1, 0, 1, 1),
+        "flag": (bytes(32),),
+        "applyDeleverage": (1, [], 0, 1, [0, 0]),
+    },
+    "market_module": {
+        "listMarket": (NAME, 1, PARAMETERS),
+        "setParameters": (1, PARAMETERS),
+        "setBackstopRatio": (wad("0.5"),),
+        "setWarningRate": (wad("0.8"),),
+        "setTreasury": ("0x" + "1" * 40,),
+        "accrue": (1,),
+        "sweep": (1,),
+        "collect": (1,),
+    },
 }
+CONTRACTS = ("exchange", "fund", "engine", "price_feed", *MODULES)
 
 
 def everybody(desk: Desk) -> dict[str, Any]:
     """Whoever could call: people, and the contracts of the system."""
     system = desk.venue.system
-    people = {name: desk.trader(name) for name in ("stranger", "keeper")}
-    contracts = {
-        name: getattr(system, name) for name in ("exchange", "fund", "engine", "price_feed", "solvency_module")
-    }
+    people = {name: desk.trader(name) for name in ("stranger", "keeper", "treasury")}
+    contracts = {name: getattr(system, name) for name in CONTRACTS}
     for contract in contracts.values():
         desk.venue.endpoint.request("anvil_setBalance", contract.address, hex(10**20))
     return people | {"owner": desk.venue.owner} | contracts
@@ -96,8 +129,17 @@ def test_every_function_is_in_the_matrix(venue: Venue, name: str) -> None:
     contract = getattr(venue.system, name)
     found = {abi.name for abi in contract.contract_type.mutable_methods}
     roles = {function for owner, function in ROLES if owner == name}
-    module = set(MODULE) if name == "solvency_module" else set()
-    assert found == OPEN[name] | set(OWNERS.get(name, {})) | roles | module
+    assert found == OPEN[name] | set(OWNERS.get(name, {})) | roles | set(MODULES.get(name, {}))
+
+
+def test_the_modules_have_between_them_what_the_exchange_routes(venue: Venue) -> None:
+    """Each routed selector is one of the exchange's own, with the same arguments, and of one module only."""
+    selectors = [
+        method.selector for name in MODULES for method in getattr(venue.system, name).contract_type.mutable_methods
+    ]
+    assert len(selectors) == len(set(selectors))
+    own = {method.selector for method in venue.system.exchange.contract_type.mutable_methods}
+    assert set(selectors) <= own
 
 
 @pytest.mark.parametrize(
@@ -115,6 +157,7 @@ def test_only_the_owner(desk: Desk, name: str, function: str) -> None:
 @pytest.mark.parametrize(("name", "function"), list(ROLES))
 def test_only_the_contract_meant(desk: Desk, name: str, function: str) -> None:
     meant, error, arguments = ROLES[name, function]
+    act(desk.venue.owner, desk.exchange.setTreasury, desk.trader("treasury").address)
     contract = getattr(desk.venue.system, name)
     for caller, who in everybody(desk).items():
         if caller == meant:
@@ -123,14 +166,14 @@ def test_only_the_contract_meant(desk: Desk, name: str, function: str) -> None:
             act(who, getattr(contract, function), *arguments)
 
 
-@pytest.mark.parametrize("function", list(MODULE))
-def test_the_module_is_never_called_directly(desk: Desk, function: str) -> None:
-    module = desk.venue.system.solvency_module
+@pytest.mark.parametrize(
+    ("name", "function"), [(name, function) for name, functions in MODULES.items() for function in functions]
+)
+def test_a_module_is_never_called_directly(desk: Desk, name: str, function: str) -> None:
+    module = getattr(desk.venue.system, name)
     for who in everybody(desk).values():
-        if who.address == module.address:
-            continue
         with refused(desk.exchange.OnlyByDelegatecall):
-            act(who, getattr(module, function), *MODULE[function])
+            act(who, getattr(module, function), *MODULES[name][function])
 
 
 @pytest.mark.parametrize("name", ["exchange", "fund", "price_feed"])
@@ -150,28 +193,42 @@ def test_ownership_passes_in_two_steps(desk: Desk, name: str) -> None:
 # ---------------------------------------------------------------------- deployment and wiring
 
 
+def modules(venue: Venue) -> list[Any]:
+    """The modules in the order of the exchange's constructor."""
+    return [getattr(venue.system, name) for name in MODULES]
+
+
 def test_a_token_of_too_many_decimals(venue: Venue) -> None:
     s, odd = venue.system, venue.owner.deploy(project.MockAggregator, 19, 1)
     with refused(s.exchange.TokenDecimalsUnsupported, decimals=19):
-        imagine_deployment(project.Exchange, odd, s.price_feed, s.solvency_module, venue.owner)
-    with refused(s.exchange.TokenDecimalsUnsupported, decimals=19):
-        imagine_deployment(project.SolvencyModule, odd, s.price_feed)
+        imagine_deployment(project.Exchange, odd, s.price_feed, *modules(venue), venue.owner)
+    for container in (project.SettlementModule, project.SolvencyModule, project.MarketModule):
+        with refused(s.exchange.TokenDecimalsUnsupported, decimals=19):
+            imagine_deployment(container, odd, s.price_feed)
 
 
 @pytest.mark.parametrize(("decimals", "scale"), [(18, 1), (6, 10**12), (0, 10**18)])
 def test_token_units_in_wad(venue: Venue, decimals: int, scale: int) -> None:
     s, token = venue.system, venue.owner.deploy(project.MockAggregator, decimals, 1)
-    exchange = venue.owner.deploy(project.Exchange, token, s.price_feed, s.solvency_module, venue.owner)
+    exchange = venue.owner.deploy(project.Exchange, token, s.price_feed, *modules(venue), venue.owner)
     assert exchange.tokenScale() == scale
     assert exchange.backstopRatio() == wad("0.5")
+    assert exchange.warningRate() == wad("0.8")
+    assert tuple(exchange.reserves()) == (ZERO, 0, 0)
 
 
-def test_no_module_no_owner(venue: Venue) -> None:
-    s = venue.system
+@pytest.mark.parametrize("missing", range(len(MODULES)))
+def test_no_module_is_missing(venue: Venue, missing: int) -> None:
+    s, given = venue.system, modules(venue)
+    given[missing] = ZERO
     with refused(s.exchange.AddressZero):
-        imagine_deployment(project.Exchange, s.token, s.price_feed, ZERO, venue.owner)
+        imagine_deployment(project.Exchange, s.token, s.price_feed, *given, venue.owner)
+
+
+def test_no_owner(venue: Venue) -> None:
+    s = venue.system
     for container, arguments in (
-        (project.Exchange, (s.token, s.price_feed, s.solvency_module, ZERO)),
+        (project.Exchange, (s.token, s.price_feed, *modules(venue), ZERO)),
         (project.InsuranceFund, (s.exchange, s.price_feed, ZERO)),
         (project.ChainlinkPriceFeed, (ZERO,)),
     ):
@@ -189,11 +246,11 @@ def test_wired_once(desk: Desk) -> None:
 
 def test_wiring(venue: Venue) -> None:
     s, owner = venue.system, venue.owner
-    exchange = owner.deploy(project.Exchange, s.token, s.price_feed, s.solvency_module, owner)
+    exchange = owner.deploy(project.Exchange, s.token, s.price_feed, *modules(venue), owner)
     fund = owner.deploy(project.InsuranceFund, exchange, s.price_feed, owner)
     engine = owner.deploy(project.ADLEngine, exchange, fund, s.price_feed)
     with refused(exchange.NotWired):
-        act(owner, exchange.listMarket, NAME, INITIAL, MAINTENANCE, 1)
+        act(owner, exchange.listMarket, NAME, 1, PARAMETERS)
     for pair in ((ZERO, engine.address), (fund.address, ZERO), (ZERO, ZERO)):
         with refused(exchange.AddressZero):
             act(owner, exchange.wire, *pair)
@@ -209,31 +266,32 @@ def test_wiring(venue: Venue) -> None:
 # ---------------------------------------------------------------------- markets
 
 
+def parameters_set(done: Done, exchange: Any) -> tuple[int, MarketParameters]:
+    """The market and the parameters that the only such event tells of."""
+    (event,) = emitted(done, exchange.ParametersSet)
+    return event["market"], MarketParameters(*event["parameters"].values())
+
+
 def test_a_market_is_listed(venue: Venue) -> None:
     s = venue.system
     pool = create_pool(venue, "test", PoolKind.ISOLATED)
     market_id = s.exchange.marketCount() + 1
-    done = act(venue.owner, s.exchange.listMarket, NAME, INITIAL, MAINTENANCE, pool)
-    assert emitted(done, s.exchange.MarketListed) == [
-        {
-            "market": market_id,
-            "name": NAME,
-            "initialMarginFraction": INITIAL,
-            "maintenanceMarginFraction": MAINTENANCE,
-        }
-    ]
+    done = act(venue.owner, s.exchange.listMarket, NAME, pool, PARAMETERS)
+    assert emitted(done, s.exchange.MarketListed) == [{"market": market_id, "name": NAME, "pool": pool}]
+    assert parameters_set(done, s.exchange) == (market_id, PARAMETERS)
     bounds = {"trigger": wad("0.3"), "stop": wad("0.25"), "target": wad("0.25")}
     assert emitted(done, s.fund.MarketAssigned) == [{"market": market_id, "pool": pool, **bounds}]
     assert s.exchange.marketCount() == market_id
     listed = s.exchange.market(market_id)
-    assert (listed.name, listed.openInterest) == (NAME, 0)
+    assert (listed.name, listed.openInterest, listed.pool, listed.isolatedOnly) == (NAME, 0, pool, True)
+    assert (listed.funding.index, listed.funding.hour) == (0, done.timestamp // 3600)
     assert tuple(s.fund.parameters(market_id)) == (pool, *bounds.values())
     assert list(s.fund.pool(pool).markets) == [market_id]
 
 
 def test_a_market_needs_a_name(venue: Venue) -> None:
     with refused(venue.system.exchange.MarketNameEmpty):
-        act(venue.owner, venue.system.exchange.listMarket, bytes(32), INITIAL, MAINTENANCE, 1)
+        act(venue.owner, venue.system.exchange.listMarket, bytes(32), 1, PARAMETERS)
 
 
 def test_a_name_is_given_once(desk: Desk) -> None:
@@ -242,7 +300,7 @@ def test_a_name_is_given_once(desk: Desk) -> None:
     pool = create_pool(desk.venue, "test", PoolKind.ISOLATED)
     taken = name_bytes(desk.market.name)
     with nothing_changes(desk.venue), refused(s.exchange.MarketNameTaken, name=taken):
-        act(owner, s.exchange.listMarket, taken, INITIAL, MAINTENANCE, pool)
+        act(owner, s.exchange.listMarket, taken, pool, PARAMETERS)
     for kind in PoolKind:
         with nothing_changes(desk.venue), refused(s.fund.PoolNameTaken, name=name_bytes("test")):
             act(owner, s.fund.createPool, name_bytes("test"), kind)
@@ -268,38 +326,42 @@ REFUSED = [
 ]
 
 
+def margins(initial: int, maintenance: int) -> dict[str, int]:
+    """Changes of parameters: the margin fractions, and a liquidation that costs nothing."""
+    return {
+        "initial_margin_fraction": initial,
+        "maintenance_margin_fraction": maintenance,
+        "liquidation_discount": 0,
+        "liquidation_fee": 0,
+    }
+
+
 @pytest.mark.parametrize(("initial", "maintenance"), ACCEPTED)
 def test_margin_fractions_within_bounds(desk: Desk, initial: int, maintenance: int) -> None:
-    owner = desk.venue.owner
-    # What a liquidation takes may not pass the maintenance margin, whichever of them is set first.
-    act(owner, desk.exchange.setLiquidationFractions, desk.market.id, 0, 0)
-    done = act(owner, desk.exchange.setMarginFractions, desk.market.id, initial, maintenance)
-    fractions = {"initialMarginFraction": initial, "maintenanceMarginFraction": maintenance}
-    assert emitted(done, desk.exchange.MarginFractionsSet) == [{"market": desk.market.id, **fractions}]
-    listed = desk.exchange.market(desk.market.id)
-    assert (listed.initialMarginFraction, listed.maintenanceMarginFraction) == (initial, maintenance)
+    done = desk.set_parameters(**margins(initial, maintenance))
+    meant = PARAMETERS._replace(**margins(initial, maintenance))
+    assert parameters_set(done, desk.exchange) == (desk.market.id, meant)
+    assert desk.parameters() == meant
     pool = create_pool(desk.venue, "test", PoolKind.ISOLATED)
-    done = act(owner, desk.exchange.listMarket, NAME, initial, maintenance, pool)
-    assert len(emitted(done, desk.exchange.MarketListed)) == 1
-    quarter = {"discount": maintenance // 4, "fee": maintenance // 4}
-    (defaults,) = emitted(done, desk.exchange.LiquidationFractionsSet)
-    assert defaults == {"market": desk.market.id + 1, **quarter}
+    done = act(desk.venue.owner, desk.exchange.listMarket, NAME, pool, meant)
+    assert parameters_set(done, desk.exchange) == (desk.market.id + 1, meant)
+    assert desk.exchange.maintenanceMarginFraction(desk.market.id + 1) == maintenance
 
 
 @pytest.mark.parametrize(("initial", "maintenance"), REFUSED)
 def test_margin_fractions_out_of_bounds(desk: Desk, initial: int, maintenance: int) -> None:
-    owner = desk.venue.owner
     fractions = {"initialMarginFraction": initial, "maintenanceMarginFraction": maintenance}
-    with refused(desk.exchange.MarginFractionsOutOfBounds, **fractions):
-        act(owner, desk.exchange.setMarginFractions, desk.market.id, initial, maintenance)
-    with refused(desk.exchange.MarginFractionsOutOfBounds, **fractions):
-        act(owner, desk.exchange.listMarket, NAME, initial, maintenance, 1)
+    with nothing_changes(desk.venue), refused(desk.exchange.MarginFractionsOutOfBounds, **fractions):
+        desk.set_parameters(**margins(initial, maintenance))
+    with nothing_changes(desk.venue), refused(desk.exchange.MarginFractionsOutOfBounds, **fractions):
+        given = PARAMETERS._replace(**margins(initial, maintenance))
+        act(desk.venue.owner, desk.exchange.listMarket, NAME, 1, given)
 
 
-def test_margin_fractions_of_an_unlisted_market(desk: Desk) -> None:
+def test_parameters_of_an_unlisted_market(desk: Desk) -> None:
     for market_id in (0, desk.exchange.marketCount() + 1):
         with refused(desk.exchange.MarketUnlisted, market=market_id):
-            act(desk.venue.owner, desk.exchange.setMarginFractions, market_id, INITIAL, MAINTENANCE)
+            act(desk.venue.owner, desk.exchange.setParameters, market_id, PARAMETERS)
 
 
 def test_margin_fractions_leave_open_interest_alone(desk: Desk) -> None:
@@ -307,7 +369,7 @@ def test_margin_fractions_leave_open_interest_alone(desk: Desk) -> None:
         hawk   10 100 100
         dove  -10 100 100
     """)
-    act(desk.venue.owner, desk.exchange.setMarginFractions, desk.market.id, wad("0.2"), wad("0.1"))
+    desk.set_parameters(**margins(wad("0.2"), wad("0.1")))
     assert desk.open_interest() == wad(10)
     dove = desk.trader("dove")
     with refused(
@@ -317,6 +379,100 @@ def test_margin_fractions_leave_open_interest_alone(desk: Desk) -> None:
         required=wad(200),
     ):
         act(dove, desk.exchange.withdraw, desk.account(dove), 1, dove.address)
+
+
+# What each parameter may be at most or at least, the error beyond it, and that error's values.
+EDGES: list[tuple[dict[str, int], dict[str, int], str, dict[str, int]]] = [
+    (
+        {"maker_fee": wad("0.01")},
+        {"maker_fee": wad("0.01") + 1},
+        "TradingFeesOutOfBounds",
+        {"makerFee": wad("0.01") + 1, "takerFee": 0},
+    ),
+    (
+        {"taker_fee": wad("0.01")},
+        {"taker_fee": wad("0.01") + 1},
+        "TradingFeesOutOfBounds",
+        {"makerFee": 0, "takerFee": wad("0.01") + 1},
+    ),
+    (
+        {"pool_fee_share": wad(1), "treasury_fee_share": 0},
+        {"pool_fee_share": wad(1), "treasury_fee_share": 1},
+        "FeeSharesOutOfBounds",
+        {"poolFeeShare": wad(1), "treasuryFeeShare": 1},
+    ),
+    (
+        {"pool_fee_share": 0, "treasury_fee_share": 0},
+        {"pool_fee_share": 2**64 - 1, "treasury_fee_share": 2**64 - 1},
+        "FeeSharesOutOfBounds",
+        {"poolFeeShare": 2**64 - 1, "treasuryFeeShare": 2**64 - 1},
+    ),
+    (
+        {"price_band": wad("0.001")},
+        {"price_band": wad("0.001") - 1},
+        "PriceBandOutOfBounds",
+        {"priceBand": wad("0.001") - 1},
+    ),
+    (
+        {"funding_cap": wad("0.01")},
+        {"funding_cap": wad("0.01") + 1},
+        "FundingCapOutOfBounds",
+        {"fundingCap": wad("0.01") + 1},
+    ),
+    (
+        {"max_open_interest": 2**111 - 1},
+        {"max_open_interest": 2**111},
+        "MaxOpenInterestOutOfBounds",
+        {"maxOpenInterest": 2**111},
+    ),
+    (
+        {"liquidation_discount": wad("0.02"), "liquidation_fee": wad("0.03")},
+        {"liquidation_discount": wad("0.02"), "liquidation_fee": wad("0.03") + 1},
+        "LiquidationFractionsOutOfBounds",
+        {"discount": wad("0.02"), "fee": wad("0.03") + 1, "maintenanceMarginFraction": MAINTENANCE},
+    ),
+]
+
+
+@pytest.mark.parametrize(("within", "beyond", "error", "values"), EDGES, ids=lambda each: "")
+def test_parameters_at_their_bounds_and_beyond(
+    desk: Desk, within: dict[str, int], beyond: dict[str, int], error: str, values: dict[str, int]
+) -> None:
+    with nothing_changes(desk.venue), refused(getattr(desk.exchange, error), **values):
+        desk.set_parameters(**beyond)
+    desk.set_parameters(**within)
+    assert desk.parameters() == PARAMETERS._replace(**within)
+
+
+def test_all_parameters_at_once(desk: Desk) -> None:
+    meant = MarketParameters(
+        wad("0.2"), wad("0.04"), 1, 2, 3, 4, wad("0.005"), 6, max_notional=7, min_size=8, max_open_interest=9
+    )
+    act(desk.venue.owner, desk.exchange.setParameters, desk.market.id, meant)
+    assert desk.parameters() == meant
+
+
+@pytest.mark.parametrize("rate", [wad("0.1"), wad(1)])
+def test_warning_rate_at_its_bounds(desk: Desk, rate: int) -> None:
+    done = act(desk.venue.owner, desk.exchange.setWarningRate, rate)
+    assert emitted(done, desk.exchange.WarningRateSet) == [{"rate": rate}]
+    assert desk.exchange.warningRate() == desk.lens.system().warningRate == rate
+
+
+@pytest.mark.parametrize("rate", [0, wad("0.1") - 1, wad(1) + 1, 2**64 - 1])
+def test_warning_rate_out_of_bounds(desk: Desk, rate: int) -> None:
+    with refused(desk.exchange.WarningRateOutOfBounds, rate=rate):
+        act(desk.venue.owner, desk.exchange.setWarningRate, rate)
+
+
+def test_the_treasury_is_somebody_else(desk: Desk) -> None:
+    for nobody in (ZERO, desk.exchange.address):
+        with refused(desk.exchange.RecipientInvalid, recipient=nobody):
+            act(desk.venue.owner, desk.exchange.setTreasury, nobody)
+    treasury = desk.trader("treasury").address
+    done = act(desk.venue.owner, desk.exchange.setTreasury, treasury)
+    assert emitted(done, desk.exchange.TreasurySet) == [{"treasury": treasury.lower()}]
+    assert desk.exchange.reserves()[0] == treasury
 
 
 @pytest.mark.parametrize("ratio", [wad("0.1"), wad("0.9")])
@@ -358,21 +514,21 @@ def test_a_market_needs_a_pool(venue: Venue) -> None:
     s = venue.system
     for pool in (0, s.fund.poolCount() + 1):
         with nothing_changes(venue), refused(s.fund.PoolMissing, pool=pool):
-            act(venue.owner, s.exchange.listMarket, NAME, INITIAL, MAINTENANCE, pool)
+            act(venue.owner, s.exchange.listMarket, NAME, pool, PARAMETERS)
 
 
 def test_an_isolated_pool_has_room_for_one(desk: Desk) -> None:
     with refused(desk.fund.PoolFull, pool=desk.market.pool, markets=1):
-        act(desk.venue.owner, desk.exchange.listMarket, NAME, INITIAL, MAINTENANCE, desk.market.pool)
+        act(desk.venue.owner, desk.exchange.listMarket, NAME, desk.market.pool, PARAMETERS)
 
 
 def test_a_shared_pool_has_room_for_sixteen(venue: Venue) -> None:
     s = venue.system
     pool = create_pool(venue, "majors", PoolKind.SHARED)
     for i in range(16):
-        act(venue.owner, s.exchange.listMarket, name_bytes(f"M{i}-USD"), INITIAL, MAINTENANCE, pool)
+        act(venue.owner, s.exchange.listMarket, name_bytes(f"M{i}-USD"), pool, PARAMETERS)
     with refused(s.fund.PoolFull, pool=pool, markets=16):
-        act(venue.owner, s.exchange.listMarket, NAME, INITIAL, MAINTENANCE, pool)
+        act(venue.owner, s.exchange.listMarket, NAME, pool, PARAMETERS)
 
 
 # Trigger, stop and target.
@@ -426,12 +582,14 @@ def test_drawdown_bounds_change_after_a_sample_under_the_old_ones(desk: Desk) ->
     assert desk.terms(Side.LONG).compensation == wad(100)
 
 
-def test_drawdown_bounds_need_a_price_where_there_is_inventory(desk: Desk) -> None:
+def test_drawdown_bounds_change_without_a_price_after_a_sample_at_the_last_one(desk: Desk) -> None:
+    desk.contribute(1000)
     desk.inherit("icarus", 10, 100, 100, 90)
-    updated = desk.priced_at()
-    wait_until(updated + 3601)
-    with refused(desk.price_feed.PriceStale, market=desk.market.id, updatedAt=updated, heartbeat=3600):
-        act(desk.venue.owner, desk.fund.setDrawdownBounds, desk.market.id, wad("0.5"), wad("0.2"), wad("0.2"))
+    wait_until(desk.priced_at() + 3601)
+    done = act(desk.venue.owner, desk.fund.setDrawdownBounds, desk.market.id, wad("0.5"), wad("0.2"), wad("0.2"))
+    # 10 from 90 at 90 less 5 %.
+    (sample,) = emitted(done, desk.fund.Checkpointed)
+    assert (sample["pnl"], sample["balance"]) == (wad(-45), wad(955))
 
 
 # ---------------------------------------------------------------------- post-conditions, seen by the contract meant
@@ -474,13 +632,14 @@ def test_a_round_makes_nobody_insolvent(desk: Desk) -> None:
     """)
     engine, hawk = everybody(desk)["engine"], desk.account(desk.trader("hawk"))
     with refused(desk.exchange.SolventMadeInsolvent, account=hawk, equity=-1):
-        act(engine, desk.exchange.applyDeleverage, desk.market.id, [(hawk, -wad(10), -wad(900) + 1)], 0, wad(100))
+        fill = (hawk, -wad(10), -wad(900) + 1)
+        act(engine, desk.exchange.applyDeleverage, desk.market.id, [fill], 0, wad(100), [0, 0])
 
 
 def test_the_exchange_inherits_nothing_for_a_market_without_a_pool(desk: Desk) -> None:
     exchange, unlisted = everybody(desk)["exchange"], desk.exchange.marketCount() + 1
     with refused(desk.fund.MarketUnassigned, market=unlisted):
-        act(exchange, desk.fund.inherit, unlisted, 1, 1)
+        act(exchange, desk.fund.inherit, [(unlisted, 1, 1, 0)])
 
 
 def test_views_of_a_market_without_a_pool(desk: Desk) -> None:

@@ -11,9 +11,9 @@ from ape import project
 
 from backstop.account_id import isolated_account
 from backstop.orders import Domain, Order, sign
-from scripts.stage.venue import TestMarket, Venue, wad
-from tests.support.acting import Done, emitted, now, refused, refused_by_overflow, wait_until
-from tests.support.desk import FLAT, Account, Desk, open_desk
+from scripts.stage.venue import HEARTBEAT, TestMarket, Venue, wad
+from tests.support.acting import Done, act, emitted, now, refused, refused_by_overflow, wait_until
+from tests.support.desk import FLAT, Account, Cross, Desk, open_desk
 from tests.support.proofs import nothing_changes
 
 TEN = wad(10)
@@ -95,6 +95,8 @@ def test_both_accounts_take_the_same_amount(desk: Desk) -> None:
             "size": TEN,
             "value": wad(1000),
             "price": HUNDRED,
+            "makerFee": 0,
+            "takerFee": 0,
             "makerOrder": bout.hash("maker"),
             "takerOrder": bout.hash("taker"),
         }
@@ -476,7 +478,7 @@ def test_account_of_another_market(desk: Desk, other: Desk, role: str) -> None:
     bout = Bout(desk)
     account = other.account(bout.owner(role))
     bout.change(role, account=account)
-    with refused(desk.exchange.OrderAccountOfOtherMarket, account=account, market=desk.market.id):
+    with refused(desk.exchange.AccountOfOtherMarket, account=account, market=desk.market.id):
         bout.settle()
 
 
@@ -491,11 +493,10 @@ def test_account_of_an_unlisted_market(desk: Desk, role: str) -> None:
 
 @pytest.mark.parametrize("market_id", [0, 999])
 def test_orders_for_an_unlisted_market(desk: Desk, market_id: int) -> None:
-    """The account names a listed market, so the order's is another one."""
     bout = Bout(desk)
     for role in ("maker", "taker"):
         bout.change(role, market=market_id)
-    with refused(desk.exchange.OrderAccountOfOtherMarket, account=desk.account(bout.maker), market=market_id):
+    with refused(desk.exchange.MarketUnlisted, market=market_id):
         bout.settle()
 
 
@@ -510,11 +511,12 @@ def test_malformed_account(desk: Desk, role: str, sub_id: int) -> None:
 
 
 @ROLES
-def test_cross_account(desk: Desk, role: str) -> None:
+def test_cross_account_in_a_market_whose_pool_stands_behind_it_alone(desk: Desk, role: str) -> None:
     bout = Bout(desk)
-    account = (int(bout.owner(role).address, 16) << 96 | 1 << 95).to_bytes(32, "big")
-    bout.change(role, account=account)
-    with refused(desk.exchange.AccountCrossUnsupported, account=account):
+    cross = Cross(bout.owner(role))
+    bout.change(role, account=cross.id)
+    desk.deposit(cross, 1000)
+    with nothing_changes(desk.venue), refused(desk.exchange.MarketIsolatedOnly, market=desk.market.id):
         bout.settle()
 
 
@@ -590,12 +592,19 @@ def test_prices_that_do_not_cross(desk: Desk, size: int, limit: int) -> None:
         bout.settle()
 
 
+def price_tiny(desk: Desk) -> int:
+    """The least that the feed can tell: at it even the largest sizes are worth little."""
+    feed = desk.market.feed.address
+    act(desk.venue.owner, desk.price_feed.setFeed, desk.market.id, feed, HEARTBEAT, 1, wad(10**9))
+    desk.price("0.00000001")
+    return desk.mark()
+
+
 @ROLES
 def test_sizes_beyond_a_position(desk: Desk, role: str) -> None:
     """A short of 2**111 wei is the largest that fits, a long is smaller by a wei."""
     largest = 2**111 - 1
-    penny = wad("0.0001")
-    desk.price("0.0001")
+    penny = price_tiny(desk)
     for name in ("hawk", "dove"):
         desk.deposit(desk.trader(name), 10**11)
 
@@ -615,9 +624,8 @@ def test_sizes_beyond_a_position(desk: Desk, role: str) -> None:
 def test_open_interest_beyond_an_inventory(desk: Desk) -> None:
     """What accounts hold together must fit where a pool could have to hold it."""
     largest = 2**111 - 1
-    penny = wad("0.0001")
+    penny = price_tiny(desk)
     hawk, dove, swan, crow = (desk.trader(name) for name in ("hawk", "dove", "swan", "crow"))
-    desk.price("0.0001")
     for who in (hawk, dove):
         desk.deposit(who, 10**11)
     for who in (swan, crow):
@@ -625,7 +633,9 @@ def test_open_interest_beyond_an_inventory(desk: Desk) -> None:
     desk.trade(hawk, dove, largest - 5, penny)
     desk.trade(swan, crow, 5, penny)
     assert desk.open_interest() == largest
-    with refused(desk.exchange.OpenInterestTooLarge, market=desk.market.id, openInterest=largest + 1):
+    with refused(
+        desk.exchange.OpenInterestTooLarge, market=desk.market.id, openInterest=largest + 1, maxOpenInterest=largest
+    ):
         desk.trade(swan, crow, 1, penny)
 
 
@@ -886,7 +896,7 @@ def test_no_trade_on_a_stale_price(desk: Desk) -> None:
 def test_a_market_without_a_feed_does_not_trade(desk: Desk, venue: Venue) -> None:
     pool = desk.fund.poolCount() + 1
     desk.fund.createPool(b"dark".ljust(32, b"\0"), 0, sender=venue.owner)
-    desk.exchange.listMarket(b"DARK-USD".ljust(32, b"\0"), wad("0.1"), wad("0.05"), pool, sender=venue.owner)
+    act(venue.owner, desk.exchange.listMarket, b"DARK-USD".ljust(32, b"\0"), pool, desk.parameters())
     dark = Desk(venue, replace(desk.market, id=desk.exchange.marketCount(), name="DARK-USD", pool=pool))
     for name in ("hawk", "dove"):
         dark.deposit(dark.trader(name), 1000)

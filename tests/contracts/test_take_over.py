@@ -10,7 +10,7 @@ from ape import project
 from backstop.account_id import isolated_account
 from scripts.stage.venue import wad
 from tests.support.acting import act, emitted, imagine, now, refused, wait_until
-from tests.support.desk import FLAT, Account, Desk
+from tests.support.desk import FLAT, Account, Cross, Desk
 from tests.support.enums import Side
 from tests.support.proofs import nothing_changes
 
@@ -250,11 +250,11 @@ def test_a_flat_account_has_nothing_to_take(desk: Desk) -> None:
 def test_accounts_that_can_not_be(desk: Desk) -> None:
     keeper = desk.trader("keeper")
     unlisted = desk.exchange.marketCount() + 1
-    malformed, cross = (1).to_bytes(32, "big"), (1 << 95).to_bytes(32, "big")
+    malformed, cross = (1).to_bytes(32, "big"), Cross(keeper).id
     for account, refusal in (
         (isolated_account(keeper.address, unlisted), refused(desk.exchange.MarketUnlisted, market=unlisted)),
         (malformed, refused(desk.exchange.AccountMalformed, account=malformed)),
-        (cross, refused(desk.exchange.AccountCrossUnsupported, account=cross)),
+        (cross, refused(desk.exchange.PositionMissing, account=cross)),
     ):
         with refusal:
             act(keeper, desk.exchange.takeOver, account)
@@ -282,13 +282,26 @@ def test_no_other_act_of_the_owner_stops_it(desk: Desk) -> None:
     assert desk.holding(icarus) == FLAT
 
 
-def test_no_price_no_takeover(desk: Desk) -> None:
+def test_a_price_that_nobody_had_accepted_dies_with_its_feed(desk: Desk) -> None:
     icarus = open_position(desk, "icarus", 10, wad(100), 100)
     desk.price(85)
-    updated = now()
-    wait_until(updated + 3600)
-    with refused(desk.price_feed.PriceStale, market=desk.market.id, updatedAt=updated, heartbeat=3600):
-        desk.take_over(icarus, at=updated + 3601)
+    account = desk.account(icarus)
+    wait_until(now() + 3601)
+    with (
+        nothing_changes(desk.venue),
+        refused(desk.exchange.TakeoverNotDue, account=account, equity=wad(100), maintenanceMargin=wad(50)),
+    ):
+        desk.take_over(icarus)
+
+
+def test_a_dead_feed_leaves_the_last_accepted_price(desk: Desk) -> None:
+    icarus = open_position(desk, "icarus", 10, wad(100), 100)
+    desk.price(85)
+    act(desk.trader("stranger"), desk.price_feed.accept, desk.market.id)
+    done = desk.take_over(icarus, at=desk.priced_at() + 3601)
+    (taken,) = emitted(done, desk.exchange.TakenOver)
+    assert (taken["mark"], taken["equity"], taken["bankruptcyNotional"]) == (wad(85), wad(-50), wad(900))
+    assert desk.inventory(Side.LONG) == (TEN, wad(900))
 
 
 def test_last_second_of_a_price(desk: Desk) -> None:

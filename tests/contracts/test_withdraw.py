@@ -161,7 +161,7 @@ def test_accounts_that_can_not_be(desk: Desk) -> None:
     for sub_id, refusal in (
         (isolated_sub_id(unlisted), refused(desk.exchange.MarketUnlisted, market=unlisted)),
         (0, refused(desk.exchange.AccountMalformed, account=account(0))),
-        (1 << 95, refused(desk.exchange.AccountCrossUnsupported, account=account(1 << 95))),
+        (1 << 95 | 1 << 64, refused(desk.exchange.AccountMalformed, account=account(1 << 95 | 1 << 64))),
     ):
         with refusal:
             act(saver, desk.exchange.withdraw, account(sub_id), 1, saver.address)

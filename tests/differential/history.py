@@ -212,7 +212,8 @@ class History:
             self.stage.take_over(name, self._someone(name))
             return
         duty = self.rng.choice(ruined)
-        self.stage.take_over(duty.market, bytes.fromhex(duty.account[2:]))
+        (held,) = duty.markets
+        self.stage.take_over(held, bytes.fromhex(duty.account[2:]))
 
     def _planned_round(self, name: str) -> None:
         self.stage.planned_round(self.rng.choice(plan(self.stage.state.snapshot)))

@@ -139,6 +139,7 @@ class Book:
     trigger: int = 3 * WAD // 10
     stop: int = WAD // 4
     target: int = WAD // 4
+    haircut: int = 0
     last_due: int = 0
     realized: int = 0
     inventory: dict[Side, tuple[int, int]] = field(default_factory=lambda: dict.fromkeys(SIDES, (0, 0)))
@@ -146,8 +147,8 @@ class Book:
     accounts: dict[bytes, PositionState] = field(default_factory=dict)
 
     def loss(self, side: Side) -> int:
-        """Loss of an inventory at mark."""
-        return fund.inventory_loss(*self.inventory[side], self.mark)
+        """Loss of an inventory at mark, moved by the haircut against the pool where the feed is dead."""
+        return fund.inventory_loss(*self.inventory[side], self.mark - side.sign * self.haircut)
 
     def equity(self, state: PositionState) -> int:
         """`E` of an isolated account at mark."""
@@ -273,6 +274,8 @@ class Model:
         self.signals.append(Signal("Checkpointed", book.id, (standing.pnl, standing.balance, standing.drawdown)))
         if standing.drawdown_due:
             if not standing.started:
+                if book.haircut and any(size for size, _ in book.inventory.values()):
+                    return
                 self.signals.append(Signal("ADLStarted", book.id, (standing.drawdown,)))
             book.last_due = now
         elif book.last_due and (standing.base > 0 or now >= book.last_due + MEMORY_SECONDS):
@@ -446,6 +449,7 @@ class Model:
                 adl_active=standing.started,
                 pnl=standing.pnl,
                 max_pnl_8h=standing.max_pnl,
+                is_live=not book.haircut,
             )
         pools = {}
         for vault in self.vaults.values():

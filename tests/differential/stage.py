@@ -32,6 +32,7 @@ from backstop.keeper.duties import Deleverage
 from backstop.math.fund import adl_price
 from backstop.math.wad import WAD
 from backstop.orders import Order, sign
+from scripts.stage.parameters import MarketParameters
 
 from .model import FLAT, SIDES, Book, Closing, Model, Outcome, Refusals, Signal, Skip, Trigger, Vault
 from .views import (
@@ -42,8 +43,7 @@ from .views import (
     ENGINE_RANKING,
     EXCHANGE_ACCOUNTS_OPEN_INTEREST,
     EXCHANGE_MARKET,
-    EXCHANGE_SET_LIQUIDATION_FRACTIONS,
-    EXCHANGE_SET_MARGIN_FRACTIONS,
+    EXCHANGE_SET_PARAMETERS,
     FUND_ADL_TERMS,
     FUND_BACKING,
     FUND_CHECKPOINT,
@@ -77,15 +77,11 @@ class Stage:
     # ------------------------------------------------------------------ actions
 
     def set_fractions(self, name: str, initial: int, maintenance: int) -> None:
-        """The owner sets the margin fractions of a market."""
+        """The owner sets the margin fractions of a market; a liquidation takes half of the maintenance margin."""
         book = self.model.books[name]
-        # What a liquidation takes may not pass the maintenance margin.
-        for data in (
-            EXCHANGE_SET_LIQUIDATION_FRACTIONS.encode(book.id, 0, 0),
-            EXCHANGE_SET_MARGIN_FRACTIONS.encode(book.id, initial, maintenance),
-            EXCHANGE_SET_LIQUIDATION_FRACTIONS.encode(book.id, maintenance // 4, maintenance // 4),
-        ):
-            self._send(self.world.owner, self.world.deployment.exchange, data)
+        parameters = MarketParameters(initial, maintenance, maintenance // 4, maintenance // 4)
+        data = EXCHANGE_SET_PARAMETERS.encode(book.id, parameters)
+        self._send(self.world.owner, self.world.deployment.exchange, data)
         book.initial, book.maintenance = initial, maintenance
 
     def set_bounds(self, name: str, trigger: int, stop: int, target: int) -> None:
@@ -251,7 +247,7 @@ class Stage:
         snapshot = self.state.snapshot
         assert self.state.block.timestamp <= self.now
         assert snapshot == self.model.snapshot(self.state.block)
-        assert self.state.unpriced == {}
+        assert self.state.unpriced == self.state.left_out == {}
         assert self.state.tokens_held == self.state.claims == self.model.tokens == self.model.claims()
         assert set(self.state.sums_of_sizes.values()) == {0}
         for book in self.model.books.values():

@@ -68,8 +68,11 @@ class Table:
         """The words of a book, by contract."""
         exchange, feed, market = self.layouts["Exchange"], self.layouts["MockAggregator"], self.market.id
         accounts = [int.from_bytes(one.account, "big") for one in book.holdings]
+        # The other field of the slot that is not zero is the pool.
         fractions = {"initialMarginFraction": WAD, "maintenanceMarginFraction": book.maintenance_fraction}
-        words = exchange.words("_markets", [market], fractions) | exchange.words("_accounts", [market], accounts)
+        words = exchange.words("_markets", [market], fractions | {"pool": self.market.pool}) | exchange.words(
+            "_accounts", [market], accounts
+        )
         for account, one in zip(accounts, book.holdings, strict=True):
             held = {"size": one.size, "entryNotional": one.entry, "margin": one.margin, "riskBlock": 1}
             words |= exchange.words("_positions", [account, market], held)

@@ -46,6 +46,12 @@ def _to_restore(rng: Random) -> Case:
     return contracts, mark, _edge(rng, 1, margin_requirement(contracts, mark, maintenance)), initial, discount + fee
 
 
+def _share(rng: Random) -> Case:
+    """A leg's part of what an account has below its maintenance margin, or of any equity at all."""
+    whole = _edge(rng, 1, 2**210)
+    return _edge(rng, 1, rng.choice((whole, 2**210))), _edge(rng, 0, whole), whole
+
+
 def _penalty(rng: Random) -> Case:
     _, maintenance, discount, fee = _fractions(rng)
     contracts, mark = _edge(rng, 1, 2**111 - 1), _edge(rng, 1, 2**96 - 1)
@@ -62,7 +68,10 @@ def _price(rng: Random) -> Case:
 
 def _merge(rng: Random) -> Case:
     start = _edge(rng, 0, 2**32 - 1)
-    return start, _edge(rng, 0, 2**111 - 1), _edge(rng, start, 2**32 - 1), _edge(rng, 1, 2**111 - 1)
+    time, duration = _edge(rng, start, 2**32 - 1), _edge(rng, 60, 86400)
+    if rng.random() < 0.5:  # around the time it takes
+        time = min(start + max(0, duration + rng.randint(-2, 2)), 2**32 - 1)
+    return start, _edge(rng, 0, 2**111 - 1), time, _edge(rng, 1, 2**111 - 1), duration
 
 
 def _mirror_price(is_long: bool, mark: int, premium: int, floor_fraction: int, elapsed: int, duration: int) -> int:
@@ -85,6 +94,7 @@ def _mirror_price(is_long: bool, mark: int, premium: int, floor_fraction: int, e
             _to_restore,
             liquidation.contracts_to_restore,
         ),
+        ("shareOfEquity(uint256,uint256,uint256)", "uint256", _share, liquidation.share_of_equity),
         (
             "penalty(uint256,uint256,uint256,uint256,uint256,uint256)",
             "uint256,uint256",
@@ -92,9 +102,9 @@ def _mirror_price(is_long: bool, mark: int, premium: int, floor_fraction: int, e
             liquidation.penalty,
         ),
         ("priceOf(bool,uint256,uint256,uint256,uint256,uint256)", "uint256", _price, _mirror_price),
-        ("mergedStart(uint256,uint256,uint256,uint256)", "uint256", _merge, auction.merged_start),
+        ("mergedStart(uint256,uint256,uint256,uint256,uint256)", "uint256", _merge, auction.merged_start),
     ],
-    ids=["contractsToRestore", "penalty", "priceOf", "mergedStart"],
+    ids=["contractsToRestore", "shareOfEquity", "penalty", "priceOf", "mergedStart"],
 )
 def test_libraries(
     signature: str,

@@ -17,6 +17,7 @@ from backstop.math.margin import margin_requirement, position_value
 from backstop.math.position import PositionState, apply_trade
 from backstop.math.round import carried_entry
 from backstop.math.wad import WAD
+from scripts.stage.parameters import MarketParameters
 from scripts.stage.venue import FEED_DECIMALS, Venue
 from tests.support.acting import Done, RefusedError, act, emitted, now
 from tests.support.desk import ALL, NO_LIMIT, Desk, open_desk
@@ -54,10 +55,8 @@ class Book:
         maintenance = max(10**15, initial * rng.randint(200, 950) // 1000)
         whole = rng.choice((0, maintenance, rng.randint(0, maintenance), maintenance // 2))
         discount = rng.choice((0, whole, rng.randint(0, whole)))
-        act(owner, exchange.setLiquidationFractions, market, 0, 0)
-        act(owner, exchange.setMarginFractions, market, initial, maintenance)
-        act(owner, exchange.setLiquidationFractions, market, discount, whole - discount)
         self.terms = Terms(initial, maintenance, discount, whole - discount)
+        act(owner, exchange.setParameters, market, MarketParameters(*self.terms))
 
     def set_mark(self, mark: int) -> None:
         answer = max(10**5, mark // FEED)
@@ -214,9 +213,12 @@ def _predict(
     equity, required = book.equity(before), margin_requirement(before.size, book.mark, book.terms.maintenance)
     if not 0 < equity < required:
         return f"LiquidationNotDue({hexed(account)}, {equity}, {required})", 0, nothing
-    needed = liquidation.contracts_to_restore(contracts, book.mark, equity, terms.initial, terms.discount + terms.fee)
+    shortfall = margin_requirement(before.size, book.mark, terms.initial) - equity
+    fractions = terms.initial, terms.discount + terms.fee
+    needed = liquidation.contracts_to_restore(contracts, book.mark, shortfall, *fractions)
     closed = min(needed, most)
-    cost = liquidation.penalty(closed, contracts, book.mark, equity, terms.discount, terms.fee)
+    share = liquidation.share_of_equity(equity, required, required)
+    cost = liquidation.penalty(closed, contracts, book.mark, share, terms.discount, terms.fee)
     part = closed if before.size > 0 else -closed
     after = apply_trade(own, part, liquidation.value(part, book.mark, cost.discount))
     return book.rule(carrier, own, part, after), closed, cost
@@ -231,7 +233,7 @@ def test_purchases(seed: int, desk: Desk) -> None:
     premium, duration = rng.choice((0, WAD // 50, WAD // 5, rng.randrange(WAD // 5))), rng.choice((60, 600, 1800))
     act(desk.venue.owner, desk.fund.setAuctionParameters, desk.market.id, premium, duration)
     side = rng.choice((Side.LONG, Side.SHORT))
-    held, entry, start = _inherit(book, rng, side)
+    held, entry, start = _inherit(book, rng, side, duration)
     notional = abs(held) * book.mark // WAD
     if gift := rng.choice((0, notional // 100, notional // 5, notional * 3)):
         desk.contribute(in_tokens(gift // TOKEN) if gift >= TOKEN else 1)
@@ -282,7 +284,7 @@ def test_purchases(seed: int, desk: Desk) -> None:
     REACHED.add("bought all" if held == part else "bought a part")
 
 
-def _inherit(book: Book, rng: Random, side: Side) -> tuple[int, int, int]:
+def _inherit(book: Book, rng: Random, side: Side, duration: int) -> tuple[int, int, int]:
     """One to three accounts taken over one after the other: size, entry and start of the inventory."""
     scale = rng.randint(10**2, 10**5) * WAD * WAD // book.mark
     sizes = [side.sign * (scale // rng.choice((1, 3, 1000)) + rng.randrange(10**9)) for _ in range(rng.randint(1, 3))]
@@ -295,7 +297,7 @@ def _inherit(book: Book, rng: Random, side: Side) -> tuple[int, int, int]:
     for account, state in zip(accounts, states, strict=True):
         time = now() + rng.choice((2, 30, 500))
         book.desk.take_over(account, at=time)
-        start = auction.merged_start(start, abs(held), time, abs(state.size))
+        start = auction.merged_start(start, abs(held), time, abs(state.size), duration)
         held, entry = held + state.size, entry - state.cash
     return held, entry, start
 
@@ -309,9 +311,9 @@ def _buyer(book: Book, rng: Random, contracts: int) -> bytes:
 
 
 def _refused_by_pool(book: Book, inventory: tuple[int, int], part: int, result: int) -> str | None:
-    """Whether the sale leaves the market at its trigger or the pool below zero, worse than before."""
+    """Whether the sale leaves ADL due by drawdown or the pool below zero, worse than before."""
     held, entry = inventory
-    before, trigger = book.desk.backing(), 3 * WAD // 10
+    before, trigger, stop = book.desk.backing(), 3 * WAD // 10, WAD // 4
     lost = fund.inventory_loss(held, entry, book.mark)
     left = fund.inventory_loss(held - part, entry - carried_entry(held, entry, part), book.mark)
     balance = before.balance + result + lost - left
@@ -320,7 +322,9 @@ def _refused_by_pool(book: Book, inventory: tuple[int, int], part: int, result: 
     base = fund.drawdown_base(balance, [loss])
     if balance < 0 and balance < before.balance:
         return f"SaleDepletesPool({book.desk.market.pool}, {balance})"
-    if loss > before.loss and loss * WAD >= trigger * base:
+    # The sale takes a sample first, so ADL has started where it is due before.
+    due = fund.is_drawdown_due(loss, base, trigger, stop, started=before.drawdownDue)
+    if loss > before.loss and (base == 0 or due):
         return f"SaleRaisesDrawdown({book.desk.market.id}, {loss}, {base})"
     return None
 

@@ -1,4 +1,4 @@
-"""Feeds that fall silent: what can't be valued is left out with its reason, and what is left is still exact."""
+"""Feeds that fall silent: what there is stands at the last accepted price, with the reason, and all else is exact."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from backstop.adl.due import due_inventory
 from backstop.adl.planning import plan
 from backstop.adl.snapshot import Side
-from backstop.chain.bindings import Function
+from backstop.chain.bindings import WITHDRAW, Function
 from backstop.chain.snapshot import ChainState, read_chain
 from backstop.errors import RevertError
 from backstop.math.wad import WAD
@@ -59,9 +59,16 @@ def let_go_stale(stage: Stage, name: str) -> None:
     data = SET_FEED.encode(listing.id, listing.feed, HEARTBEAT, 1, 2**96 - 1)
     stage.world.clock.send(stage.world.owner, stage.world.deployment.price_feed, data, at=stage.now)
     stage.now += HEARTBEAT + 1
+    price_is_gone(stage, name)
     others = [other for other in stage.model.books if other != name]
     for other in others:
         stage.set_mark(other, stage.model.books[other].mark)
+
+
+def price_is_gone(stage: Stage, name: str) -> None:
+    """From now on the pool's inventory is valued with a haircut of `mmf`."""
+    book = stage.model.books[name]
+    book.haircut = book.mark * book.maintenance // WAD
 
 
 def read(stage: Stage) -> ChainState:
@@ -75,19 +82,30 @@ def terms(stage: Stage, name: str, side: Side) -> Any:
     return stage.world.endpoint.call(stage.world.deployment.fund, FUND_ADL_TERMS, market, SIDES.index(side))
 
 
+def no_terms(stage: Stage, name: str, side: Side, reason: str) -> bool:
+    """Whether nothing is due there, or is refused for want of a price."""
+    try:
+        return bool(terms(stage, name, side)[0] == 0)
+    except RevertError as refusal:
+        return str(refusal) == reason
+
+
 def assert_exact(stage: Stage, state: ChainState) -> None:
-    """What the snapshot holds is what the model and the contract say; for everything else there is a reason."""
+    """What the snapshot holds is what the model and the contract say; a dead feed's market stands at its last price."""
     whole = stage.model.snapshot(state.block)
-    assert set(state.snapshot.markets) | set(state.unpriced) == set(stage.model.books)
-    assert not set(state.snapshot.markets) & set(state.unpriced)
-    for name, market in state.snapshot.markets.items():
-        assert market == whole.markets[name]
-        assert state.snapshot.pools[market.pool] == whole.pools[market.pool]
+    assert list(state.snapshot.markets) == list(stage.model.books)
+    assert state.snapshot == whole
+    assert state.left_out == {}
     due = {(item.inventory.market, Side.of(item.inventory.size)): item for item in due_inventory(state.snapshot)}
     for name in state.snapshot.markets:
         for side in SIDES:
-            found = terms(stage, name, side)
             item = due.get((name, side))
+            if name in state.unpriced:
+                # No round is planned there, and the contract has no terms for one.
+                assert item is None
+                assert no_terms(stage, name, side, state.unpriced[name].replace("FeedSilent(3)", "execution reverted"))
+                continue
+            found = terms(stage, name, side)
             assert (found[0], found[4]) == ((0, 0) if item is None else (Trigger[item.trigger.name], item.compensation))
     assert state.tokens_held == state.claims
     assert set(state.sums_of_sizes.values()) == {0}
@@ -106,30 +124,58 @@ def test_sibling_without_inventory_or_loss_costs_nothing(stage: Stage) -> None:
     stage.planned_round(planned)
 
 
-def test_sibling_with_a_loss_of_the_window_takes_the_pool_along(stage: Stage) -> None:
-    """Its loss is part of the base, so without it the drawdown of the others would be shown too high."""
+def test_sibling_with_a_loss_of_the_window_counts_as_before(stage: Stage) -> None:
+    """Its loss is part of the base, with or without a price: there is no inventory to value."""
     ruin(stage, "DOGE-USD", 70 * WAD)
     stage.check()
     stage.planned_round(plan(stage.state.snapshot)[0])
     ruin(stage, "BTC-USD", 72 * WAD)
     let_go_stale(stage, "DOGE-USD")
     state = read(stage)
-    assert set(state.unpriced) == set(SIBLINGS)
-    assert all(reason.startswith("PriceStale(3, ") for reason in state.unpriced.values())
-    assert set(state.snapshot.pools) == {"eth"}
+    assert set(state.unpriced) == {"DOGE-USD"}
     assert_exact(stage, state)
+    (planned,) = (item for item in plan(state.snapshot) if item.market == "BTC-USD")
+    stage.state = state
+    stage.planned_round(planned)
 
 
-def test_sibling_with_inventory_takes_the_pool_along(stage: Stage) -> None:
-    """There the contract has no answer either."""
+@pytest.mark.parametrize("mark", [72, 50], ids=["drawdown", "depletion"])
+def test_sibling_s_inventory_is_valued_at_the_last_price_moved_by_mmf(mark: int, stage: Stage) -> None:
+    """Against the pool: 5 % of 70 on 250 contracts. What falls to the priced market by depletion is shared by that."""
     ruin(stage, "DOGE-USD", 70 * WAD)
-    ruin(stage, "BTC-USD", 72 * WAD)
+    if mark == 50:
+        stage.set_bounds("BTC-USD", *[9 * WAD // 10] * 3)
+    before = stage.model.standing("BTC-USD", stage.now).balance
+    ruin(stage, "BTC-USD", mark * WAD)
     let_go_stale(stage, "DOGE-USD")
+    assert stage.model.books["DOGE-USD"].haircut == 7 * WAD // 2
     state = read(stage)
-    assert set(state.unpriced) == set(SIBLINGS)
+    assert set(state.unpriced) == {"DOGE-USD"}
+    gap = (100 - mark) * 250 * WAD - 3_000 * WAD
+    assert state.snapshot.pools["majors"].balance == before - gap - 875 * WAD
     assert_exact(stage, state)
-    with pytest.raises(RevertError, match=r"PriceStale\(3, "):
-        terms(stage, "BTC-USD", Side.LONG)
+    (planned,) = (item for item in plan(state.snapshot) if item.market == "BTC-USD")
+    assert planned.trigger == ("drawdown" if mark == 72 else "depletion")
+    stage.state = state
+    stage.planned_round(planned)
+
+
+def test_ruined_account_is_taken_over_at_the_last_price(stage: Stage) -> None:
+    """Without a price the takeover does not wait; trades do."""
+    stage.set_mark("DOGE-USD", 70 * WAD)
+    long, short, *_ = stage.world.traders
+    # Looked at once, so that the exchange has accepted it.
+    stage.deposit("DOGE-USD", long, 1)
+    stage.withdraw("DOGE-USD", stage.account_of(short, "DOGE-USD"), 1)
+    let_go_stale(stage, "DOGE-USD")
+    stage.take_over("DOGE-USD", stage.account_of(long, "DOGE-USD"))
+    state = read(stage)
+    assert set(state.unpriced) == {"DOGE-USD"}
+    assert_exact(stage, state)
+    data = WITHDRAW.encode(stage.account_of(short, "DOGE-USD"), 1, short.address)
+    refusal = stage.world.clock.refusal(short.address, stage.world.deployment.exchange, data, stage.now)
+    assert refusal is not None
+    assert refusal.startswith("PriceStale(3, ")
 
 
 def test_market_with_a_pool_of_its_own_concerns_nobody_else(stage: Stage) -> None:
@@ -147,7 +193,21 @@ def test_feed_that_reverts_without_a_word_is_no_price_of_zero(inventory: bool, s
     if inventory:
         ruin(stage, "DOGE-USD", 70 * WAD)
     stage.world.endpoint.request("anvil_setCode", stage.world.listings["DOGE-USD"].feed, SILENT)
+    price_is_gone(stage, "DOGE-USD")
     state = read(stage)
-    assert set(state.unpriced) == (set(SIBLINGS) if inventory else {"DOGE-USD"})
-    assert set(state.unpriced.values()) == {"no revert data"}
+    assert state.unpriced == {"DOGE-USD": "FeedSilent(3)"}
     assert_exact(stage, state)
+
+
+def test_market_that_never_had_a_price_is_left_out_alone(owner: Any) -> None:
+    """Nothing is there to be valued: its pool's other market is shown."""
+    world = build(owner)
+    stage = Stage(world, Random("never"), Counter())
+    stage.contribute("majors", None, 10_000 * WAD // TOKEN)
+    world.endpoint.request("anvil_setCode", world.listings["DOGE-USD"].feed, SILENT)
+    state = read(stage)
+    assert state.left_out == {"DOGE-USD": "FeedSilent(3)"}
+    assert state.unpriced == {}
+    assert list(state.snapshot.markets) == ["ETH-USD", "BTC-USD"]
+    assert state.snapshot.pools["majors"].balance == 10_000 * WAD
+    assert state.tokens_held == state.claims

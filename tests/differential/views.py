@@ -5,6 +5,12 @@ from __future__ import annotations
 from backstop.chain.bindings import Event, Function
 
 _BACKING = "(int256,uint256,int256,int256,uint256,uint256,uint256,uint256,bool,bool)"
+_PARAMETERS = "(uint64,uint64,uint64,uint64,uint64,uint64,uint64,uint64,uint96,uint96,uint112,uint64,uint64)"
+_FUNDING = "(int104,uint24,uint64,uint64,int128,uint128,int112,uint112,uint32)"
+_MARKET = (
+    "(uint64,uint64,uint112,uint16,uint64,uint64,uint64,uint64,uint96,uint96,uint64,uint112,uint64,uint64,bool,bytes32,"
+    f"{_FUNDING})"
+)
 _TERMS = "(uint8,int256,int256,uint256,uint256,uint256,int256,int256)"
 
 FUND_BACKING = Function("backing(uint16)", _BACKING)
@@ -14,11 +20,10 @@ FUND_SET_DRAWDOWN_BOUNDS = Function("setDrawdownBounds(uint16,uint64,uint64,uint
 ENGINE_RANKING = Function("ranking(uint16,uint8,bytes32[])", "(bytes32,int256,int256,int256,int256)[]")
 EXCHANGE_ACCOUNTS_OPEN_INTEREST = Function("accountsOpenInterest(uint16,uint8)", "uint256")
 EXCHANGE_EXPOSURES = Function("exposures(uint16,bytes32[],uint256)", "(int256,int256,int256,uint256)[]")
-EXCHANGE_MARKET = Function("market(uint16)", "(uint64,uint64,uint128,uint64,uint64,bytes32)")
+EXCHANGE_MARKET = Function("market(uint16)", _MARKET)
 EXCHANGE_ORDER_HASH = Function("orderHash((bytes32,uint16,int256,uint256,uint64,uint64,uint256,bool))", "bytes32")
 EXCHANGE_POSITION = Function("position(bytes32,uint16)", "(int112,int112,uint32,int112,int104,uint40)")
-EXCHANGE_SET_LIQUIDATION_FRACTIONS = Function("setLiquidationFractions(uint16,uint64,uint64)")
-EXCHANGE_SET_MARGIN_FRACTIONS = Function("setMarginFractions(uint16,uint64,uint64)")
+EXCHANGE_SET_PARAMETERS = Function(f"setParameters(uint16,{_PARAMETERS})")
 AGGREGATOR_SET_ANSWER = Function("setAnswer(int256)")
 
 CHECKPOINTED = Event("Checkpointed", ("uint16",), "int256,int256,uint256")

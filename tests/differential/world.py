@@ -14,8 +14,9 @@ from backstop.chain.bindings import APPROVE, MINT
 from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
 from backstop.orders import Domain
+from scripts.stage.parameters import plain_market
 from scripts.stage.system import name_bytes
-from scripts.stage.venue import FEED_DECIMALS, UNLIMITED, Venue, wad
+from scripts.stage.venue import FEED_DECIMALS, UNLIMITED, Venue
 
 from .clock import Clock
 
@@ -63,8 +64,8 @@ def build(owner: Any) -> World:
     for market_id, (name, pool) in enumerate(_LISTINGS.items(), start=1):
         feed = owner.deploy(project.MockAggregator, FEED_DECIMALS, 100 * 10**FEED_DECIMALS)
         pool_id = list(POOLS).index(pool) + 1
-        fractions = wad(Decimal("0.1")), wad(Decimal("0.05"))
-        receipt = system.exchange.listMarket(name_bytes(name), *fractions, pool_id, sender=owner)
+        parameters = plain_market(Decimal("0.1"), Decimal("0.05"))
+        receipt = system.exchange.listMarket(name_bytes(name), pool_id, parameters, sender=owner)
         system.price_feed.setFeed(market_id, feed, TWO_DAYS, 1, 2**96 - 1, sender=owner)
         listings[name] = Listing(market_id, name, pool, pool_id, feed.address, receipt.timestamp)
 

@@ -10,8 +10,9 @@ from typing import Any
 from ape import project
 from eth_account.signers.local import LocalAccount
 
-from backstop.account_id import isolated_account, isolated_sub_id
+from backstop.account_id import is_cross, isolated_account
 from backstop.orders import Order, order_hash, sign
+from scripts.stage.parameters import MarketParameters, plain_market
 from scripts.stage.system import name_bytes
 from scripts.stage.venue import FEED_DECIMALS, HEARTBEAT, TestMarket, Venue, tokens, wad
 from tests.support.acting import Done, act, rpc
@@ -21,6 +22,7 @@ UNLIMITED = 2**256 - 1
 ANY_PRICE = (-(2**255), 2**255 - 1)
 FOR_EVER = 2**256 - 1
 ALL = 2**256 - 1
+CROSS_BIT = 1 << 95
 NO_LIMIT = {Side.LONG: 2**256 - 1, Side.SHORT: 0}
 
 
@@ -39,6 +41,24 @@ class Account:
 
 
 FLAT = Account(0, 0, 0)
+
+
+@dataclass(frozen=True)
+class Cross:
+    """Somebody who acts on a cross account: a desk takes them wherever it takes somebody."""
+
+    signer: Any
+    index: int = 0
+
+    @property
+    def address(self) -> str:
+        """Whose account it is."""
+        return str(self.signer.address)
+
+    @property
+    def id(self) -> bytes:
+        """The account."""
+        return (int(self.address, 16) << 96 | CROSS_BIT | self.index).to_bytes(32, "big")
 
 
 class Desk:
@@ -61,18 +81,54 @@ class Desk:
         """Somebody with a key and gas money."""
         return self.venue.trader(name)
 
+    def cross(self, name: str, index: int = 0) -> Cross:
+        """The same on a cross account."""
+        return Cross(self.trader(name), index)
+
     def account(self, who: Any, index: int = 0) -> bytes:
         """Somebody's isolated account in the market; whoever is given by an account's id is that account."""
+        if isinstance(who, Cross):
+            return who.id
         return who if isinstance(who, bytes) else isolated_account(who.address, self.market.id, index)
 
     def holding(self, who: Any, index: int = 0) -> Account:
-        """What that account holds."""
-        held = self.exchange.position(self.account(who, index), self.market.id)
-        return Account(held.size, held.entryNotional, held.margin)
+        """What that account holds; of a cross account the position in this market, and its whole margin."""
+        account = self.account(who, index)
+        held = self.exchange.position(account, self.market.id)
+        margin = self.exchange.crossAccount(account).margin if is_cross(account) else held.margin
+        return Account(held.size, held.entryNotional, margin)
 
     def equity(self, who: Any, index: int = 0) -> int:
         """Its equity at mark."""
         return int(self.exchange.exposures(self.market.id, [self.account(who, index)], self.mark())[0].equity)
+
+    def parameters(self) -> MarketParameters:
+        """The market's parameters as the exchange has them."""
+        listed = self.exchange.market(self.market.id)
+        return MarketParameters(
+            initial_margin_fraction=listed.initialMarginFraction,
+            maintenance_margin_fraction=listed.maintenanceMarginFraction,
+            liquidation_discount=listed.liquidationDiscount,
+            liquidation_fee=listed.liquidationFee,
+            maker_fee=listed.makerFee,
+            taker_fee=listed.takerFee,
+            price_band=listed.priceBand,
+            funding_cap=listed.funding.cap,
+            max_notional=listed.maxNotional,
+            min_size=listed.minSize,
+            max_open_interest=listed.maxOpenInterest,
+            pool_fee_share=listed.poolFeeShare,
+            treasury_fee_share=listed.treasuryFeeShare,
+        )
+
+    def set_parameters(self, **changes: int) -> Done:
+        """The owner changes some of them, and leaves the others."""
+        changed = self.parameters()._replace(**changes)
+        return act(self.venue.owner, self.exchange.setParameters, self.market.id, changed)
+
+    def funding(self) -> Any:
+        """The market's funding, and its fees, as stored."""
+        return self.exchange.market(self.market.id).funding
 
     def open_interest(self) -> int:
         """Contracts of all longs of the market, the pool's among them."""
@@ -94,7 +150,7 @@ class Desk:
         """New tokens, straight into the account."""
         act(who, self.token.mint, who.address, tokens(amount))
         act(who, self.token.approve, self.exchange.address, UNLIMITED)
-        return act(who, self.exchange.deposit, isolated_sub_id(self.market.id, index), tokens(amount))
+        return act(who, self.exchange.deposit, sub_id(self.account(who, index)), tokens(amount))
 
     def contribute(self, amount: Decimal | int | str, *, to_market: bool = False) -> Done:
         """A gift to the market's pool, which may name the market."""
@@ -121,7 +177,7 @@ class Desk:
 
     def order(self, who: Any, contracts: int, price: int, **changes: Any) -> Order:
         """An order of somebody's account, good for a day."""
-        return self.venue.order(who, self.market, contracts, price, **changes)
+        return self.venue.order(who, self.market, contracts, price, **{"account": self.account(who), **changes})
 
     def hash(self, order: Order) -> bytes:
         """What its owner signs."""
@@ -129,7 +185,7 @@ class Desk:
 
     def signed(self, order: Order, who: Any) -> bytes:
         """Somebody's signature under an order."""
-        return sign(order, self.venue.domain, who)
+        return sign(order, self.venue.domain, who.signer if isinstance(who, Cross) else who)
 
     def trade(
         self, maker: Any, taker: Any, contracts: int, price: int, *, by: Any = None, at: int | None = None
@@ -187,7 +243,7 @@ class Desk:
     ) -> Done:
         """Somebody carries at most `contracts` of an account that is due, on their own account or `onto` another."""
         carrier = self.account(by) if onto is None else onto
-        return act(by, self.exchange.liquidate, self.account(who), carrier, contracts, at=at)
+        return act(by, self.exchange.liquidate, self.account(who), self.market.id, carrier, contracts, at=at)
 
     def take_over(self, who: Any, *, by: Any = None, at: int | None = None) -> Done:
         """The pool takes over somebody's account."""
@@ -263,7 +319,7 @@ class Desk:
     ) -> Done:
         """Somebody buys at most `contracts` of the inventory of a side, on their own account or `onto` another."""
         buyer, worst = self.account(by) if onto is None else onto, NO_LIMIT[side] if limit is None else limit
-        return act(by, self.exchange.buyInventory, buyer, side, contracts, worst, at=at)
+        return act(by, self.exchange.buyInventory, buyer, self.market.id, side, contracts, worst, at=at)
 
     def deleverage(
         self,
@@ -281,17 +337,20 @@ class Desk:
         return act(keeper, self.engine.deleverage, self.market.id, side, ids, (*prices, deadline), at=at)
 
 
+def sub_id(account: bytes) -> int:
+    """The part of an account's id that its owner chooses."""
+    return int.from_bytes(account[20:], "big")
+
+
 def damaged(account: bytes, error: str) -> tuple[bytes, dict[str, Any]]:
     """An account changed so that the exchange refuses it with an error of that name, and the values of the error."""
     number = int.from_bytes(account, "big")
     if error == "MarketUnlisted":
         number |= 0xFF00 << 64
         return number.to_bytes(32, "big"), {"market": number >> 64 & 0xFFFF}
-    number = {
-        "AccountCrossUnsupported": number & ~(0xFFFF << 64) | 1 << 95,
-        "AccountMalformed": number | 1 << 90,
-    }[error]
-    changed = number.to_bytes(32, "big")
+    if error != "AccountMalformed":
+        raise ValueError(error)
+    changed = (number | 1 << 90).to_bytes(32, "big")
     return changed, {"account": changed}
 
 
@@ -328,6 +387,14 @@ def open_desk(
     return Desk(venue, list_in_pool(venue, name, pool, price, initial, maintenance, feed))
 
 
+def open_shared(
+    venue: Venue, *names: str, price: Decimal | int | str = 100, initial: str = "0.1", maintenance: str = "0.05"
+) -> list[Desk]:
+    """New markets, at 10x by default, in one shared pool that is empty; each has a feed of its own."""
+    pool = create_pool(venue, f"pool of {names[0]}", PoolKind.SHARED)
+    return [open_desk(venue, name, price, initial=initial, maintenance=maintenance, pool=pool) for name in names]
+
+
 def create_pool(venue: Venue, name: str, kind: PoolKind) -> int:
     """A new pool's id."""
     act(venue.owner, venue.system.fund.createPool, name_bytes(name), kind)
@@ -347,7 +414,8 @@ def list_in_pool(
     s, owner = venue.system, venue.owner
     if feed is None:
         feed = owner.deploy(project.MockAggregator, FEED_DECIMALS, int(Decimal(price) * 10**FEED_DECIMALS))
-    act(owner, s.exchange.listMarket, name_bytes(name), wad(initial), wad(maintenance), pool)
+    parameters = plain_market(Decimal(initial), Decimal(maintenance))
+    act(owner, s.exchange.listMarket, name_bytes(name), pool, parameters)
     market = TestMarket(s.exchange.marketCount(), name, pool, feed)
     act(owner, s.price_feed.setFeed, market.id, feed.address, HEARTBEAT, wad("0.0001"), wad(10**9))
     return market

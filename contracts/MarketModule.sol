@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+
+import {ExchangeModule} from "./ExchangeModule.sol";
+import {ExchangeStorage} from "./ExchangeStorage.sol";
+import {MarginAccounts} from "./MarginAccounts.sol";
+import {IExchange} from "./interfaces/IExchange.sol";
+import {IPriceFeed} from "./interfaces/IPriceFeed.sol";
+import {FundingMath} from "./libraries/FundingMath.sol";
+import {WadMath} from "./libraries/WadMath.sol";
+import {Funding, Market, MarketParameters} from "./types/Market.sol";
+
+/// @title Markets and what they earn: listing, parameters within hard bounds, the sweeping of fees
+contract MarketModule is MarginAccounts, ExchangeModule {
+    using SafeCast for int256;
+    using SafeCast for uint256;
+    using SafeERC20 for IERC20Metadata;
+
+    /// @notice Bounds of the margin fractions, WAD: leverage of at most 200, `mmf` from 0.1 % and below `imf`.
+    uint64 public constant MIN_INITIAL_MARGIN_FRACTION = 0.005e18;
+    uint64 public constant MAX_INITIAL_MARGIN_FRACTION = 1e18;
+    uint64 public constant MIN_MAINTENANCE_MARGIN_FRACTION = 0.001e18;
+    /// @notice Most that a fill may cost either side, WAD fraction of the notional.
+    uint64 public constant MAX_TRADING_FEE = 0.01e18;
+    /// @notice Narrowest price band, WAD fraction of mark.
+    uint64 public constant MIN_PRICE_BAND = 0.001e18;
+    /// @notice Most that a fill's premium may count for funding, WAD fraction of mark.
+    uint64 public constant MAX_FUNDING_CAP = 0.01e18;
+    /// @notice Bounds of the takeover threshold, WAD.
+    uint64 public constant MIN_BACKSTOP_RATIO = 0.1e18;
+    uint64 public constant MAX_BACKSTOP_RATIO = 0.9e18;
+    /// @notice Bounds of the margin rate from which an account may be flagged, WAD.
+    uint64 public constant MIN_WARNING_RATE = 0.1e18;
+    uint64 public constant MAX_WARNING_RATE = 1e18;
+
+    constructor(IERC20Metadata collateral, IPriceFeed feed) ExchangeStorage(collateral, feed) {}
+
+    // ------------------------------------------------------------------ markets
+
+    /// @notice See `IExchange.listMarket`.
+    function listMarket(bytes32 name, uint16 pool, MarketParameters calldata parameters)
+        external
+        onlyDelegatecall
+        returns (uint16 id)
+    {
+        if (address(_fund) == address(0)) revert IExchange.NotWired();
+        if (name == bytes32(0)) revert IExchange.MarketNameEmpty();
+        if (_nameTaken[name]) revert IExchange.MarketNameTaken(name);
+        _nameTaken[name] = true;
+        id = ++_marketCount;
+        Market storage listed = _markets[id];
+        (listed.name, listed.pool) = (name, pool);
+        listed.funding.hour = FundingMath.hourOf(block.timestamp);
+        emit IExchange.MarketListed(id, name, pool);
+        _set(id, parameters);
+        listed.isolatedOnly = _fund.assignMarket(id, pool);
+    }
+
+    /// @notice See `IExchange.setParameters`.
+    function setParameters(uint16 id, MarketParameters calldata parameters) external onlyDelegatecall {
+        _checkListed(id);
+        _accrue(id);
+        _sweep(id);
+        _set(id, parameters);
+    }
+
+    function _set(uint16 id, MarketParameters calldata p) private {
+        _checkMargin(p);
+        _checkTrading(p);
+        Market storage listed = _markets[id];
+        listed.initialMarginFraction = p.initialMarginFraction;
+        listed.maintenanceMarginFraction = p.maintenanceMarginFraction;
+        listed.liquidationDiscount = p.liquidationDiscount;
+        listed.liquidationFee = p.liquidationFee;
+        listed.makerFee = p.makerFee;
+        listed.takerFee = p.takerFee;
+        listed.maxNotional = p.maxNotional;
+        listed.minSize = p.minSize;
+        listed.priceBand = p.priceBand;
+        listed.maxOpenInterest = p.maxOpenInterest;
+        listed.poolFeeShare = p.poolFeeShare;
+        listed.treasuryFeeShare = p.treasuryFeeShare;
+        listed.funding.cap = p.fundingCap;
+        emit IExchange.ParametersSet(id, p);
+    }
+
+    function _checkMargin(MarketParameters calldata p) private pure {
+        (uint64 initialFraction, uint64 maintenanceFraction) = (p.initialMarginFraction, p.maintenanceMarginFraction);
+        if (
+            initialFraction < MIN_INITIAL_MARGIN_FRACTION || initialFraction > MAX_INITIAL_MARGIN_FRACTION
+                || maintenanceFraction < MIN_MAINTENANCE_MARGIN_FRACTION || maintenanceFraction >= initialFraction
+        ) revert IExchange.MarginFractionsOutOfBounds(initialFraction, maintenanceFraction);
+        if (uint256(p.liquidationDiscount) + p.liquidationFee > maintenanceFraction) {
+            revert IExchange.LiquidationFractionsOutOfBounds(
+                p.liquidationDiscount, p.liquidationFee, maintenanceFraction
+            );
+        }
+    }
+
+    function _checkTrading(MarketParameters calldata p) private pure {
+        if (p.makerFee > MAX_TRADING_FEE || p.takerFee > MAX_TRADING_FEE) {
+            revert IExchange.TradingFeesOutOfBounds(p.makerFee, p.takerFee);
+        }
+        if (uint256(p.poolFeeShare) + p.treasuryFeeShare > WadMath.UWAD) {
+            revert IExchange.FeeSharesOutOfBounds(p.poolFeeShare, p.treasuryFeeShare);
+        }
+        if (p.priceBand < MIN_PRICE_BAND) revert IExchange.PriceBandOutOfBounds(p.priceBand);
+        if (p.fundingCap > MAX_FUNDING_CAP) revert IExchange.FundingCapOutOfBounds(p.fundingCap);
+        // A pool must be able to take over every position at once.
+        if (p.maxOpenInterest > uint112(type(int112).max)) {
+            revert IExchange.MaxOpenInterestOutOfBounds(p.maxOpenInterest);
+        }
+    }
+
+    // ------------------------------------------------------------------ the exchange
+
+    /// @notice See `IExchange.setBackstopRatio`.
+    function setBackstopRatio(uint64 ratio) external onlyDelegatecall {
+        if (ratio < MIN_BACKSTOP_RATIO || ratio > MAX_BACKSTOP_RATIO) revert IExchange.BackstopRatioOutOfBounds(ratio);
+        _backstopRatio = ratio;
+        emit IExchange.BackstopRatioSet(ratio);
+    }
+
+    /// @notice See `IExchange.setWarningRate`.
+    function setWarningRate(uint64 rate) external onlyDelegatecall {
+        if (rate < MIN_WARNING_RATE || rate > MAX_WARNING_RATE) revert IExchange.WarningRateOutOfBounds(rate);
+        _warningRate = rate;
+        emit IExchange.WarningRateSet(rate);
+    }
+
+    /// @notice See `IExchange.setTreasury`.
+    function setTreasury(address treasury) external onlyDelegatecall {
+        if (treasury == address(0) || treasury == address(this)) revert IExchange.RecipientInvalid(treasury);
+        _treasury = treasury;
+        emit IExchange.TreasurySet(treasury);
+    }
+
+    // ------------------------------------------------------------------ funding and fees
+
+    /// @notice See `IExchange.accrue`.
+    function accrue(uint16 id) external onlyDelegatecall {
+        _checkListed(id);
+        _accrue(id);
+    }
+
+    /// @notice See `IExchange.sweep`.
+    function sweep(uint16 id) external onlyDelegatecall {
+        _checkListed(id);
+        _sweep(id);
+    }
+
+    /// @dev Shares out the fees of a market; the dust of its funding goes to its pool.
+    function _sweep(uint16 id) private {
+        Market storage listed = _markets[id];
+        Funding storage funding = listed.funding;
+        (uint256 fees, uint256 dust) = (funding.fees, funding.dust);
+        if (fees == 0 && dust == 0) return;
+        uint256 toPool = fees * listed.poolFeeShare / WadMath.UWAD;
+        uint256 toTreasury = fees * listed.treasuryFeeShare / WadMath.UWAD;
+        uint256 toKeepers = fees - toPool - toTreasury;
+        funding.pot = (int256(funding.pot) - int256(dust)).toInt112();
+        (funding.fees, funding.dust) = (0, 0);
+        _treasuryBalance = (_treasuryBalance + toTreasury).toUint128();
+        _keeperBudget = (_keeperBudget + toKeepers).toUint128();
+        emit IExchange.FeesSwept(id, toPool, toTreasury, toKeepers, dust);
+        if (toPool + dust != 0) _fund.creditFee(id, toPool + dust);
+    }
+
+    /// @notice See `IExchange.collect`.
+    function collect(uint256 amount) external onlyDelegatecall {
+        if (msg.sender != _treasury) revert IExchange.CallerNotTreasury(msg.sender);
+        uint256 scaled = amount * _tokenScale;
+        if (amount == 0) revert IExchange.AmountZero();
+        if (scaled > _treasuryBalance) revert IExchange.TreasuryExceeded(scaled, _treasuryBalance);
+        _treasuryBalance -= uint128(scaled);
+        emit IExchange.TreasuryCollected(msg.sender, amount);
+        _token.safeTransfer(msg.sender, amount);
+    }
+}

@@ -1,0 +1,224 @@
+"""The contracts on an EVM in this process: deployed and set up, called, and read through their public views."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from ape import project
+from coincurve import PrivateKey
+from eth_abi.abi import encode
+from eth_utils.crypto import keccak
+
+from backstop.account_id import is_cross
+from backstop.chain.bindings import describe_revert
+from backstop.chain.deployment import Deployment
+from backstop.orders import Domain
+from scripts.stage.parameters import MarketParameters
+from tests.invariants import calls
+from tests.invariants.calls import call, words
+from tests.invariants.chain import CHAIN_ID, PyrevmChain, Receipt
+
+from .accounts import market_of
+
+OWNER, TREASURY = "0x" + "0e" * 20, "0x" + "7e" * 20
+START = 900 * 2_222_220
+HEARTBEAT = 2 * 86400
+MARKETS = (1, 2, 3, 4)
+POOLS = {1: 0, 2: 1}  # the kind: the first stands behind one market
+POOL_OF = {1: 1, 2: 2, 3: 2, 4: 2}
+FORTUNE = 10**24  # token units
+FIRST_MARK = 100 * 10**18
+_UNLIMITED = 2**256 - 1
+_MODULES = ("SettlementModule", "SolvencyModule", "MarketModule")
+_PARAMETERS = "(uint64,uint64,uint64,uint64,uint64,uint64,uint64,uint64,uint96,uint96,uint112,uint64,uint64)"
+
+
+class Trader(NamedTuple):
+    """Somebody with a key."""
+
+    address: str
+    key: PrivateKey
+
+
+def trader(number: int) -> Trader:
+    """The same at every run."""
+    key = PrivateKey(keccak(text=f"complete history trader {number}"))
+    return Trader("0x" + keccak(key.public_key.format(compressed=False)[1:])[-20:].hex(), key)
+
+
+TRADERS = tuple(trader(number) for number in range(6))
+
+
+class MarketWords(NamedTuple):
+    """What of `Exchange.market` moves."""
+
+    open_interest: int
+    index: int
+    hour: int
+    rest: int
+    premium: int
+    volume: int
+    pot: int
+    fees: int
+    dust: int
+
+
+@dataclass
+class Evm:
+    """The system on a chain whose every transaction is a block of its own, at the time that is given."""
+
+    chain: PyrevmChain
+    deployment: Deployment
+    feeds: dict[int, str]
+    time: int = START
+
+    def __post_init__(self) -> None:
+        found = self.deployment
+        self.token, self.exchange, self.fund = found.token, found.exchange, found.fund
+        self.engine, self.lens = found.engine, found.lens
+
+    def send(self, sender: str, to: str, data: bytes, at: int) -> Receipt:
+        """A transaction at a time, alone in its block."""
+        self.time = at
+        return self.chain.send(sender, to, data, at)
+
+    @property
+    def domain(self) -> Domain:
+        """What orders are signed for."""
+        return Domain(CHAIN_ID, self.exchange)
+
+    def refusal(self, receipt: Receipt) -> str:
+        """Why a transaction was refused, in words; empty where it was not."""
+        if receipt.ok:
+            return ""
+        return receipt.halt or describe_revert(receipt.output)
+
+    # ------------------------------------------------------------------ views
+
+    def _words(self, to: str, signature: str, *arguments: Any) -> list[int]:
+        """What a view returns, as signed words."""
+        data = self.chain.view(to, call(signature, *arguments))
+        return [int.from_bytes(data[at : at + 32], "big", signed=True) for at in range(0, len(data), 32)]
+
+    def tokens(self) -> int:
+        """Token units that the exchange holds."""
+        return self._words(self.token, "balanceOf(address)", self.exchange)[0]
+
+    def reserves(self) -> tuple[int, int]:
+        """The treasury's and the keeper budget."""
+        _, treasury, keepers = self._words(self.exchange, "reserves()")
+        return treasury, keepers
+
+    def market(self, market: int) -> MarketWords:
+        """What moves of a market."""
+        found = self._words(self.exchange, "market(uint16)", market)
+        index, hour, _, rest, premium, volume, pot, fees, dust = found[16:]
+        return MarketWords(found[2], index, hour, rest, premium, volume, pot, fees, dust)
+
+    def index(self, market: int) -> int:
+        """The funding index as a call finds it now."""
+        return self._words(self.exchange, "fundingIndex(uint16)", market)[0]
+
+    def accounts(self, market: int) -> int:
+        """How many were ever listed in a market."""
+        return self._words(self.exchange, "accountCount(uint16)", market)[0]
+
+    def cross_accounts(self) -> int:
+        """How many cross accounts there are."""
+        return self._words(self.exchange, "crossAccountCount()")[0]
+
+    def position(self, account: bytes, market: int) -> tuple[int, int, int, int]:
+        """Size, entry notional, margin of its own, and the index when its funding was settled."""
+        size, entry, _, margin, index, _ = self._words(self.exchange, "position(bytes32,uint16)", account, market)
+        return size, entry, margin, index
+
+    def cross(self, account: bytes) -> tuple[int, list[int]]:
+        """Margin and markets of a cross account."""
+        margin, _, legs = self._words(self.exchange, "crossAccount(bytes32)", account)
+        packed = legs % 2**256
+        return margin, [packed >> shift & 0xFFFF for shift in range(0, 256, 16) if packed >> shift & 0xFFFF]
+
+    def margin(self, account: bytes) -> int:
+        """Of either kind of account."""
+        if is_cross(account):
+            return self.cross(account)[0]
+        return self.position(account, market_of(account))[2]
+
+    def health(self, account: bytes) -> tuple[int, ...]:
+        """`Exchange.health`."""
+        return tuple(self._words(self.exchange, "health(bytes32)", account))
+
+    def inventories(self, market: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Size, entry notional and start of a pool's long and short inventory."""
+        found = self._words(self.fund, "inventories(uint16)", market)
+        return tuple(found[:3]), tuple(found[3:])
+
+    def pool(self, pool: int) -> tuple[int, int]:
+        """Cash and claim."""
+        return self._words(self.fund, "pool(uint16)", pool)[3], self._words(self.fund, "claim(uint16)", pool)[0]
+
+    def backing(self, market: int) -> tuple[int, ...]:
+        """`InsuranceFund.backing`."""
+        return tuple(self._words(self.fund, "backing(uint16)", market))
+
+
+def deploy() -> Evm:
+    """Everything, in the order of `scripts.stage.system`; pools and feeds, but no market yet."""
+    chain = PyrevmChain()
+
+    def new(name: str, *arguments: str | int) -> str:
+        code = getattr(project, name).contract_type.model_dump(mode="json")["deploymentBytecode"]["bytecode"]
+        return chain.deploy(OWNER, bytes.fromhex(code[2:]) + words(*arguments))
+
+    token = new("MockUSDC")
+    price_feed = new("ChainlinkPriceFeed", OWNER)
+    modules = [new(name, token, price_feed) for name in _MODULES]
+    exchange = new("Exchange", token, price_feed, *modules, OWNER)
+    fund = new("InsuranceFund", exchange, price_feed, OWNER)
+    engine = new("ADLEngine", exchange, fund, price_feed)
+    lens = new("BackstopLens", exchange, fund, price_feed)
+    feeds = {market: new("MockAggregator", 18, FIRST_MARK) for market in MARKETS}
+    evm = Evm(chain, Deployment(CHAIN_ID, 0, token, price_feed, *modules, exchange, fund, engine, lens), feeds)
+    setup = [
+        (OWNER, exchange, call("wire(address,address)", fund, engine)),
+        (OWNER, fund, call("wire(address)", engine)),
+        (OWNER, exchange, call("setTreasury(address)", TREASURY)),
+        *((OWNER, fund, call("createPool(bytes32,uint8)", f"pool {pool}".encode(), POOLS[pool])) for pool in POOLS),
+    ]
+    for market, feed in feeds.items():
+        fields = (market, feed, HEARTBEAT, 1, 2**96 - 1)
+        setup.append((OWNER, price_feed, call("setFeed(uint16,address,uint32,uint96,uint96)", *fields)))
+    for one in TRADERS:
+        setup.append((one.address, token, call("mint(address,uint256)", one.address, FORTUNE)))
+        for spender in (exchange, fund):
+            setup.append((one.address, token, call("approve(address,uint256)", spender, _UNLIMITED)))
+    for sender, to, data in setup:
+        receipt = evm.send(sender, to, data, START)
+        if not receipt.ok:
+            raise RuntimeError(f"the set-up was refused: {evm.refusal(receipt)}")
+    chain.mark()
+    return evm
+
+
+# ---------------------------------------------------------------------- calldata
+
+
+def list_market(market: int, terms: MarketParameters) -> bytes:
+    """Calldata of `listMarket`."""
+    name = f"market {market}".encode()
+    return call(f"listMarket(bytes32,uint16,{_PARAMETERS})", name, POOL_OF[market], *terms)
+
+
+def set_parameters(market: int, terms: MarketParameters) -> bytes:
+    """Calldata of `setParameters`."""
+    return call(f"setParameters(uint16,{_PARAMETERS})", market, *terms)
+
+
+_ORDER = "(bytes32,uint16,int256,uint256,uint64,uint64,uint256,bool)"
+_PAIRS = f"({_ORDER},bytes,{_ORDER},bytes,uint256)[]"
+
+
+def settle_batch(pairs: list[tuple[Any, ...]]) -> bytes:
+    """Calldata of `settleBatch`."""
+    return calls.selector(f"settleBatch({_PAIRS})") + encode([_PAIRS], [pairs])

@@ -1,0 +1,100 @@
+"""Twenty histories of 500 actions on the complete exchange: contracts and Python agree to the wei after each action.
+
+Trades with fees, funding hours, price moves, dead feeds, liquidations, takeovers, inventory sales and rounds, on cross
+and isolated accounts in four markets. They run on an EVM in this process.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import pytest
+
+pytest.importorskip("pyrevm", reason="there is no wheel of pyrevm for this Python")
+pytest.register_assert_rewrite(f"{__package__}.complete.history")
+
+from .complete.evm import deploy  # noqa: E402
+from .complete.plots import PLOTS, Play, Plot  # noqa: E402
+
+if TYPE_CHECKING:
+    from .complete.evm import Evm
+
+ACTIONS = 500
+STORIES = [(plot, seed) for plot in PLOTS for seed in range(5)]
+
+# What the histories have to come to, or they would prove little.
+MEANT = (
+    "accrue",
+    "batch",
+    "batch with a refused pair",
+    "buy",
+    "buy refused: AuctionPriceBeyondLimit",
+    "checkpoint",
+    "collect",
+    "collect refused: TreasuryExceeded",
+    "contribute",
+    "deleverage",
+    "deleverage refused: ADLNotDue",
+    "deleverage refused: CandidatesMissing",
+    "deleverage refused: NothingDeleveraged",
+    "deposit",
+    "dust goes to a pool",
+    "flag",
+    "flag refused: MarginCallNotDue",
+    "funding index moved",
+    "liquidate",
+    "liquidate refused: InitialMarginInsufficient",
+    "liquidate refused: LiquidationNotDue",
+    "liquidate refused: PositionTooSmall",
+    "liquidation of a cross account",
+    "parameters",
+    "price",
+    "round against a cross account",
+    "round that leaves inventory",
+    "sweep",
+    "take over",
+    "take over refused: TakeoverNotDue",
+    "takeover at a last price",
+    "takeover of one leg",
+    "takeover of several legs",
+    "trade",
+    "trade refused: AccountBankrupt",
+    "trade refused: InitialMarginInsufficient",
+    "trade refused: MarginRateWorse",
+    "trade refused: MarketIsolatedOnly",
+    "trade refused: OpenInterestTooLarge",
+    "trade refused: OrderNotReducing",
+    "trade refused: PositionTooLarge",
+    "trade refused: PositionTooSmall",
+    "trade refused: PriceNotPositive",
+    "trade refused: PriceOutsideBand",
+    "transfer",
+    "transfer refused: MarginInsufficient",
+    "withdraw",
+    "withdraw refused: MarginInsufficient",
+)
+
+REACHED: Counter[str] = Counter()
+PLAYED: list[str] = []
+
+
+@pytest.fixture(scope="module")
+def evm() -> Evm:
+    """The contracts, brought back to the same state before each history."""
+    return deploy()
+
+
+@pytest.mark.parametrize(("plot", "seed"), STORIES, ids=lambda value: getattr(value, "name", str(value)))
+def test_history(plot: Plot, seed: int, evm: Evm) -> None:
+    Play(evm, plot, seed, REACHED).play(ACTIONS)
+    PLAYED.append(plot.name)
+
+
+def test_everything_was_reached() -> None:
+    """Rounds, takeovers of several legs, dead feeds and the rest: the histories came to all of it."""
+    if len(PLAYED) != len(STORIES):
+        pytest.skip("only some of the histories were played")
+    told = "\n".join(f"{count:6}  {name}" for name, count in sorted(REACHED.items()))
+    print(told)
+    assert [name for name in MEANT if not REACHED[name]] == [], told
