@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from backstop.orders import Order
+from scripts.stage.parameters import MarketParameters
 
 from .world import NAMES, TRADERS, label
 
 NOBODY, EXCHANGE = -1, -2  # recipients that are no traders
+OWNER = -3  # who owns the exchange, and is no trader
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,7 @@ class Action:
 
     @property
     def caller(self) -> str:
-        """The address that sends it."""
+        """The address that sends it, where it is a trader."""
         return TRADERS[self.by].address
 
 
@@ -47,6 +49,15 @@ class Withdraw(Action):
 
 
 @dataclass(frozen=True, slots=True)
+class Transfer(Action):
+    """`amount` in token units from `account` to the caller's own account `to`."""
+
+    account: bytes
+    to: bytes
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
 class Settle(Action):
     """A fill of two orders, signed by the traders with these numbers, who should be their owners. `size` is WAD."""
 
@@ -55,6 +66,13 @@ class Settle(Action):
     taker: Order
     taker_signer: int
     size: int
+
+
+@dataclass(frozen=True, slots=True)
+class SettleBatch(Action):
+    """Several fills in one transaction; the callers and times of `pairs` mean nothing."""
+
+    pairs: tuple[Settle, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +105,57 @@ class BadAnswer(Action):
 
 
 @dataclass(frozen=True, slots=True)
+class Accept(Action):
+    """The price of a market, so that it is remembered."""
+
+    market: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sequencer(Action):
+    """Its feed says that it went down, or came back."""
+
+    is_up: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SetParameters(Action):
+    """Of a market, by the OWNER or somebody who is not."""
+
+    market: int
+    parameters: MarketParameters
+
+
+@dataclass(frozen=True, slots=True)
+class Accrue(Action):
+    """A market's funding, several times, a second apart."""
+
+    market: int
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class Sweep(Action):
+    """A market's fees."""
+
+    market: int
+
+
+@dataclass(frozen=True, slots=True)
+class Collect(Action):
+    """`amount` in token units out of the treasury."""
+
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Flag(Action):
+    """A margin call."""
+
+    account: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Contribute(Action):
     """To a pool, naming a market or 0; `amount` in token units."""
 
@@ -104,16 +173,17 @@ class Checkpoint(Action):
 
 @dataclass(frozen=True, slots=True)
 class Liquidate(Action):
-    """`account` by `liquidator`, at most `contracts` of it, WAD."""
+    """The leg of `account` in a market by `liquidator`, at most `contracts` of it, WAD."""
 
     account: bytes
+    market: int
     liquidator: bytes
     contracts: int
 
 
 @dataclass(frozen=True, slots=True)
 class TakeOver(Action):
-    """By the pool."""
+    """By the pool, all legs."""
 
     account: bytes
 
@@ -123,6 +193,7 @@ class BuyInventory(Action):
     """Side 0 is long. `contracts` and `limit` are WAD."""
 
     buyer: bytes
+    market: int
     side: int
     contracts: int
     limit: int
@@ -147,7 +218,8 @@ def describe(action: Action) -> str:
         if name in ("by", "after"):
             continue
         fields.append(f"{name}={_show(getattr(action, name))}")
-    return f"+{action.after}s {NAMES[action.by]}: {action.kind}({', '.join(fields)})"
+    who = "the owner" if action.by == OWNER else NAMES[action.by]
+    return f"+{action.after}s {who}: {action.kind}({', '.join(fields)})"
 
 
 def _show(value: object) -> str:
@@ -156,6 +228,8 @@ def _show(value: object) -> str:
     if isinstance(value, Order):
         flags = " reduceOnly" if value.reduce_only else ""
         return f"<{label(value.account)} {value.size} at {value.limit_price} epoch {value.epoch} #{value.salt}{flags}>"
+    if isinstance(value, Action):
+        return f"({describe(value)})"
     if isinstance(value, tuple):
         return f"[{', '.join(map(_show, value))}]"
     return str(value)

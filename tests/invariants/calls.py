@@ -47,6 +47,7 @@ _ORDER_TYPE = f"Order({','.join(f'{kind} {name}' for name, kind in ORDER_FIELDS)
 _ORDER_HASH = keccak(text=_ORDER_TYPE)
 _ORDER_TUPLE = f"({','.join(kind for _, kind in ORDER_FIELDS)})"
 _SETTLE = f"settle({_ORDER_TUPLE},bytes,{_ORDER_TUPLE},bytes,uint256)"
+_SETTLE_BATCH = f"settleBatch(({_ORDER_TUPLE},bytes,{_ORDER_TUPLE},bytes,uint256)[])"
 _DOMAIN_HASH = keccak(text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
 
 
@@ -65,16 +66,21 @@ def order_digest(order: Order, domain: Domain) -> bytes:
 
 def settle(maker: Order, maker_signature: bytes, taker: Order, taker_signature: bytes, size: int) -> bytes:
     """Calldata of `Exchange.settle`."""
+    return selector(_SETTLE) + _pair(maker, maker_signature, taker, taker_signature, size)
+
+
+def settle_batch(pairs: Iterable[tuple[Order, bytes, Order, bytes, int]]) -> bytes:
+    """Calldata of `Exchange.settleBatch`."""
+    tails = [_pair(*pair) for pair in pairs]
+    places = [32 * len(tails) + sum(map(len, tails[:i])) for i in range(len(tails))]
+    return selector(_SETTLE_BATCH) + words(32, len(tails), *places) + b"".join(tails)
+
+
+def _pair(maker: Order, maker_signature: bytes, taker: Order, taker_signature: bytes, size: int) -> bytes:
     head = 2 * 8 + 3
     first, second = _blob(maker_signature), _blob(taker_signature)
-    return b"".join(
-        (
-            selector(_SETTLE),
-            words(*maker.values(), 32 * head, *taker.values(), 32 * head + len(first), size),
-            first,
-            second,
-        )
-    )
+    fields = words(*maker.values(), 32 * head, *taker.values(), 32 * head + len(first), size)
+    return fields + first + second
 
 
 def cancel(order: Order) -> bytes:

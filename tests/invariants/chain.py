@@ -44,6 +44,9 @@ class Chain(Protocol):
     def view(self, to: str, data: bytes, timestamp: int | None = None) -> bytes:
         """What a view returns, in the present block or as if the next one were at `timestamp`."""
 
+    def storage(self, of: str, slot: int) -> int:
+        """A word of a contract's storage."""
+
 
 class PyrevmChain:
     """A fresh EVM. `mark` and `rewind` bring back one state, so a deployment serves many sequences."""
@@ -92,6 +95,10 @@ class PyrevmChain:
         if timestamp is not None:
             self._at(self._number + 1, timestamp)
         return bytes(self._evm.message_call("0x" + "00" * 20, to, calldata=data, is_static=True))
+
+    def storage(self, of: str, slot: int) -> int:
+        """See `Chain`."""
+        return int(self._evm.storage(of, slot))
 
     def _at(self, number: int, timestamp: int) -> None:
         self._evm.set_block_env(self._pyrevm.BlockEnv(number=number, timestamp=timestamp))

@@ -1,8 +1,10 @@
 """The invariants, each judged from what the contracts showed before and after an action.
 
 S1  what can be taken out is covered by the tokens held and by what others are in deficit
-S2  tokens held are the claims of accounts and pools, to the wei
+S2  tokens held are the claims of accounts, pools, funding pots, fees, the treasury and keepers, to the wei
 O1  sizes of accounts and pools cancel out, and the longs are the open interest
+F1  a funding pot is what all positions and inventories have yet to get, and the dust of roundings, exactly
+L1  the legs of a cross account are what it holds, ascending, all of one shared pool
 A1  ADL conserves value to the wei
 A2  a flat account never pays
 A3  nobody solvent is made insolvent by ADL, takeover, an auction or another's liquidation
@@ -11,10 +13,13 @@ A5  ADL comes only when due, and takes no more than needed
 A6  executed leveraged returns descend within a pass, and nobody better ranked of those given is left out
 A7  once per account and round
 B1  a takeover comes only when due, and leaves nothing behind
-B2  a liquidation comes only when due, and does not worsen the margin rate
+B2  a liquidation comes only when due, does not worsen the margin rate, and leaves no position that is too small
 C1  an order is filled in its own epoch only, until it expires or is cancelled, and no more than its size
-G1  nobody else's account changes
+G1  nobody else's account changes, but by liquidation, takeover and ADL
+K1  accruals: the second changes nothing, and within an hour no index moves
 K2  a keeper comes to an end (in `sequences`)
+N1  positions that somebody has traded are within their market's limits, and so is what was paid
+P1  no trade, liquidation, sale of inventory, round or withdrawal on a bad price
 R1  a refusal is a known error, and changes nothing (in `machine`)
 M1  everything is as the mirror has it, to the wei (in `machine`)
 """
@@ -24,25 +29,26 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
+from backstop.account_id import is_cross
+from backstop.math.funding import payment
 from backstop.math.wad import WAD
 
-from . import actions
-from .ledger import CANCELLED
-from .round_checks import holds_after_round
 from .state import Inventory, State
-from .steps import Step, Violation
-from .world import BY_ADDRESS, MARKETS, label, owner_of
+from .steps import Violation
+from .world import MARKETS, MOST_DUST, SHARED, label, market_of
 
 
 def holds_always(state: State, marks: list[int], counts: Counter[str]) -> Iterator[Violation]:
-    """S1, S2 and O1."""
+    """S1, S2, O1, F1 and L1."""
     claims = sum(held.cash for held in state.accounts.values()) + sum(pool.claim for pool in state.pools)
+    claims += state.treasury + state.keepers
+    claims += sum(market.funding.pot + market.funding.fees for market in state.markets)
     counts["S2"] += state.tokens != 0
     if claims != state.tokens:
         yield Violation("S2", f"tokens held {state.tokens}, claims {claims}: {claims - state.tokens} too many")
     yield from _covered(state, marks, counts)
     for spec, market in zip(MARKETS, state.markets, strict=True):
-        sizes = [held.size for held in state.of_market(spec.id)] + [market.long.size, market.short.size]
+        sizes = [held.size for held in state.of_market(spec.id).values()] + [market.long.size, market.short.size]
         longs = sum(size for size in sizes if size > 0)
         shorts = -sum(size for size in sizes if size < 0)
         counts["O1"] += longs != 0
@@ -50,6 +56,28 @@ def holds_always(state: State, marks: list[int], counts: Counter[str]) -> Iterat
             yield Violation(
                 "O1", f"market {spec.id}: long {longs}, short {shorts}, open interest {market.open_interest}"
             )
+        yield from _pot_is_due(state, spec.id, counts)
+    for account, held in state.accounts.items():
+        pools = {MARKETS[market - 1].pool for market in held.open()}
+        counts["L1"] += len(held.legs) > 1
+        if is_cross(account):
+            holds = list(held.legs) == held.open() and pools <= {SHARED}
+        else:
+            holds = held.legs == () and set(held.open()) <= {market_of(account)}
+        if not holds:
+            yield Violation("L1", f"{label(account)} holds {held.open()} of pools {pools}, its legs are {held.legs}")
+
+
+def _pot_is_due(state: State, market: int, counts: Counter[str]) -> Iterator[Violation]:
+    """F1, in WAD squared, at the index that is stored."""
+    view = state.markets[market - 1]
+    funding = view.funding
+    owed = sum(position.due(funding.index) for position in state.of_market(market).values())
+    owed += view.long.due(funding.index) + view.short.due(funding.index)
+    counts["F1"] += owed != 0
+    unclaimed, dust = funding.pot * WAD + owed, funding.dust * WAD + funding.rest
+    if unclaimed < dust if funding.dust == MOST_DUST else unclaimed != dust:
+        yield Violation("F1", f"market {market}: {unclaimed} of the pot is nobody's, the dust is {dust}")
 
 
 def _covered(state: State, marks: list[int], counts: Counter[str]) -> Iterator[Violation]:
@@ -69,142 +97,24 @@ def cannot_be_paid(state: State, marks: list[int], counts: Counter[str]) -> Iter
 
 
 def _payable_and_deficits(state: State, marks: list[int]) -> tuple[int, int]:
-    payable = deficits = 0
+    quotes = state.quotes(marks)
+    payable, deficits = state.treasury + state.keepers, 0
     for held in state.accounts.values():
-        mark = marks[held.market - 1]
-        payable += held.withdrawable(mark)
-        deficits += max(0, -held.equity(mark))
+        sum_ = held.health(quotes)
+        payable += sum_.withdrawable
+        deficits += max(0, -sum_.equity)
     for number, pool in enumerate(state.pools, start=1):
         balance = pool.cash
         for spec in MARKETS:
             if spec.pool == number:
                 market = state.markets[spec.id - 1]
-                balance -= sum(_loss(held, marks[spec.id - 1]) for held in (market.long, market.short))
+                for held in (market.long, market.short):
+                    balance -= _loss(held, marks[spec.id - 1]) + payment(held.size, market.index - held.index)
         payable += max(0, balance)
         deficits += max(0, -balance)
+    payable += sum(market.funding.fees for market in state.markets)
     return payable, deficits
 
 
 def _loss(held: Inventory, mark: int) -> int:
     return max(0, held.entry - held.size * mark // WAD)
-
-
-def holds_after(step: Step, counts: Counter[str]) -> Iterator[Violation]:
-    """What must hold after an action that was accepted."""
-    yield from _only_those_meant(step, counts)
-    action = step.action
-    if isinstance(action, actions.TakeOver):
-        yield from _stays_solvent(step, action.account, counts)
-        yield from _taken_over(step, action, counts)
-    elif isinstance(action, actions.Liquidate):
-        yield from _stays_solvent(step, None, counts)
-        yield from _liquidated(step, action, counts)
-    elif isinstance(action, actions.Settle):
-        yield from _fills_live_orders(step, action, counts)
-    elif isinstance(action, actions.BuyInventory):
-        yield from _stays_solvent(step, None, counts)
-    elif isinstance(action, actions.Deleverage):
-        yield from _stays_solvent(step, None, counts)
-        yield from holds_after_round(step, action, counts)
-
-
-def _only_those_meant(step: Step, counts: Counter[str]) -> Iterator[Violation]:
-    """G1."""
-    before, after = step.before.accounts, step.after.accounts
-    changed = {account for account in before.keys() | after.keys() if before.get(account) != after.get(account)}
-    meant = set(_meant(step.action))
-    counts["G1"] += bool(changed)
-    if changed - meant:
-        others = ", ".join(map(label, changed - meant))
-        yield Violation("G1", f"{step.action.kind} changed {others}")
-
-
-def _meant(action: actions.Action) -> Iterator[bytes]:
-    match action:
-        case actions.Deposit():
-            yield (int(action.caller, 16) << 96 | action.sub_id).to_bytes(32, "big")
-        case actions.Withdraw() | actions.TakeOver():
-            yield action.account
-        case actions.Settle():
-            yield from (action.maker.account, action.taker.account)
-        case actions.Liquidate():
-            yield action.account
-            if action.liquidator.startswith(bytes.fromhex(action.caller[2:])):
-                yield action.liquidator
-        case actions.BuyInventory():
-            yield action.buyer
-        case actions.Deleverage():
-            yield from action.candidates
-
-
-def _fills_live_orders(step: Step, action: actions.Settle, counts: Counter[str]) -> Iterator[Violation]:
-    """C1."""
-    for order in (action.maker, action.taker):
-        counts["C1"] += 1
-        name = f"order {order.salt} of {label(order.account)}"
-        epoch = step.before.epochs[BY_ADDRESS[owner_of(order.account)]]
-        filled, filled_after = step.fills[order]
-        if order.epoch != epoch:
-            yield Violation("C1", f"{name} is of epoch {order.epoch}, filled in {epoch}")
-        if step.now > order.expiry:
-            yield Violation("C1", f"{name} had expired {step.now - order.expiry} seconds before")
-        if filled == CANCELLED:
-            yield Violation("C1", f"{name} was cancelled")
-        elif filled_after != filled + action.size or filled_after > abs(order.size):
-            yield Violation("C1", f"{name} of {order.size} was filled by {filled} and is by {filled_after}")
-
-
-def _stays_solvent(step: Step, taken_over: bytes | None, counts: Counter[str]) -> Iterator[Violation]:
-    """A3, at the mark of the action."""
-    for account, held in step.before.accounts.items():
-        after = step.after.accounts[account]
-        if account == taken_over or after == held:
-            continue
-        mark = step.marks[held.market - 1]
-        if held.equity(mark) >= 0:
-            counts["A3"] += 1
-            if after.equity(mark) < 0:
-                text = f"{label(account)} had {held.equity(mark)} and has {after.equity(mark)}"
-                yield Violation("A3", f"{step.action.kind}: {text}")
-
-
-def _taken_over(step: Step, action: actions.TakeOver, counts: Counter[str]) -> Iterator[Violation]:
-    """B1."""
-    counts["B1"] += 1
-    held, after = step.before.accounts[action.account], step.after.accounts[action.account]
-    spec = MARKETS[held.market - 1]
-    if not held.is_to_be_taken_over(step.marks[held.market - 1]):
-        yield Violation("B1", f"{label(action.account)} was not due: {held}")
-    if (after.size, after.entry, after.margin) != (0, 0, 0):
-        yield Violation("B1", f"{label(action.account)} is left with {after}")
-    side = int(held.size < 0)
-    mine, mine_after = (
-        step.before.markets[held.market - 1].inventory(side),
-        step.after.markets[held.market - 1].inventory(side),
-    )
-    gained = (mine_after.size - mine.size, mine_after.entry - mine.entry)
-    if gained != (held.size, -held.cash):
-        yield Violation("B1", f"the inventory gained {gained}, the account was {held}")
-    cash, cash_after = step.before.pools[spec.pool - 1].cash, step.after.pools[spec.pool - 1].cash
-    if cash != cash_after:
-        yield Violation("B1", f"the pool's cash moved by {cash_after - cash}")
-
-
-def _liquidated(step: Step, action: actions.Liquidate, counts: Counter[str]) -> Iterator[Violation]:
-    """B2: `MM' * E <= MM * E'`, up to the one wei by which MM' is rounded up."""
-    held, after = step.before.accounts[action.account], step.after.accounts[action.account]
-    mark = step.marks[held.market - 1]
-    if not held.is_liquidatable(mark):
-        yield Violation("B2", f"{label(action.account)} was not due: {held}")
-    if after.size * held.size < 0 or abs(after.size) >= abs(held.size):
-        yield Violation("B2", f"{label(action.account)} went from {held.size} to {after.size}")
-    if abs(held.size - after.size) > action.contracts:
-        yield Violation("B2", f"{abs(held.size - after.size)} closed, {action.contracts} asked for")
-    if after.size == 0:
-        return
-    counts["B2"] += 1
-    equity, equity_after = held.equity(mark), after.equity(mark)
-    rate, rate_after = held.maintenance(mark) * equity_after, (after.maintenance(mark) - 1) * equity
-    if equity_after <= 0 or rate_after > rate:
-        margins = f"{held.maintenance(mark)}/{equity} to {after.maintenance(mark)}/{equity_after}"
-        yield Violation("B2", f"the margin rate of {label(action.account)} went from {margins}")

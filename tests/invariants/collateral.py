@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from backstop.account_id import isolated_sub_id
-
 from . import actions
 from .draws import TOKEN, Draws
+from .ledger import NO_HOLDING
 from .machine import Machine
-from .state import Holding
-from .world import LARGEST, MARKETS, TOKEN_SCALE, TRADERS, VAST, WALLET, market_of
+from .world import CROSS, LARGEST, MARKETS, TOKEN_SCALE, TRADERS, VAST, WALLET
 
 
 class Collateral(Draws):
@@ -16,26 +14,22 @@ class Collateral(Draws):
 
     def deposit(self, machine: Machine) -> actions.Action:
         """Mostly what a position needs; now and then nothing, a unit, more than there is, or into a strange account."""
-        by, market = self._trader(), self._market()
-        sub_id = isolated_sub_id(market, int(self._chance(0.15)))
+        by, sub_id = self._trader(), self._sub_id(self._market())
         amount = self.rng.randrange(50 * TOKEN, 20_000 * TOKEN)
         if self._chance(0.06):
             amount = self.rng.choice((0, 1, WALLET + 1, 2**128, 2**200))
         if self._chance(0.03):
-            sub_id = self.rng.choice((1 << 95, 9 << 64, 0, 1 << 80 | sub_id, (1 << 95) | (1 << 64)))
+            sub_id = self.rng.choice((9 << 64, 0, 1 << 80 | sub_id, CROSS | 1 << 64))
         return actions.Deposit(by, self._soon(), sub_id, amount)
 
     def withdraw(self, machine: Machine) -> actions.Action:
         """All that is free, a part of it, a unit more, everything, or someone else's."""
-        state = machine.state
-        account = self._account(state, lambda held: held.margin > 0) or TRADERS[self._trader()].account(self.focus)
-        held = state.accounts.get(account, Holding(market_of(account)))
-        free = held.withdrawable(machine.marks[held.market - 1]) // TOKEN_SCALE
+        account, free, margin = self._funded(machine)
         amounts = (
             free,
             free + 1,
             max(1, free // self.rng.randrange(2, 9)),
-            max(0, held.margin) // TOKEN_SCALE,
+            margin,
             1,
             0,
             2**140,
@@ -46,6 +40,29 @@ class Collateral(Draws):
         if self._chance(0.08):
             to = self.rng.choice((actions.NOBODY, actions.EXCHANGE, actions.EXCHANGE))
         return actions.Withdraw(by, self._soon(), account, amount, to)
+
+    def _funded(self, machine: Machine) -> tuple[bytes, int, int]:
+        """An account with collateral, what is free of it, and all of it; in token units."""
+        state = machine.state
+        funded = [account for account, held in state.accounts.items() if held.margin > 0]
+        account = self.rng.choice(funded) if funded else TRADERS[self._trader()].account(self.focus)
+        held = state.accounts.get(account, NO_HOLDING)
+        free = held.health(state.quotes(machine.marks)).withdrawable // TOKEN_SCALE
+        return account, free, max(0, held.margin) // TOKEN_SCALE
+
+    def transfer(self, machine: Machine) -> actions.Action:
+        """Between accounts of one owner, mostly; what is free, a part of it, a unit more, or everything."""
+        account, free, margin = self._funded(machine)
+        owner = TRADERS[self._owner(account)]
+        market = self._market()
+        own = [owner.account(market), owner.account(market, 1), owner.cross(), owner.cross(1)]
+        to = self.rng.choice([one for one in own if one != account])
+        if self._chance(0.06):
+            to = self.rng.choice((account, TRADERS[self._trader()].account(self.focus), owner.account(9)))
+        amounts = (free, free + 1, max(1, free // self.rng.randrange(2, 9)), margin, 1, 0, 2**140)
+        amount = self.rng.choices(amounts, (5, 4, 10, 3, 2, 1, 1))[0]
+        by = self._owner(account) if not self._chance(0.05) else self._trader()
+        return actions.Transfer(by, self._soon(), account, to, amount)
 
     def contribute(self, machine: Machine) -> actions.Action:
         """Little, so that pools run dry; now and then to no pool, or naming a market of another, or too much."""

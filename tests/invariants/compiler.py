@@ -26,8 +26,10 @@ DEPLOYED = {
     "ChainlinkPriceFeed": "contracts/oracles/ChainlinkPriceFeed.sol",
     "Exchange": "contracts/Exchange.sol",
     "InsuranceFund": "contracts/InsuranceFund.sol",
+    "MarketModule": "contracts/MarketModule.sol",
     "MockAggregator": "contracts/mocks/MockAggregator.sol",
     "MockUSDC": "contracts/mocks/MockUSDC.sol",
+    "SettlementModule": "contracts/SettlementModule.sol",
     "SolvencyModule": "contracts/SolvencyModule.sol",
     "StateReader": "contracts/mocks/StateReader.sol",
 }

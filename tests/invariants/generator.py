@@ -8,12 +8,14 @@ from backstop.adl.planning import plan
 
 from . import actions
 from .machine import Machine
+from .markets import Markets
 from .prices import Prices
 from .rescues import Rescues, near_their_trigger
-from .state import snapshot_of
+from .snapshots import snapshot_of
+from .world import GRACE, TOKEN_SCALE
 
 
-class Generator(Rescues, Prices):
+class Generator(Rescues, Prices, Markets):
     """The actions of one sequence."""
 
     def opening(self, machine: Machine, place: int) -> actions.Action:
@@ -26,15 +28,27 @@ class Generator(Rescues, Prices):
 
     def next(self, machine: Machine) -> actions.Action:
         """Any action."""
+        if self.script:
+            return self.script.pop(0)
+        state = machine.state
         kinds: list[tuple[Callable[[Machine], actions.Action], float]] = [
             (self.trade, 26),
             (self.price, 17),
             (self.deposit, 6),
             (self.withdraw, 6),
+            (self.transfer, 3),
+            (self.batch, 3),
+            (self.set_parameters, 1.5),
+            (self.accrue, 2.5),
+            (self.sweep, 2 if any(view.funding.fees or view.funding.dust for view in state.markets) else 0.1),
+            (self.collect, 2 if state.treasury >= TOKEN_SCALE else 0.1),
+            (self.flag, 1),
+            (self.die, 1.2),
+            (self.accept, 0.5),
             (self.cancel, 2),
             (self.cancel_all, 1.2),
             (self.warp, 4),
-            (self.bad_price, 1),
+            (self.bad_price, 1.5),
             (self.contribute, 6 if self.is_vast else 3),
             (self.checkpoint, 6 if self.is_vast else 2),
             (self.liquidate, 1),
@@ -42,39 +56,46 @@ class Generator(Rescues, Prices):
             (self.buy_inventory, 0.5),
             (self.deleverage, 0.5),
         ]
-        state = machine.state
-        held = [one for one in state.accounts.values() if one.size and state.markets[one.market - 1].mark]
-        if any(one.is_liquidatable(state.markets[one.market - 1].mark) for one in held):
+        healths = self._healths(machine).values()
+        if any(sum_.is_liquidatable for sum_ in healths):
             kinds.append((self.liquidate, 45))
-        if any(one.is_to_be_taken_over(state.markets[one.market - 1].mark) for one in held):
-            kinds.append((self.take_over, 45))
+        if any(sum_.is_to_be_taken_over for sum_ in healths):
+            kinds += [(self.take_over, 45), (self.die_after_fall, 4)]
         self.plans = []
         if any(view.long.size or view.short.size for view in state.markets):
             kinds.append((self.buy_inventory, 15))
             self.plans = plan(snapshot_of(state))
             kinds.append((self.deleverage, 50 if self.plans or near_their_trigger(state) else 10))
-        if any(not view.mark for view in state.markets):
-            kinds.append((self.refresh, 25))
+        if not all(view.live for view in state.markets):
+            kinds.append((self.revive, 14))
         draws, weights = zip(*kinds, strict=True)
         draw: Callable[[Machine], actions.Action] = self.rng.choices(draws, weights)[0]
         return draw(machine)
 
     def shock(self, machine: Machine) -> actions.Action:
         """The gap before the end: an account is bankrupt, and every price is good."""
+        if machine.model.sequencer[0]:
+            return actions.Sequencer(0, 1, True)
         answers = dict(self.refresh(machine).answers)
         answers[self.focus] = self._answer(machine, self.focus, "bankrupt")
-        return actions.Answer(0, self._soon(), tuple(answers.items()))
+        rest = machine.model.sequencer[1] + GRACE - machine.model.now
+        return actions.Answer(0, max(rest, self._soon()), tuple(answers.items()))
 
     def closing(self, machine: Machine) -> actions.Action | None:
         """What a keeper does next: good prices, takeovers, rounds as planned. None where nothing is due."""
         state = machine.state
-        for account, held in state.accounts.items():
-            if held.is_to_be_taken_over(state.markets[held.market - 1].mark):
+        if not all(view.live for view in state.markets):
+            return self.shock(machine)
+        for account, sum_ in self._healths(machine).items():
+            if sum_.is_to_be_taken_over:
                 return actions.TakeOver(0, 1, account)
         plans = plan(snapshot_of(state))
         if not plans:
             return None
         one = plans[0]
         candidates = tuple(bytes.fromhex(text[2:]) for text in one.candidates)
-        bounds = (one.adl_price, one.adl_price)
-        return actions.Deleverage(0, 1, int(one.market[1:]), int(one.side == "short"), candidates, *bounds, 0)
+        # As wide as the keeper's: an hour may end in between, and its funding moves the price by a little.
+        market = int(one.market[1:])
+        tolerance = machine.marks[market - 1] // 20
+        bounds = (one.adl_price - tolerance, one.adl_price + tolerance)
+        return actions.Deleverage(0, 1, market, int(one.side == "short"), candidates, *bounds, 0)

@@ -8,22 +8,25 @@ from dataclasses import dataclass
 
 from eth_utils.crypto import keccak
 
-from backstop.adl.due import Due, due_inventory
 from backstop.orders import Order
 
 from . import actions, calls
+from .action_checks import holds_after
 from .calls import call
 from .chain import Chain, Receipt
-from .checks import cannot_be_paid, holds_after, holds_always
+from .checks import cannot_be_paid, holds_always
 from .compiler import Artefact
 from .ledger import Refused
 from .model import Model
-from .state import State, decode, name_of, snapshot_of
+from .reading import BOOK_INDICES, decode
+from .snapshots import compensation_of
+from .state import State
 from .steps import Step, Violation
-from .system import System
-from .world import ADDRESSES, BY_ADDRESS, FIRST_ACTION, LARGEST, MARKETS, TRADERS, label, owner_of
+from .system import PARAMETERS, System
+from .world import ADDRESSES, BY_ADDRESS, FIRST_ACTION, LARGEST, MARKETS, TRADERS, account_of, label, owner_of
 
 WATCHED = 6  # orders whose fills are read with every state
+PAIR_REFUSED = keccak(text="PairRefused(uint256,bytes)")
 _PANIC = bytes.fromhex("4e487b71")
 _MESSAGE = bytes.fromhex("08c379a0")
 
@@ -65,6 +68,7 @@ class Machine:
         self._fills: dict[Order, int] = {}
         self._refused_orders: set[Order] = set()  # for their epoch
         self.refusal = ""  # of the last action
+        self._between: State | None = None  # after the first of several accruals
         self._steps = 0
         self.state = self._read(self.model.now, {spec.id for spec in MARKETS})
 
@@ -81,10 +85,12 @@ class Machine:
         before = self.state
         self._watch(action)
         fills = [self._fills.get(order, 0) for order in self._orders]
-        due = None
-        if isinstance(action, actions.Deleverage):
+        due = 0
+        if isinstance(action, actions.Deleverage | actions.Accrue):
             before = self._read(idle.now, idle.backed())
-            due = _due(before, action)
+        if isinstance(action, actions.Deleverage) and 0 < action.market <= len(MARKETS):
+            due = compensation_of(before, action.market, action.side)
+        live = tuple(idle.is_live(spec.id) for spec in MARKETS)
         receipt = self._send(action, idle.now)
         refusal, faults = self._refusal(receipt)
         # Where they differ, the contracts are followed as far as time goes: the sequence ends here.
@@ -96,11 +102,14 @@ class Machine:
         violations += holds_always(self.state, self.marks, self.counts)
         if receipt.ok:
             fills_of = {order: (was, self._fills[order]) for order, was in zip(self._orders, fills, strict=True)}
-            step = Step(action, idle.now, before, self.state, self.marks, receipt.logs, due, fills_of)
+            refused, faults = self._refused_pairs(receipt)
+            step = Step(action, idle.now, moved.now, before, self.state, self.marks, live, receipt.logs, due, fills_of)
+            step.between, step.refused = self._between, refused
+            violations += faults
             violations += holds_after(step, self.counts)
         else:
             violations += self._unchanged(before, fills, action, refusal)
-            if isinstance(action, actions.Withdraw) and refusal == "ERC20InsufficientBalance":
+            if isinstance(action, actions.Withdraw | actions.Collect) and refusal == "ERC20InsufficientBalance":
                 violations += cannot_be_paid(before, self.marks, self.counts)
         violations += self._as_the_mirror_has_it(refusal, expected_refusal, backed)
         self.counts[f"{action.kind} {'accepted' if receipt.ok else 'refused'}"] += 1
@@ -119,8 +128,10 @@ class Machine:
             self.counts["withdrawals to the exchange"] += 1
         if isinstance(action, actions.Contribute) and action.market and not refusal:
             self.counts["contributions that name a market"] += 1
-        if not isinstance(action, actions.Settle):
-            return
+        if isinstance(action, actions.Settle):
+            self._count_epochs(action, refusal, before)
+
+    def _count_epochs(self, action: actions.Settle, refusal: str, before: State) -> None:
         for order in (action.maker, action.taker):
             epoch = before.epochs[BY_ADDRESS[owner_of(order.account)]]
             if refusal == "OrderEpochNotCurrent" and order.epoch != epoch:
@@ -133,21 +144,29 @@ class Machine:
         """What is read only once: the lists of accounts."""
         violations = []
         for market, accounts in enumerate(self.model.listed, start=1):
-            data = [
-                self.chain.view(self.system.exchange, call("accountAt(uint16,uint256)", market, i))
-                for i in range(len(accounts))
-            ]
+            data = [self._view("accountAt(uint16,uint256)", market, i) for i in range(len(accounts))]
             if data != accounts:
                 violations.append(Violation("M1", f"market {market} lists {list(map(label, data))}"))
+        data = [self._view("crossAccountAt(uint256)", i) for i in range(len(self.model.cross))]
+        count = int.from_bytes(self._view("crossAccountCount()"), "big")
+        if data != self.model.cross or count != len(data):
+            violations.append(Violation("M1", f"{count} cross accounts: {list(map(label, data))}"))
         return violations
+
+    def _view(self, signature: str, *arguments: int) -> bytes:
+        return self.chain.view(self.system.exchange, call(signature, *arguments))
 
     # ------------------------------------------------------------------ transactions
 
     def _send(self, action: actions.Action, now: int) -> Receipt:
         logs = []
         receipt = None
+        self._between = None
+        sender = self.system.owner if action.by == actions.OWNER else action.caller
         for later, (to, data) in enumerate(self._transactions(action, now)):
-            receipt = self.chain.send(action.caller, to, data, now + later)
+            if later == 1 and isinstance(action, actions.Accrue):
+                self._between = self._read(None, set())
+            receipt = self.chain.send(sender, to, data, now + later)
             logs += receipt.logs
             if not receipt.ok:
                 break
@@ -163,10 +182,12 @@ class Machine:
                 strange: dict[int, str | int] = {actions.NOBODY: 0, actions.EXCHANGE: exchange}
                 to = strange[action.to] if action.to in strange else ADDRESSES[action.to]
                 yield exchange, call("withdraw(bytes32,uint256,address)", action.account, action.amount, to)
+            case actions.Transfer():
+                yield exchange, call("transfer(bytes32,bytes32,uint256)", action.account, action.to, action.amount)
             case actions.Settle():
-                made = self._sign(action.maker, action.maker_signer)
-                taken = self._sign(action.taker, action.taker_signer)
-                yield exchange, calls.settle(action.maker, made, action.taker, taken, action.size)
+                yield exchange, calls.settle(*self._pair(action))
+            case actions.SettleBatch():
+                yield exchange, calls.settle_batch(map(self._pair, action.pairs))
             case actions.Cancel():
                 yield exchange, calls.cancel(action.order)
             case actions.CancelAll():
@@ -177,21 +198,39 @@ class Machine:
             case actions.BadAnswer():
                 fields = (7, action.answer, now - action.ago, 7 if action.complete else 6)
                 yield feeds[action.market - 1], call("setRound(uint80,int256,uint256,uint80)", *fields)
+            case actions.Accept():
+                yield self.system.price_feed, call("accept(uint16)", action.market)
+            case actions.Sequencer():
+                yield self.system.sequencer, call("setAnswer(int256)", int(not action.is_up))
+            case actions.SetParameters():
+                yield exchange, call(f"setParameters(uint16,{PARAMETERS})", action.market, *action.parameters)
+            case actions.Accrue():
+                yield from [(exchange, call("accrue(uint16)", action.market))] * action.times
+            case actions.Sweep():
+                yield exchange, call("sweep(uint16)", action.market)
+            case actions.Collect():
+                yield exchange, call("collect(uint256)", action.amount)
+            case actions.Flag():
+                yield exchange, call("flag(bytes32)", action.account)
             case actions.Contribute():
                 yield fund, call("contribute(uint16,uint16,uint256)", action.pool, action.market, action.amount)
             case actions.Checkpoint():
                 yield fund, call("checkpoint(uint16)", action.market)
             case actions.Liquidate():
-                fields = (action.account, action.liquidator, action.contracts)
-                yield exchange, call("liquidate(bytes32,bytes32,uint256)", *fields)
+                fields = (action.account, action.market, action.liquidator, action.contracts)
+                yield exchange, call("liquidate(bytes32,uint16,bytes32,uint256)", *fields)
             case actions.TakeOver():
                 yield exchange, call("takeOver(bytes32)", action.account)
             case actions.BuyInventory():
-                fields = (action.buyer, action.side, action.contracts, action.limit)
-                yield exchange, call("buyInventory(bytes32,uint8,uint256,uint256)", *fields)
+                fields = (action.buyer, action.market, action.side, action.contracts, action.limit)
+                yield exchange, call("buyInventory(bytes32,uint16,uint8,uint256,uint256)", *fields)
             case actions.Deleverage():
                 bounds = (action.minimum, action.maximum, now + action.seconds)
                 yield engine, calls.deleverage(action.market, action.side, action.candidates, bounds)
+
+    def _pair(self, action: actions.Settle) -> tuple[Order, bytes, Order, bytes, int]:
+        made = self._sign(action.maker, action.maker_signer)
+        return action.maker, made, action.taker, self._sign(action.taker, action.taker_signer), action.size
 
     def _sign(self, order: Order, signer: int) -> bytes:
         signature = TRADERS[signer].key.sign_recoverable(self._digest(order), hasher=None)
@@ -212,14 +251,20 @@ class Machine:
             case actions.Settle():
                 orders = [action.maker, action.taker]
                 accounts = [action.maker.account, action.taker.account]
+            case actions.SettleBatch():
+                orders = [order for pair in action.pairs for order in (pair.maker, pair.taker)]
+                accounts = [order.account for order in orders]
             case actions.Cancel():
                 orders = [action.order]
             case actions.Deposit():
-                accounts = [(int(action.caller, 16) << 96 | action.sub_id).to_bytes(32, "big")]
+                accounts = [account_of(action.caller, action.sub_id)]
+            case actions.Transfer():
+                accounts = [action.account, action.to]
             case actions.Liquidate():
                 accounts = [action.liquidator]
             case actions.BuyInventory():
                 accounts = [action.buyer]
+        orders = list(dict.fromkeys(orders))
         self._orders = ([order for order in self._orders if order not in orders] + orders)[-WATCHED:]
         self._accounts += [account for account in dict.fromkeys(accounts) if account not in self._accounts]
 
@@ -233,7 +278,9 @@ class Machine:
     def _read(self, timestamp: int | None, backed: set[int]) -> State:
         data = calls.read(ADDRESSES, [self._digest(order) for order in self._orders], self._accounts, backed)
         answer = self.chain.view(self.system.reader, data, timestamp)
-        state = decode(answer, len(ADDRESSES), len(self._orders), self._accounts, self.chain.base_block)
+        indices = [self.chain.storage(self.system.fund, slot) for slot in BOOK_INDICES]
+        counts = len(ADDRESSES), len(self._orders)
+        state = decode(answer, *counts, self._accounts, self.chain.base_block, indices)
         self._fills.update(zip(self._orders, state.filled, strict=True))
         return state
 
@@ -249,6 +296,18 @@ class Machine:
             return known, []
         kind = {_PANIC: "a panic", _MESSAGE: "a string", b"": "no data"}.get(receipt.output[:4], "an unknown error")
         return kind, [Violation("R1", f"reverted with {kind}: 0x{receipt.output.hex()}")]
+
+    def _refused_pairs(self, receipt: Receipt) -> tuple[frozenset[int], list[Violation]]:
+        """The places of a batch that were refused, and R1 where an error is none that the contracts declare."""
+        places, faults = set(), []
+        for log in receipt.logs:
+            if log.topics[0] == PAIR_REFUSED:
+                places.add(int.from_bytes(log.topics[1], "big"))
+                length = int.from_bytes(log.data[32:64], "big")
+                refusal, violations = self._refusal(Receipt(False, log.data[64 : 64 + length], []))
+                self.counts[f"SettleBatch: {refusal}"] += 1
+                faults += violations
+        return frozenset(places), faults
 
     def _unchanged(self, before: State, fills: list[int], action: actions.Action, refusal: str) -> Iterator[Violation]:
         """R1: nothing but time is different."""
@@ -266,14 +325,6 @@ class Machine:
         expected = self.model.state(self._orders, backed)
         if self.state != expected:
             yield Violation("M1", "; ".join(_differences(self.state, expected)))
-
-
-def _due(state: State, action: actions.Deleverage) -> Due | None:
-    """What the plan over the contracts' own state says of the inventory."""
-    for one in due_inventory(snapshot_of(state)):
-        if one.inventory.market == name_of(action.market) and int(one.inventory.size < 0) == action.side:
-            return one
-    return None
 
 
 def _differences(state: State, expected: State) -> Iterator[str]:

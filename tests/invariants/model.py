@@ -2,61 +2,86 @@
 
 from __future__ import annotations
 
-from backstop.account_id import account_text
+from backstop.account_id import account_text, is_cross
 from backstop.adl import snapshot as adl
-from backstop.adl.due import Due, due_inventory
 from backstop.adl.execution import Round, run_round
 from backstop.adl.scoring import Candidate, SideBook
 from backstop.math import auction, fund, liquidation
+from backstop.math.fees import trading_fee
+from backstop.math.funding import premium_of
 from backstop.math.leveraged_return import leveraged_return
-from backstop.math.margin import is_liquidatable, margin_rate, position_value, value_leg
+from backstop.math.margin import bankruptcy_notionals, margin_rate, value_leg
 from backstop.math.position import trade_value
 from backstop.math.wad import WAD, div_ceil
 from backstop.orders import Order
+from scripts.stage.parameters import NO_BAND
 
 from . import actions
-from .ledger import CANCELLED, NO_HOLDING, Answered, Ledger, Refused, require
-from .state import Inventory, name_of, snapshot_of
-from .world import BY_ADDRESS, LARGEST, MARKETS, POOLS, TOKEN_SCALE, owner_of
+from .ledger import CANCELLED, NO_HOLDING, Answered, Refused, require
+from .margins import Accounts
+from .snapshots import compensation_of, name_of
+from .state import Inventory
+from .world import (
+    BY_ADDRESS,
+    LARGEST,
+    MARKETS,
+    POOLS,
+    TOKEN_SCALE,
+    TREASURY,
+    WARNING_RATE,
+    account_of,
+    market_of,
+    may_hold,
+    owner_of,
+)
 
 
-class Model(Ledger):
+class Model(Accounts):
     """The rules. `apply` changes the state or raises Refused; then it is to be thrown away: work on a `fork`."""
 
     def apply(self, action: actions.Action) -> None:
         """What the contracts should do."""
         getattr(self, f"_{type(action).__name__}")(action)
 
-    # ------------------------------------------------------------------ collateral and orders
+    # ------------------------------------------------------------------ collateral
 
     def _Deposit(self, action: actions.Deposit) -> None:
-        account = (int(action.caller, 16) << 96 | action.sub_id).to_bytes(32, "big")
-        market = self.market(account)
-        require(action.amount > 0, "amount zero")
-        self.enlist(account)
-        self.change(account, margin=self.accounts[account].margin + action.amount * TOKEN_SCALE)
-        assert self.accounts[account].market == market
+        self.credit(account_of(action.caller, action.sub_id), action.amount * TOKEN_SCALE)
         self.pay_in(action.by, action.amount)
 
     def _Withdraw(self, action: actions.Withdraw) -> None:
-        account = action.account
-        require(owner_of(account) == action.caller, "not the owner")
+        require(owner_of(action.account) == action.caller, "not the owner")
         require(action.to >= 0, "not a recipient")
-        require(action.amount > 0, "amount zero")
-        market = self.market(account)
-        held = self.accounts.get(account, NO_HOLDING)
-        margin = held.margin - action.amount * TOKEN_SCALE
-        available, required = margin, 0
-        if held.size:
-            mark = self.mark(market)
-            available += min(position_value(held.size, mark) - held.entry, 0)
-            required = held.requirement(mark, MARKETS[market - 1].initial)
-        require(available >= required, "margin insufficient")
+        self.debit(action.account, action.amount * TOKEN_SCALE)
+        self._pay_out(action.to, action.amount)
+
+    def _Transfer(self, action: actions.Transfer) -> None:
+        require(owner_of(action.account) == owner_of(action.to) == action.caller, "not the owner")
+        require(action.account != action.to, "to itself")
+        self.debit(action.account, action.amount * TOKEN_SCALE)
+        self.credit(action.to, action.amount * TOKEN_SCALE)
+
+    def _Collect(self, action: actions.Collect) -> None:
+        amount = action.amount * TOKEN_SCALE
+        require(action.by == TREASURY, "not the treasury")
+        require(0 < amount <= self.treasury, "not in the treasury")
+        self.treasury -= amount
+        self._pay_out(action.by, action.amount)
+
+    def _pay_out(self, trader: int, amount: int) -> None:
         # Only where bankrupt accounts and depleted pools are short of something: S1.
-        require(action.amount * TOKEN_SCALE <= self.tokens, "more than all the tokens there are")
-        self.change(account, margin=margin, risk_block=self.block if held.size else held.risk_block)
-        self.tokens -= action.amount * TOKEN_SCALE
-        self.wallets[action.to] += action.amount
+        require(amount * TOKEN_SCALE <= self.tokens, "more than all the tokens there are")
+        self.tokens -= amount * TOKEN_SCALE
+        self.wallets[trader] += amount
+
+    def _Flag(self, action: actions.Flag) -> None:
+        self.account(action.account)
+        self.accept_all(action.account)
+        sum_ = self.health(action.account)
+        is_low = sum_.equity < sum_.initial or sum_.maintenance * WAD > WARNING_RATE * sum_.equity
+        require(sum_.maintenance != 0 and is_low, "not due")
+
+    # ------------------------------------------------------------------ orders
 
     def _Settle(self, action: actions.Settle) -> None:
         maker, taker, size = action.maker, action.taker, action.size
@@ -69,12 +94,37 @@ class Model(Ledger):
         require(crossed, "not crossed")
         self._use_order(maker, action.maker_signer, size)
         self._use_order(taker, action.taker_signer, size)
-        market = maker.market
-        mark = self.mark(market)
-        change = size if taker.size > 0 else -size
-        value = trade_value(change, maker.limit_price)
-        self.trade(maker.account, mark, -change, -value, reduce_only=maker.reduce_only)
-        self.trade(taker.account, mark, change, value, reduce_only=taker.reduce_only)
+        self._match(maker, taker, size if taker.size > 0 else -size)
+
+    def _SettleBatch(self, action: actions.SettleBatch) -> None:
+        for pair in action.pairs:
+            attempt = self.fork()
+            try:
+                attempt._Settle(pair)
+            except Refused:
+                continue
+            vars(self).update(vars(attempt))
+
+    def _match(self, maker: Order, taker: Order, change: int) -> None:
+        market, price = maker.market, maker.limit_price
+        mark = self.accept(market)
+        parameters = self.parameters[market - 1]
+        band = parameters.price_band
+        require(band == NO_BAND or abs(price - mark) * WAD <= band * mark, "price outside the band")
+        self.accrue(market)
+        value = trade_value(change, price)
+        fees = [trading_fee(value, fraction) for fraction in (parameters.maker_fee, parameters.taker_fee)]
+        funding = self.funding[market - 1]
+        funding = funding._replace(fees=funding.fees + sum(fees))
+        if parameters.funding_cap:
+            premium = premium_of(abs(change), price, mark, parameters.funding_cap)
+            funding = funding._replace(premium=funding.premium + premium, volume=funding.volume + abs(change))
+        self.funding[market - 1] = funding
+        self.open(maker.account, market)
+        long_change = self.trade(maker.account, market, -change, -value, fee=fees[0], reduce_only=maker.reduce_only)
+        self.open(taker.account, market)
+        long_change += self.trade(taker.account, market, change, value, fee=fees[1], reduce_only=taker.reduce_only)
+        self.move_interest(market, long_change)
 
     def _Cancel(self, action: actions.Cancel) -> None:
         require(owner_of(action.order.account) == action.caller, "not the owner")
@@ -85,7 +135,7 @@ class Model(Ledger):
 
     def _use_order(self, order: Order, signer: int, size: int) -> None:
         require(order.size != 0, "order size zero")
-        require(self.market(order.account) == order.market, "account of another market")
+        require(may_hold(order.account, order.market), "no account that may hold the market")
         require(self.now <= order.expiry, "expired")
         owner = BY_ADDRESS[owner_of(order.account)]
         require(order.epoch == self.epochs[owner], "another epoch")
@@ -105,6 +155,42 @@ class Model(Ledger):
 
     def _BadAnswer(self, action: actions.BadAnswer) -> None:
         self.feeds[action.market - 1] = Answered(action.answer, self.now - action.ago, action.complete)
+
+    def _Accept(self, action: actions.Accept) -> None:
+        require(0 < action.market <= len(MARKETS), "no feed")
+        self.accept(action.market)
+
+    def _Sequencer(self, action: actions.Sequencer) -> None:
+        self.sequencer = int(not action.is_up), self.now
+
+    # ------------------------------------------------------------------ markets
+
+    def _SetParameters(self, action: actions.SetParameters) -> None:
+        require(action.by == actions.OWNER, "not the owner")
+        require(0 < action.market <= len(MARKETS), "market unlisted")
+        self.accrue(action.market)
+        self.sweep(action.market)
+        one = action.parameters
+        initial, maintenance = one.initial_margin_fraction, one.maintenance_margin_fraction
+        require(WAD // 200 <= initial <= WAD, "initial margin fraction")
+        require(WAD // 1000 <= maintenance < initial, "maintenance margin fraction")
+        require(one.liquidation_discount + one.liquidation_fee <= maintenance, "penalty")
+        require(max(one.maker_fee, one.taker_fee) <= WAD // 100, "trading fee")
+        require(one.pool_fee_share + one.treasury_fee_share <= WAD, "fee shares")
+        require(one.price_band >= WAD // 1000, "band")
+        require(one.funding_cap <= WAD // 100, "funding cap")
+        require(one.max_open_interest <= LARGEST, "open interest")
+        self.parameters[action.market - 1] = one
+
+    def _Accrue(self, action: actions.Accrue) -> None:
+        require(0 < action.market <= len(MARKETS), "market unlisted")
+        for _ in range(action.times - 1):
+            self.pass_time(1)
+        self.accrue(action.market)
+
+    def _Sweep(self, action: actions.Sweep) -> None:
+        require(0 < action.market <= len(MARKETS), "market unlisted")
+        self.sweep(action.market)
 
     # ------------------------------------------------------------------ the fund
 
@@ -127,65 +213,99 @@ class Model(Ledger):
     # ------------------------------------------------------------------ liquidation and takeover
 
     def _Liquidate(self, action: actions.Liquidate) -> None:
-        account, liquidator = action.account, action.liquidator
-        market = self.market(account)
-        require(account != liquidator, "with itself")
+        account, liquidator, market = action.account, action.liquidator, action.market
+        self.holds(account, market)
         require(owner_of(liquidator) == action.caller, "not the owner")
-        require(self.market(liquidator) == market, "account of another market")
-        held = self.accounts.get(account, NO_HOLDING)
+        self.holds(liquidator, market)
+        require(account != liquidator, "with itself")
+        mark = self.accept(market)
+        self.open(account, market)
+        held = self.accounts.get(account, NO_HOLDING).held(market)
         require(held.size != 0, "no position")
-        mark = self.mark(market)
-        equity = held.equity(mark)
-        require(is_liquidatable(equity, held.maintenance(mark)), "not due")
-        spec = MARKETS[market - 1]
-        contracts, fractions = abs(held.size), (spec.discount, spec.fee)
-        needed = liquidation.contracts_to_restore(contracts, mark, equity, spec.initial, sum(fractions))
-        closed = min(needed, action.contracts)
+        sum_ = self.health(account)
+        require(sum_.is_liquidatable, "not due")
+        parameters = self.parameters[market - 1]
+        contracts, fractions = abs(held.size), (parameters.liquidation_discount, parameters.liquidation_fee)
+        closed = liquidation.contracts_to_restore(
+            contracts, mark, sum_.initial - sum_.equity, parameters.initial_margin_fraction, sum(fractions)
+        )
+        if contracts - closed < parameters.min_size:
+            closed = contracts
+        closed = min(closed, action.contracts)
         require(closed > 0, "fill zero")
-        discount, fee = liquidation.penalty(closed, contracts, mark, equity, *fractions)
+        require(closed == contracts or contracts - closed >= parameters.min_size, "too little is left")
+        share = liquidation.share_of_equity(sum_.equity, held.maintenance(self.quote(market)), sum_.maintenance)
+        discount, fee = liquidation.penalty(closed, contracts, mark, share, *fractions)
         part = closed if held.size > 0 else -closed
         value = liquidation.value(part, mark, discount)
-        self.take(account, -part, -value)
-        self.change(account, margin=self.accounts[account].margin - fee)
-        self.trade(liquidator, mark, part, value)
+        long_change = self.take(account, market, -part, -value)
+        self.pay(account, fee)
+        self.open(liquidator, market)
+        long_change += self.trade(liquidator, market, part, value)
+        self.move_interest(market, long_change)
         self.realize(market, fee)
 
     def _TakeOver(self, action: actions.TakeOver) -> None:
         account = action.account
-        market = self.market(account)
-        held = self.accounts.get(account, NO_HOLDING)
-        require(held.size != 0, "no position")
-        require(held.is_to_be_taken_over(self.mark(market)), "not due")
-        self.change(account, size=0, entry=0, margin=0)
-        self.checkpoint(market)
-        key = market, int(held.size < 0)
-        mine = self.inventory[key]
-        contracts, added = abs(mine.size), abs(held.size)
-        start = auction.merged_start(mine.start, contracts, self.now, added)
-        self.inventory[key] = Inventory(mine.size + held.size, mine.entry - held.cash, start)
-        self.checkpoint(market)
+        held = self.account(account)
+        markets = list(held.legs) if is_cross(account) else [market_of(account)]
+        require(bool(markets) and all(held.held(market).size for market in markets), "no position")
+        for market in markets:
+            if self.is_live(market):
+                self.accept(market)
+            self.open(account, market, anyway=True)
+        held, sum_ = self.accounts[account], self.health(account)
+        require(sum_.is_to_be_taken_over, "not due")
+        legs = [held.held(market) for market in markets]
+        quotes = [self.quote(market) for market in markets]
+        valued = [
+            value_leg(leg.size, leg.entry, quote.mark, quote.maintenance)
+            for leg, quote in zip(legs, quotes, strict=True)
+        ]
+        flat = {market: position._replace(size=0, entry=0, index=0) for market, position in held.positions.items()}
+        self.accounts[account] = held._replace(margin=0, legs=(), positions=flat)
+        for market in markets:
+            self.checkpoint(market)
+        for market, leg, notional in zip(markets, legs, bankruptcy_notionals(valued, sum_.equity), strict=True):
+            self._inherit(market, leg.size, notional)
+        for market in markets:
+            self.checkpoint(market)
+
+    def _inherit(self, market: int, size: int, notional: int) -> None:
+        side = int(size < 0)
+        self.settle_inventory(market, side)
+        mine = self.inventory[market, side]
+        start = auction.merged_start(mine.start, abs(mine.size), self.now, abs(size), MARKETS[market - 1].duration)
+        self._put(market, side, mine._replace(size=mine.size + size, entry=mine.entry + notional, start=start))
+
+    def _put(self, market: int, side: int, held: Inventory) -> None:
+        """An inventory whose funding is settled."""
+        self.inventory[market, side] = held._replace(index=self.index(market) if held.size else 0)
 
     # ------------------------------------------------------------------ the auction
 
     def auction_price(self, market: int, side: int) -> int:
         """Of an inventory, now. Raises Refused without a mark."""
         spec, mark = MARKETS[market - 1], self.mark(market)
+        maintenance = self.parameters[market - 1].maintenance_margin_fraction
         return auction.price_of(
             is_long=side == 0,
             mark=mark,
             premium=spec.premium,
-            floor_fraction=spec.maintenance,
+            floor_fraction=maintenance,
             elapsed=self.now - self.inventory[market, side].start,
             duration=spec.duration,
         )
 
     def _BuyInventory(self, action: actions.BuyInventory) -> None:
-        buyer, side = action.buyer, action.side
+        buyer, market, side = action.buyer, action.market, action.side
         require(owner_of(buyer) == action.caller, "not the owner")
-        market = self.market(buyer)
-        mark = self.mark(market)
+        self.holds(buyer, market)
+        self.accept(market)
+        self.open(buyer, market)
         before = self.backing(market)
         self.checkpoint(market)
+        self.settle_inventory(market, side)
         price = self.auction_price(market, side)
         mine = self.inventory[market, side]
         contracts = min(action.contracts, abs(mine.size))
@@ -193,16 +313,14 @@ class Model(Ledger):
         part = contracts if side == 0 else -contracts
         value = auction.part_value(part, price)
         entry = div_ceil(mine.entry * part, mine.size)
-        self.inventory[market, side] = mine._replace(size=mine.size - part, entry=mine.entry - entry)
+        self._put(market, side, mine._replace(size=mine.size - part, entry=mine.entry - entry))
         self.realize(market, value - entry)
         after = self.backing(market)
         require(after.balance >= min(0, before.balance), "the sale depletes the pool")
-        trigger = MARKETS[market - 1].trigger
-        require(after.loss <= before.loss or after.loss * WAD < trigger * after.base, "the sale raises the drawdown")
+        require(after.loss <= before.loss or (after.base > 0 and not after.due), "the sale raises the drawdown")
         self.checkpoint(market)
         require(price <= action.limit if side == 0 else price >= action.limit, "price beyond the limit")
-        self.trade(buyer, mark, part, value)
-        self.interest[market - 1] -= max(part, 0)
+        self.move_interest(market, self.trade(buyer, market, part, value) - max(part, 0))
 
     # ------------------------------------------------------------------ deleveraging
 
@@ -210,9 +328,10 @@ class Model(Ledger):
         market, side = action.market, action.side
         require(action.seconds >= 0, "deadline passed")
         require(0 < market <= len(MARKETS), "market unassigned")
-        due = self.due(market, side)
+        compensation = self.compensation(market, side)
+        require(compensation > 0, "not due")
         mine, mark = self.inventory[market, side], self.mark(market)
-        price = fund.adl_price(mine.size, mine.entry, mark, due.compensation)
+        price = fund.adl_price(mine.size, mine.entry, mark, compensation)
         require(action.minimum <= price.adl <= action.maximum, "price outside the bounds")
         opposite = self.inventory[market, 1 - side]
         counter_interest = self.interest[market - 1] - abs(opposite.size)
@@ -223,46 +342,44 @@ class Model(Ledger):
         closed = abs(mine.size) - abs(result.size)
         netted = min(abs(result.size), abs(opposite.size)) if closed == counter_interest else 0
         require(closed + netted > 0, "nothing deleveraged")
+        self.accrue(market)
         self._close(market, side, result, netted)
         sign = 1 if side == 0 else -1
         for fill in result.fills:
             account = bytes.fromhex(fill.account[2:])
-            self.take(account, sign * fill.contracts, fill.value)
-            require(self.accounts[account].equity(mark) >= 0, "solvent made insolvent")
-        # Those fills moved the interest by what accounts hold; the pool's own long contracts went as well.
-        if side == 0:
-            self.interest[market - 1] -= closed
-        self.interest[market - 1] -= netted
+            self.open(account, market, anyway=True)
+            self.take(account, market, sign * fill.contracts, fill.value)
+            require(self.health(account).equity >= 0, "solvent made insolvent")
+        self.interest[market - 1] -= closed + netted
 
-    def due(self, market: int, side: int) -> Due:
-        """What is due for an inventory. Raises Refused where nothing is."""
-        self.backing(market)  # which refuses where a price is missing
-        key = name_of(market), side
-        for one in due_inventory(snapshot_of(self.state([], self.backed()))):
-            if (one.inventory.market, int(one.inventory.size < 0)) == key:
-                return one
-        raise Refused("not due")
+    def compensation(self, market: int, side: int) -> int:
+        """What a round over an inventory is to bring; 0 where none is due. Raises Refused where a price is missing."""
+        self.backing(market)
+        return compensation_of(self.state([], self.backed()), market, side)
 
     def _book(self, market: int, side: int, candidates: tuple[bytes, ...], mark: int) -> SideBook:
         ranked, bankrupt = [], []
         for account in sorted(set(candidates)):
             held = self.accounts.get(account, NO_HOLDING)
-            if held.market != market or held.size == 0 or int(held.size < 0) == side:
+            position = held.held(market)
+            if position.size == 0 or int(position.size < 0) == side:
                 continue
-            equity, text = held.equity(mark), account_text(account)
-            if equity <= 0:
+            sum_, text = self.health(account), account_text(account)
+            if sum_.equity <= 0:
                 bankrupt.append(text)
                 continue
-            leg = value_leg(held.size, held.entry, mark, MARKETS[market - 1].maintenance)
-            rate = margin_rate(leg.maintenance_margin, equity)
+            leg = value_leg(position.size, position.entry, mark, self.quote(market).maintenance)
+            rate = margin_rate(sum_.maintenance, sum_.equity)
             score = leveraged_return(leg.unrealized_pnl, leg.entry_notional, rate)
-            who = adl.Account(text, adl.MarginMode.ISOLATED, held.margin, ())
-            ranked.append(Candidate(who, leg, equity, rate, score))
+            who = adl.Account(text, adl.MarginMode.CROSS, held.margin, ())
+            ranked.append(Candidate(who, leg, sum_.equity, rate, score))
         ranked.sort(key=lambda one: (-one.leveraged_return, one.account.id))
         return SideBook(tuple(ranked), tuple(bankrupt))
 
     def _close(self, market: int, side: int, result: Round, netted: int) -> None:
         self.checkpoint(market)
+        self.settle_inventory(market, 0)
+        self.settle_inventory(market, 1)
         mine, opposite = self.inventory[market, side], self.inventory[market, 1 - side]
         value = sum(fill.value for fill in result.fills)
         self.realize(market, value - (mine.entry - result.entry_notional))
@@ -273,5 +390,6 @@ class Model(Ledger):
             step = netted if side == 0 else -netted
             mine = mine._replace(size=mine.size - step, entry=mine.entry - entries[0])
             opposite = opposite._replace(size=opposite.size + step, entry=opposite.entry - entries[1])
-        self.inventory[market, side], self.inventory[market, 1 - side] = mine, opposite
+        self._put(market, side, mine)
+        self._put(market, 1 - side, opposite)
         self.checkpoint(market)

@@ -64,6 +64,10 @@ class AnvilChain:
             call += [{}, {"time": hex(timestamp)}]
         return bytes.fromhex(self._request("eth_call", *call)[2:])
 
+    def storage(self, of: str, slot: int) -> int:
+        """See `Chain`."""
+        return int(self._request("eth_getStorageAt", of, hex(slot), "latest"), 16)
+
     def _wait(self) -> None:
         """For an Anvil that is starting."""
         last = time.monotonic() + 20
@@ -87,5 +91,7 @@ def deploy_through_ape(owner: Any, project: Project) -> System:
     parts = (made.exchange, made.fund, made.engine, made.price_feed)
     reader = owner.deploy(project.StateReader, *parts)
     feeds = [owner.deploy(project.MockAggregator, spec.decimals, spec.answer) for spec in MARKETS]
-    addresses = (made.token, made.price_feed, made.exchange, made.fund, made.engine, reader)
-    return System(*(part.address for part in addresses), tuple(feed.address for feed in feeds))
+    sequencer = owner.deploy(project.MockAggregator, 0, 0)
+    contracts = (made.token, made.price_feed, made.exchange, made.fund, made.engine, reader, sequencer)
+    addresses = [part.address for part in contracts]
+    return System(owner.address, *addresses, tuple(feed.address for feed in feeds))

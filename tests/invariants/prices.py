@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from backstop.math.wad import WAD
 
 from . import actions
 from .draws import Draws
 from .machine import Machine
-from .world import MARKETS, MAX_PRICE, MIN_PRICE
+from .world import GRACE, MARKETS, MAX_PRICE, MIN_PRICE
 
 HOUR = 3600
 
@@ -36,13 +38,54 @@ class Prices(Draws):
         answers = tuple((market, self._moved(market, self.history[market][-1], 0.01)) for market in chosen)
         return actions.Answer(self._trader(), after, answers)
 
+    def accept(self, machine: Machine) -> actions.Action:
+        """A price that nobody trades at."""
+        return actions.Accept(self._trader(), self._soon(), self._market() if not self._chance(0.03) else 9)
+
+    def die_after_fall(self, machine: Machine) -> actions.Action:
+        """The price at which an account is to be taken over is accepted; then its feed dies, or the sequencer does."""
+        account = self._account(machine, lambda sum_: sum_.is_to_be_taken_over)
+        if account is None:
+            return self.die(machine)
+        market = self._leg(machine, account)
+        answer = self.history[market][-1]
+        broken: actions.Action = actions.BadAnswer(self._trader(), self._soon(), market, answer, 0, False)
+        if self._chance(0.3):
+            broken = actions.Sequencer(self._trader(), self._soon(), False)
+        self.script = [broken, actions.TakeOver(self._trader(), self._soon(), account)]
+        return actions.Accept(self._trader(), self._soon(), market)
+
+    def die(self, machine: Machine) -> actions.Action:
+        """Time passes, and some feeds publish nothing; or the sequencer goes down, or comes back."""
+        if machine.model.sequencer[0]:
+            return actions.Sequencer(self._trader(), self._soon(), True)
+        if self._chance(0.3):
+            return actions.Sequencer(self._trader(), self._soon(), False)
+        chosen = [spec.id for spec in MARKETS if self._chance(0.6)] or [self.focus]
+        if self._chance(0.5):
+            chosen = [market for market in chosen if market != self.focus] or [self.focus % len(MARKETS) + 1]
+        answers = tuple((market, self._moved(market, self.history[market][-1], 0.15)) for market in chosen)
+        return actions.Answer(self._trader(), self.rng.randrange(HOUR - 60, HOUR + 600), answers)
+
+    def revive(self, machine: Machine) -> actions.Action:
+        """Good answers for every market, the sequencer back, and its grace period over, sooner or later."""
+        answer, since = machine.model.sequencer
+        if answer:
+            return actions.Sequencer(self._trader(), self._soon(), True)
+        answers = self.refresh(machine)
+        rest = since + GRACE - machine.model.now
+        return replace(answers, after=self.rng.choice((rest, rest + 1, rest + 2))) if rest > 0 else answers
+
     def bad_price(self, machine: Machine) -> actions.Action:
         """Old, from the future, unfinished, not positive, or out of bounds."""
-        market, answer = self._market(), self.history[self.focus][-1]
+        market = self._market()
+        answer = self.history[market][-1]
         answer, ago, complete = self.rng.choice(
             (
                 (answer, HOUR + 1, True),
                 (answer, HOUR, True),
+                (answer, self.rng.randrange(60, HOUR), True),
+                (answer, self.rng.randrange(60, HOUR), True),
                 (answer, -1, True),
                 (answer, 0, False),
                 (0, 0, True),
@@ -86,16 +129,21 @@ class Prices(Draws):
 
     def _aimed_at_account(self, machine: Machine, market: int, drawn: str) -> int:
         """A mark at which some account can be liquidated, is to be taken over, or is bankrupt."""
-        holdings = [held for held in machine.state.of_market(market) if held.size]
+        state = machine.state
+        quotes = state.quotes(machine.marks)
+        holdings = [state.accounts[one] for one, held in state.of_market(market).items() if held.size]
         if not holdings:
             return 0
-        held = self.rng.choice(holdings)
+        account = self.rng.choice(holdings)
+        held, sum_, quote = account.held(market), account.health(quotes), quotes[market]
         # Of its maintenance margin.
         thousandths = self.rng.randrange(
             *{"liquidate": (500, 1001), "take over": (-2000, 501), "bankrupt": (-12_000, 1)}[drawn]
         )
-        divisor = held.size * WAD * 1000 - abs(held.size) * MARKETS[market - 1].maintenance * thousandths
-        mark = -held.cash * WAD * WAD * 1000 // divisor
+        others = (sum_.maintenance - held.maintenance(quote)) * thousandths // 1000
+        rest = sum_.equity - held.size * quote.mark // WAD - others
+        divisor = held.size * WAD * 1000 - abs(held.size) * quote.maintenance * thousandths
+        mark = -rest * WAD * WAD * 1000 // divisor
         return mark if mark >= MIN_PRICE else 0
 
     def _moved(self, market: int, answer: int, most: float) -> int:

@@ -8,12 +8,12 @@ from backstop.adl.planning import Plan
 from backstop.math.wad import WAD
 
 from . import actions
-from .draws import room_of
+from .draws import holders, room_of
 from .ledger import Refused
 from .machine import Machine
-from .state import Holding, State
+from .state import State
 from .trades import Trades
-from .world import MARKETS, MAX_PRICE, TRADERS, market_of
+from .world import CROSS, MARKETS, MAX_PRICE, TRADERS, account_of
 
 HOUR = 3600
 UNLIMITED = 2**256 - 1
@@ -27,53 +27,61 @@ class Rescues(Trades):
         state, rng = machine.state, self.rng
         account = None
         if self._chance(0.85):
-            account = self._account(state, lambda held: held.is_liquidatable(machine.marks[held.market - 1]))
-        account = account or self._account(state, lambda held: held.size != 0)
+            account = self._account(machine, lambda sum_: sum_.is_liquidatable)
+        account = account or self._account(machine, lambda sum_: sum_.maintenance != 0)
         if account is None:
             return self.trade(machine)
-        market = market_of(account)
-        held = state.accounts[account]
+        market = self._leg(machine, account)
+        held = state.accounts[account].held(market)
         drawn = rng.choices(("rich", "own", "any"), (70, 15, 15))[0]
-        liquidator = TRADERS[self._trader()].account(market, int(self._chance(0.1)))
+        liquidator = account_of(TRADERS[self._trader()].address, self._sub_id(market))
         if drawn == "rich":
             sign = 1 if held.size > 0 else -1
-            mark = machine.marks[market - 1]
-            others = [one for one in state.accounts if market_of(one) == market and one != account]
-            liquidator = max(others, key=lambda one: room_of(state.accounts[one], sign, mark), default=liquidator)
+            others = [one for one in holders(state, market) if one != account]
+            liquidator = max(others, key=lambda one: room_of(machine, one, market, sign), default=liquidator)
         elif drawn == "own":
             index = int.from_bytes(account[24:], "big")
             liquidator = TRADERS[self._owner(account)].account(market, 1 - index if index < 2 else 0)
         if self._chance(0.03):
             liquidator = rng.choice((account, TRADERS[self._trader()].account(market % len(MARKETS) + 1)))
+        if self._chance(0.02):
+            market = market % len(MARKETS) + 1
         most = rng.choices((UNLIMITED, abs(held.size) // 3, self._odd(abs(held.size)), 1, 0), (6, 3, 4, 1, 1))[0]
+        least = state.markets[market - 1].parameters.min_size
+        if least and self._chance(0.3):  # what is left is just enough, or just not
+            most = max(0, abs(held.size) - least + rng.choice((0, 0, 1)))
         by = self._owner(liquidator) if not self._chance(0.12) else self._trader()
-        return actions.Liquidate(by, self._soon(), account, liquidator, most)
+        return actions.Liquidate(by, self._soon(), account, market, liquidator, most)
 
     def take_over(self, machine: Machine) -> actions.Action:
         """One that is due, or one that is not."""
-        state = machine.state
         account, drawn = None, self.rng.random()
         if drawn < 0.75:
-            account = self._account(state, lambda held: held.is_to_be_taken_over(machine.marks[held.market - 1]))
+            account = self._account(machine, lambda sum_: sum_.is_to_be_taken_over)
         elif drawn < 0.9:
-            account = self._account(state, lambda held: held.is_liquidatable(machine.marks[held.market - 1]))
-        account = account or self._account(state, lambda held: held.size != 0 or self._chance(0.1))
+            account = self._account(machine, lambda sum_: sum_.is_liquidatable)
+        account = account or self._account(machine, lambda sum_: sum_.maintenance != 0 or self._chance(0.1))
         account = account or TRADERS[0].account(self.focus)
         if self._chance(0.02):
-            account = account[:20] + (1 << 95).to_bytes(12, "big")
+            account = account[:20] + CROSS.to_bytes(12, "big")
         return actions.TakeOver(self._trader(), self._soon(), account)
+
+    def flag(self, machine: Machine) -> actions.Action:
+        """One whose margin is low, mostly."""
+        account = self._account(machine, lambda sum_: 0 < sum_.equity < sum_.initial) if self._chance(0.7) else None
+        account = account or self._account(machine, lambda _: True) or TRADERS[0].cross()
+        return actions.Flag(self._trader(), self._soon(), account)
 
     def buy_inventory(self, machine: Machine) -> actions.Action:
         """At a limit that holds, just holds or does not; all, a part or a wei of it."""
         state, rng = machine.state, self.rng
         market, side = self._stock(state)
         size = abs(state.markets[market - 1].inventory(side).size)
-        mark, sign = machine.marks[market - 1], 1 - 2 * side
-        buyers = [account for account in state.accounts if market_of(account) == market]
-        buyer = max(buyers, key=lambda one: room_of(state.accounts[one], sign, mark), default=None)
+        sign = 1 - 2 * side
+        buyer = max(holders(state, market), key=lambda one: room_of(machine, one, market, sign), default=None)
         if buyer is None or self._chance(0.2):
-            buyer = TRADERS[self._trader()].account(market)
-        room = max(1, room_of(state.accounts.get(buyer, Holding(market)), sign, mark))
+            buyer = account_of(TRADERS[self._trader()].address, self._sub_id(market))
+        room = max(1, room_of(machine, buyer, market, sign))
         contracts = rng.choice((UNLIMITED, size, min(size, room), self._odd(size), self._odd(min(size, room)), 1, 0))
         after = rng.choice((self._soon(), rng.randrange(60, HOUR)))
         limit = rng.choice((0, UNLIMITED)) if self._chance(0.1) else (UNLIMITED, 0)[side]
@@ -83,7 +91,7 @@ class Rescues(Trades):
             with suppress(Refused):
                 limit = later.auction_price(market, side) + rng.choice((-1, 0, 0, 1))
         by = self._owner(buyer) if not self._chance(0.04) else self._trader()
-        return actions.BuyInventory(by, after, buyer, side, contracts, limit)
+        return actions.BuyInventory(by, after, buyer, market, side, contracts, limit)
 
     def deleverage(self, machine: Machine) -> actions.Action:
         """The round that is due with the planned list, or with one that is shuffled, short, doubled or strange."""
@@ -106,8 +114,8 @@ class Rescues(Trades):
 
     def _candidates(self, state: State, market: int, side: int, one: Plan | None) -> list[bytes]:
         rng = self.rng
-        everyone = [account for account in state.accounts if market_of(account) == market]
-        other_side = [account for account in everyone if state.accounts[account].size * (1 - 2 * side) < 0]
+        everyone = holders(state, market)
+        other_side = [account for account in everyone if state.accounts[account].held(market).size * (1 - 2 * side) < 0]
         planned = [bytes.fromhex(text[2:]) for text in one.candidates] if one else other_side
         drawn = rng.choices(
             ("planned", "all", "shuffled", "reversed", "doubled", "short", "strange", "empty"),
@@ -124,9 +132,9 @@ class Rescues(Trades):
         elif drawn == "short":
             planned = planned[rng.randrange(2) :: rng.randrange(1, 4)]
         elif drawn == "strange":
-            strangers = [TRADERS[self._trader()].account(rng.randrange(1, 5), rng.randrange(2)) for _ in range(2)]
+            strangers = [TRADERS[self._trader()].account(rng.randrange(1, 6), rng.randrange(2)) for _ in range(2)]
             idle = [
-                account for account in everyone if state.accounts[account].size == 0 < state.accounts[account].margin
+                account for account in everyone if state.accounts[account].is_flat and state.accounts[account].margin
             ]
             planned = [account for account in planned if self._chance(0.5)]
             planned += rng.sample(everyone, min(2, len(everyone))) + rng.sample(idle, min(3, len(idle))) + strangers

@@ -7,14 +7,16 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from backstop.chain.bindings import CANDIDATE_SKIPPED, DELEVERAGED, ROUND_EXECUTED, Event
+from backstop.math.funding import payment
 from backstop.math.leveraged_return import leveraged_return
 from backstop.math.margin import margin_rate
 from backstop.math.wad import WAD
 
 from . import actions
-from .state import Holding
+from .ledger import NO_HOLDING
+from .state import Health, Position
 from .steps import Step, Violation
-from .world import MARKETS, label
+from .world import MARKETS, SHARED, label
 
 INVENTORY_CLOSED = Event("InventoryClosed", ("uint16", "uint16", "uint8"), "int256,int256,int256")
 INVENTORY_NETTED = Event("InventoryNetted", ("uint16", "uint16"), "uint256,uint256,int256")
@@ -29,8 +31,8 @@ class Fill(NamedTuple):
     price: int
     leveraged_return: int
     rank: int
-    before: Holding
-    after: Holding
+    before: Position
+    after: Position
 
 
 class RoundEvents(NamedTuple):
@@ -50,7 +52,8 @@ def round_events(step: Step) -> RoundEvents:
         topic = log.topics[0]
         if topic == DELEVERAGED.topic:
             _, account, *numbers = DELEVERAGED.decode(log.topics, log.data)
-            before, after = step.before.accounts[account], step.after.accounts[account]
+            market = step.action.market
+            before, after = (state.accounts[account].held(market) for state in (step.before, step.after))
             fills.append(Fill(account, *numbers, before, after))
         elif topic == CANDIDATE_SKIPPED.topic:
             skipped.append(CANDIDATE_SKIPPED.decode(log.topics, log.data)[1:])
@@ -84,15 +87,28 @@ def _count_round(events: RoundEvents, step: Step, action: actions.Deleverage, co
     counts["round"] += 1
     counts[f"round by {'drawdown' if events.outcome[1] == 1 else 'depletion'}"] += 1
     counts["round of long inventory" if action.side == 0 else "round of short inventory"] += 1
-    counts["round of a shared pool"] += MARKETS[action.market - 1].pool == 3
+    counts["round of a shared pool"] += MARKETS[action.market - 1].pool == SHARED
+    counts["round while another feed of the pool is dead"] += not all(
+        step.live[spec.id - 1] for spec in MARKETS if spec.pool == MARKETS[action.market - 1].pool
+    )
     counts["round with netting"] += events.netted > 0
     counts["round that left inventory"] += events.outcome[4] + events.netted < abs(mine.size)
     counts["round with a partial fill"] += any(fill.after.size for fill in events.fills)
-    counts["round with a second pass"] += any(_is_insolvent_at(fill.before, price, mark) for fill in events.fills)
+    counts["round with a second pass"] += any(
+        _is_insolvent_at(fill.before, _health(step, fill.account), price, mark) for fill in events.fills
+    )
+    counts["round against a cross account"] += any(
+        len(step.before.accounts[fill.account].legs) > 1 for fill in events.fills
+    )
     counts["round with several fills"] += len(events.fills) > 1
     counts["round at the bankruptcy price"] += bool(events.fills) and events.result == 0
     for _, reason in events.skipped:
         counts[f"skipped: {('flat', 'inventory side', 'bankrupt', 'duplicate', 'insolvent at p_adl')[reason]}"] += 1
+
+
+def _health(step: Step, account: bytes) -> Health:
+    """Before the round, at its marks."""
+    return step.before.accounts.get(account, NO_HOLDING).health(step.before.quotes(step.marks))
 
 
 def _conserves(
@@ -103,24 +119,39 @@ def _conserves(
     before, after = step.before, step.after
     pool = MARKETS[action.market - 1].pool
     given = {
-        account: held.cash - after.accounts[account].cash
+        account: held.cash - after.accounts[account].cash - _funding_paid(step, account, action.market)
         for account, held in before.accounts.items()
-        if held.cash != after.accounts[account].cash
     }
+    given = {account: value for account, value in given.items() if value}
     if given != {fill.account: fill.value for fill in events.fills if fill.value}:
         shown = {label(account): value for account, value in given.items()}
         yield Violation("A1", f"accounts gave {shown}, the fills say otherwise")
     for number, (one, other) in enumerate(zip(before.pools, after.pools, strict=True), start=1):
         gained = other.claim - one.claim
+        if number == pool:
+            gained += _inventory_funding_paid(step, action.market)
         if gained != (sum(given.values()) if number == pool else 0):
             yield Violation("A1", f"pool {number} gained {gained}, accounts gave {sum(given.values())}")
+
+
+def _funding_paid(step: Step, account: bytes, market: int) -> int:
+    """By a position whose funding was settled: one that has changed."""
+    position, after = (state.accounts[account].held(market) for state in (step.before, step.after))
+    if position == after:
+        return 0
+    return payment(position.size, step.before.markets[market - 1].index - position.index)
+
+
+def _inventory_funding_paid(step: Step, market: int) -> int:
+    view = step.before.markets[market - 1]
+    return sum(payment(held.size, view.index - held.index) for held in (view.long, view.short))
 
 
 def _spares_the_flat(step: Step, action: actions.Deleverage, counts: Counter[str]) -> Iterator[Violation]:
     """A2."""
     for account, held in step.before.accounts.items():
-        if held.size == 0:
-            counts["A2"] += account in action.candidates and held.market == action.market
+        if held.is_flat:
+            counts["A2"] += account in action.candidates and action.market in held.positions
             if step.after.accounts[account] != held:
                 yield Violation("A2", f"{label(account)} was flat: {held}, {step.after.accounts[account]}")
 
@@ -130,9 +161,11 @@ def _reduces_only(
 ) -> Iterator[Violation]:
     """A4."""
     counts["A4"] += len(events.fills)
-    names = {
-        label(account): (held.size, step.after.accounts[account].size) for account, held in step.before.accounts.items()
-    }
+    names = {}
+    for account, held in step.before.accounts.items():
+        after = step.after.accounts[account]
+        for market in held.positions.keys() | after.positions.keys():
+            names[f"{label(account)} in {market}"] = held.held(market).size, after.held(market).size
     for spec, one, other in zip(MARKETS, step.before.markets, step.after.markets, strict=True):
         names[f"long inventory {spec.id}"] = one.long.size, other.long.size
         names[f"short inventory {spec.id}"] = one.short.size, other.short.size
@@ -149,11 +182,11 @@ def _takes_what_is_needed(
 ) -> Iterator[Violation]:
     """A5: due by the plan; neither more contracts than there are nor more compensation than is due; never a profit."""
     counts["A5"] += 1
-    if step.due is None:
+    if step.due <= 0:
         yield Violation("A5", "nothing was due")
         return
     mark = step.marks[action.market - 1]
-    size = step.due.inventory.size
+    size = step.before.markets[action.market - 1].inventory(action.side).size
     closed = sum(abs(fill.size) for fill in events.fills)
     if closed + events.netted > abs(size):
         yield Violation("A5", f"{closed} closed and {events.netted} netted of {size}")
@@ -162,8 +195,8 @@ def _takes_what_is_needed(
     received = sum(fill.value for fill in events.fills) - sum(fill.size for fill in events.fills) * mark // WAD
     # One wei a fill and one a contract; two for the parts of a contract and for the value at mark.
     slack = len(events.fills) + closed // WAD + 2
-    if (received - slack) * abs(size) > step.due.compensation * closed:
-        yield Violation("A5", f"{received} for {closed} of {size}, the compensation is {step.due.compensation}")
+    if (received - slack) * abs(size) > step.due * closed:
+        yield Violation("A5", f"{received} for {closed} of {size}, the compensation is {step.due}")
 
 
 def _goes_in_order(
@@ -173,15 +206,19 @@ def _goes_in_order(
     mark, price = step.marks[action.market - 1], events.outcome[3]
     queue = []
     for account in set(action.candidates):
-        held = step.before.accounts.get(account)
-        if held is None or held.market != action.market or held.size == 0 or int(held.size < 0) == action.side:
+        held = step.before.accounts.get(account, NO_HOLDING).held(action.market)
+        if held.size == 0 or int(held.size < 0) == action.side:
             continue
-        if held.equity(mark) > 0:
-            score = _leveraged_return(held, mark)
-            queue.append((_is_insolvent_at(held, price, mark), -score, account))
+        sum_ = _health(step, account)
+        if sum_.equity > 0:
+            score = _leveraged_return(held, sum_, mark)
+            queue.append((_is_insolvent_at(held, sum_, price, mark), -score, account))
     queue.sort()
     counts["A6"] += len(events.fills) > 1
-    done = [(_is_insolvent_at(fill.before, price, mark), -fill.leveraged_return, fill.account) for fill in events.fills]
+    done = [
+        (_is_insolvent_at(fill.before, _health(step, fill.account), price, mark), -fill.leveraged_return, fill.account)
+        for fill in events.fills
+    ]
     if done != queue[: len(done)]:
         shown = [(label(account), -score) for _, score, account in done]
         wanted = [(label(account), -score) for _, score, account in queue]
@@ -195,11 +232,9 @@ def _goes_in_order(
         yield Violation("A6", f"{left} of the inventory is left, and so are counterparties")
 
 
-def _leveraged_return(held: Holding, mark: int) -> int:
-    equity = held.equity(mark)
-    unrealized = held.size * mark // WAD - held.entry
-    return leveraged_return(unrealized, held.entry, margin_rate(held.maintenance(mark), equity))
+def _leveraged_return(held: Position, sum_: Health, mark: int) -> int:
+    return leveraged_return(held.unrealized(mark), held.entry, margin_rate(sum_.maintenance, sum_.equity))
 
 
-def _is_insolvent_at(held: Holding, price: int, mark: int) -> bool:
-    return held.equity(mark) * WAD < abs(held.size) * abs(price - mark)
+def _is_insolvent_at(held: Position, sum_: Health, price: int, mark: int) -> bool:
+    return sum_.equity * WAD < abs(held.size) * abs(price - mark)

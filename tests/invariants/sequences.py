@@ -13,7 +13,7 @@ from .compiler import Artefact
 from .generator import Generator
 from .machine import Machine, errors_of
 from .steps import Violation
-from .system import OWNER, deploy, set_up
+from .system import deploy, set_up
 
 OPENING = 8  # actions that bring accounts and positions about, before those that count
 LENGTH = 50
@@ -42,7 +42,7 @@ class Ground:
         self._chain = PyrevmChain()
         self._system = deploy(self._chain, artefacts)
         self._errors = errors_of(artefacts)
-        set_up(self._chain, self._system, OWNER)
+        set_up(self._chain, self._system)
         self._chain.mark()
 
     def machine(self) -> Machine:

@@ -14,29 +14,37 @@ from .world import (
     ADDRESSES,
     BACKSTOP_RATIO,
     FIRST_ANSWER,
+    GRACE,
     HEARTBEAT,
     MARKETS,
     MAX_PRICE,
     MIN_PRICE,
     POOLS,
+    SEQUENCER_START,
     START,
+    TREASURY,
     WALLETS,
+    WARNING_RATE,
 )
 
 OWNER = "0x" + "0e" * 20
 _UNLIMITED = 2**256 - 1
+# The struct, as signatures spell it.
+PARAMETERS = f"({'uint64,' * 8}uint96,uint96,uint112,uint64,uint64)"
 
 
 @dataclass(frozen=True, slots=True)
 class System:
-    """The addresses. `feeds` are the aggregators, by market."""
+    """The addresses. `feeds` are the aggregators, by market; `sequencer` is that of the sequencer's uptime."""
 
+    owner: str
     token: str
     price_feed: str
     exchange: str
     fund: str
     engine: str
     reader: str
+    sequencer: str
     feeds: tuple[str, ...]
 
     @property
@@ -53,28 +61,34 @@ def deploy(chain: PyrevmChain, artefacts: dict[str, Artefact]) -> System:
 
     token = new("MockUSDC")
     price_feed = new("ChainlinkPriceFeed", OWNER)
-    module = new("SolvencyModule", token, price_feed)
-    exchange = new("Exchange", token, price_feed, module, OWNER)
+    modules = [new(name, token, price_feed) for name in ("SettlementModule", "SolvencyModule", "MarketModule")]
+    exchange = new("Exchange", token, price_feed, *modules, OWNER)
     fund = new("InsuranceFund", exchange, price_feed, OWNER)
     engine = new("ADLEngine", exchange, fund, price_feed)
     reader = new("StateReader", exchange, fund, engine, price_feed)
     _send(chain, OWNER, exchange, call("wire(address,address)", fund, engine), START - 2)
     _send(chain, OWNER, fund, call("wire(address)", engine), START - 1)
     feeds = tuple(new("MockAggregator", spec.decimals, spec.answer) for spec in MARKETS)
-    return System(token, price_feed, exchange, fund, engine, reader, feeds)
+    return System(OWNER, token, price_feed, exchange, fund, engine, reader, new("MockAggregator", 0, 0), feeds)
 
 
-def set_up(chain: Chain, system: System, owner: str) -> None:
+def set_up(chain: Chain, system: System) -> None:
     """Pools, markets, parameters, and money for the traders; then the feeds' first answers, a second apart."""
-    for later, (sender, to, data) in enumerate(_transactions(system, owner)):
+    for later, (sender, to, data) in enumerate(_transactions(system)):
         _send(chain, sender, to, data, START + later)
     for spec in MARKETS:
-        _send(chain, owner, system.feeds[spec.id - 1], call("setAnswer(int256)", spec.answer), FIRST_ANSWER + spec.id)
+        _send(
+            chain,
+            system.owner,
+            system.feeds[spec.id - 1],
+            call("setAnswer(int256)", spec.answer),
+            FIRST_ANSWER + spec.id,
+        )
 
 
-def _transactions(system: System, owner: str) -> Iterator[tuple[str, str, bytes]]:
+def _transactions(system: System) -> Iterator[tuple[str, str, bytes]]:
     for to, data in _parameters(system):
-        yield owner, to, data
+        yield system.owner, to, data
     for address, wallet in zip(ADDRESSES, WALLETS, strict=True):
         yield address, system.token, call("mint(address,uint256)", address, wallet)
         for spender in (system.exchange, system.fund):
@@ -87,15 +101,17 @@ def _parameters(system: System) -> Iterator[tuple[str, bytes]]:
         yield fund, call("createPool(bytes32,uint8)", f"pool {pool}".encode(), kind)
     for spec in MARKETS:
         market, name, feed = spec.id, f"market {spec.id}".encode(), system.feeds[spec.id - 1]
-        listing = "listMarket(bytes32,uint64,uint64,uint16)"
-        yield exchange, call(listing, name, spec.initial, spec.maintenance, spec.pool)
-        yield exchange, call("setLiquidationFractions(uint16,uint64,uint64)", market, spec.discount, spec.fee)
+        yield exchange, call(f"listMarket(bytes32,uint16,{PARAMETERS})", name, spec.pool, *spec.parameters)
         limits = (HEARTBEAT, MIN_PRICE, MAX_PRICE)
         yield system.price_feed, call("setFeed(uint16,address,uint32,uint96,uint96)", market, feed, *limits)
         bounds = (spec.trigger, spec.stop, spec.target)
         yield fund, call("setDrawdownBounds(uint16,uint64,uint64,uint64)", market, *bounds)
         yield fund, call("setAuctionParameters(uint16,uint64,uint32)", market, spec.premium, spec.duration)
     yield exchange, call("setBackstopRatio(uint64)", BACKSTOP_RATIO)
+    yield exchange, call("setWarningRate(uint64)", WARNING_RATE)
+    yield exchange, call("setTreasury(address)", ADDRESSES[TREASURY])
+    yield system.sequencer, call("setRound(uint80,int256,uint256,uint80)", 1, 0, SEQUENCER_START, 1)
+    yield system.price_feed, call("setSequencer(address,uint32)", system.sequencer, GRACE)
 
 
 def _send(chain: Chain, sender: str, to: str, data: bytes, timestamp: int) -> None:

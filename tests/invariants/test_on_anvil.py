@@ -36,7 +36,7 @@ def anvil() -> Iterator[tuple[AnvilChain, System]]:
         with networks.parse_network_choice("ethereum:local:foundry", provider_settings={"host": url}):
             owner = accounts.test_accounts[0]
             system = deploy_through_ape(owner, project)
-        set_up(chain, system, owner.address)
+        set_up(chain, system)
         chain.mark()
         yield chain, system
     finally:

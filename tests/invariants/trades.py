@@ -9,11 +9,11 @@ from backstop.orders import Order
 
 from . import actions
 from .collateral import Collateral
-from .draws import room_of
-from .ledger import CANCELLED
+from .draws import holders, room_of
+from .ledger import CANCELLED, NO_HOLDING
 from .machine import Machine
-from .state import Holding, State
-from .world import MARKETS, TRADERS, market_of
+from .state import State
+from .world import CROSS, MARKETS, SHARED, TRADERS, account_of, owner_of
 
 HOUR, DAY = 3600, 86400
 
@@ -27,7 +27,7 @@ class Trades(Collateral):
         mark = machine.marks[market - 1]
         for _ in range(6):
             taker, maker = self._two_accounts(state, market)
-            size = self._trade_size(state, taker, maker, mark)
+            size = self._trade_size(machine, taker, maker, market)
             if size:
                 break
         else:
@@ -35,34 +35,49 @@ class Trades(Collateral):
                 return self.deposit(machine)
             size = self.rng.choice((-1, 1)) * self._odd(10 * WAD)
         price = max(1, self._near(mark))
-        made = self._resting(machine, taker, -size) if self._chance(0.25) else None
+        made = self._resting(machine, taker, market, -size) if self._chance(0.25) else None
         of_note = self._of_other_epochs(machine)
         if of_note and self._chance(0.3):
             made = self.rng.choice(of_note)
-            taker = self._other_account(state, made.account)
+            market = made.market
+            taker = self._other_account(state, made)
             size = self._odd(abs(made.size)) * (1 if made.size < 0 else -1)
         if made is None:
-            made = self._order(machine, maker, -self._whole(size), price, reduces=self._reduces(state, maker, -size))
+            reduces = self._reduces(state, maker, market, -size)
+            made = self._order(machine, maker, market, -self._whole(size), price, reduces=reduces)
         room = abs(made.size) - machine.model.filled.get(made, 0)
         if room > 0 and abs(size) > room:
             size = room if size > 0 else -room
         limit = made.limit_price
         if self._chance(0.5):
             limit = max(1, limit + (1 if size > 0 else -1) * self.rng.randrange(1, limit // 50 + 2))
-        taken = self._order(machine, taker, self._whole(size), limit, reduces=self._reduces(state, taker, size))
+        reduces = self._reduces(state, taker, market, size)
+        taken = self._order(machine, taker, market, self._whole(size), limit, reduces=reduces)
         self.resting = [*self.resting[-20:], made]
         signers = self._owner(made.account), self._owner(taken.account)
         action = actions.Settle(self._trader(), self._soon(), made, signers[0], taken, signers[1], abs(size))
         return self._spoiled(machine, action) if self._chance(0.05) else action
 
-    def _trade_size(self, state: State, taker: bytes, maker: bytes, mark: int) -> int:
+    def batch(self, machine: Machine) -> actions.Action:
+        """Two or three pairs, some of them bad, some with one order twice."""
+        pairs: list[actions.Settle] = []
+        for _ in range(self.rng.randrange(2, 4)):
+            drawn = self.trade(machine)
+            if not isinstance(drawn, actions.Settle):
+                continue
+            pairs.append(self._spoiled(machine, drawn) if self._chance(0.25) else drawn)
+        if pairs and self._chance(0.15):
+            pairs[-1] = pairs[0]
+        return actions.SettleBatch(self._trader(), self._soon(), tuple(pairs))
+
+    def _trade_size(self, machine: Machine, taker: bytes, maker: bytes, market: int) -> int:
         """Signed for the taker; 0 where the two have nothing to trade."""
         rng = self.rng
-        mine, other = (state.accounts.get(account, Holding(market_of(account))) for account in (taker, maker))
+        mine = machine.state.accounts.get(taker, NO_HOLDING).held(market)
         mode = rng.choices(("open", "close", "part", "flip", "dust", "any"), (50, 14, 12, 8, 3, 5))[0]
         if mode in ("open", "any", "dust") or mine.size == 0:
             sign = rng.choice((-1, 1))
-            room = min(room_of(mine, sign, mark), room_of(other, -sign, mark))
+            room = min(room_of(machine, taker, market, sign), room_of(machine, maker, market, -sign))
             if mode == "dust":
                 return sign * rng.randrange(1, 1000)
             if mode == "any":
@@ -77,7 +92,7 @@ class Trades(Collateral):
             return sign * rng.randrange(1, whole + 1)
         return sign * int(whole * rng.uniform(1.001, 2.2))
 
-    def _order(self, machine: Machine, account: bytes, size: int, price: int, *, reduces: bool) -> Order:
+    def _order(self, machine: Machine, account: bytes, market: int, size: int, price: int, *, reduces: bool) -> Order:
         self._salt += 1
         owner = self._owner(account)
         now = machine.model.now
@@ -85,10 +100,10 @@ class Trades(Collateral):
         reduce_only = self._chance(0.4) if reduces else self._chance(0.02)
         epoch = machine.model.epochs[owner]
         if self._chance(0.015):
-            order = Order(account, market_of(account), size, price, now + DAY, epoch + 1, self._salt, reduce_only)
+            order = Order(account, market, size, price, now + DAY, epoch + 1, self._salt, reduce_only)
             self.ahead.append(order)
             return order
-        return Order(account, market_of(account), size, price, expiry, epoch, self._salt, reduce_only)
+        return Order(account, market, size, price, expiry, epoch, self._salt, reduce_only)
 
     def _of_other_epochs(self, machine: Machine) -> list[Order]:
         """Orders whose epoch has come since they were signed; where there are none, those whose epoch has passed."""
@@ -105,19 +120,18 @@ class Trades(Collateral):
         is_present = order.epoch == machine.model.epochs[self._owner(order.account)]
         return is_present and machine.model.filled.get(order, 0) < abs(order.size)
 
-    def _other_account(self, state: State, account: bytes) -> bytes:
-        """One of the same market, mostly with collateral."""
-        market = market_of(account)
-        others = [one for one, held in state.accounts.items() if held.market == market and held.margin > 0]
-        others = [one for one in others if one != account]
-        return self.rng.choice(others) if others else TRADERS[self._trader()].account(market, 2)
+    def _other_account(self, state: State, made: Order) -> bytes:
+        """One that may hold the order's market, mostly with collateral."""
+        others = [one for one in holders(state, made.market) if state.accounts[one].margin > 0]
+        others = [one for one in others if one != made.account]
+        return self.rng.choice(others) if others else TRADERS[self._trader()].account(made.market, 2)
 
-    def _resting(self, machine: Machine, taker: bytes, size: int) -> Order | None:
+    def _resting(self, machine: Machine, taker: bytes, market: int, size: int) -> Order | None:
         """An order of that side that was used before, mostly one that is live."""
         orders = [
             order
             for order in self.resting
-            if order.market == market_of(taker) and order.account != taker and (order.size > 0) == (size > 0)
+            if order.market == market and order.account != taker and (order.size > 0) == (size > 0)
         ]
         fresh = [order for order in orders if self._is_live(machine, order)]
         if fresh and not self._chance(0.1):
@@ -148,7 +162,8 @@ class Trades(Collateral):
             lambda: with_maker(epoch=maker.epoch + 1),
             lambda: with_maker(epoch=max(0, maker.epoch - 1)),
             lambda: with_maker(account=TRADERS[stranger].account(9)),
-            lambda: with_maker(account=maker.account[:20] + (1 << 95).to_bytes(12, "big")),
+            lambda: with_maker(account=account_of(owner_of(maker.account), CROSS)),
+            lambda: with_maker(limit_price=maker.limit_price * 3 // 2),
             lambda: with_maker(reduce_only=True),
         )
         return self.rng.choice(spoilers)()
@@ -175,16 +190,18 @@ class Trades(Collateral):
     def _whole(self, size: int) -> int:
         return size if self._chance(0.6) else int(size * self.rng.uniform(1, 3))
 
-    def _reduces(self, state: State, account: bytes, size: int) -> bool:
-        held = state.accounts.get(account)
-        return held is not None and held.size * size < 0 and abs(size) <= abs(held.size)
+    def _reduces(self, state: State, account: bytes, market: int, size: int) -> bool:
+        held = state.accounts.get(account, NO_HOLDING).held(market)
+        return held.size * size < 0 and abs(size) <= abs(held.size)
 
     def _two_accounts(self, state: State, market: int) -> tuple[bytes, bytes]:
         """Mostly with collateral."""
-        funded = [account for account, held in state.accounts.items() if held.market == market and held.margin > 0]
+        funded = [account for account in holders(state, market) if state.accounts[account].margin > 0]
         if len(funded) >= 2 and self._chance(0.92):
             one, other = self.rng.sample(funded, 2)
             return one, other
         accounts = [TRADERS[trader].account(market, index) for trader in self.traders for index in (0, 1)]
+        if MARKETS[market - 1].pool == SHARED or self._chance(0.05):
+            accounts += [TRADERS[trader].cross() for trader in self.traders]
         one, other = self.rng.sample(accounts, 2)
         return one, other

@@ -1,4 +1,4 @@
-"""Who trades where: ten traders, two markets in pools of their own and two in a shared one. Amounts are WAD."""
+"""Who trades where: ten traders, two markets in pools of their own and three in a shared one. Amounts are WAD."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from coincurve import PrivateKey
 from eth_utils.crypto import keccak
 
-from backstop.account_id import isolated_account
+from backstop.account_id import is_cross, isolated_account
 from backstop.math.wad import WAD
+from scripts.stage.parameters import MarketParameters
 
 # A multiple of 15 minutes, so that what the deployment samples is in the bucket in which a sequence begins.
 START = 900 * 2_222_222
@@ -20,6 +21,11 @@ TOKEN_SCALE = 10**12
 LARGEST = 2**111 - 1  # what a sample of a market's result can be
 WALLET = 50_000_000 * 10**6  # token units that a trader has
 BACKSTOP_RATIO = WAD // 2
+WARNING_RATE = WAD * 8 // 10
+GRACE = 600  # seconds for which prices rest once the sequencer is back
+SEQUENCER_START = START - 10 * GRACE
+CROSS = 1 << 95
+MOST_DUST = 2**32 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +34,7 @@ class Market:
 
     id: int
     pool: int
-    initial: int
-    maintenance: int
-    discount: int
-    fee: int
+    parameters: MarketParameters
     trigger: int
     stop: int
     target: int
@@ -51,31 +54,56 @@ def _percent(hundredths: int) -> int:
 
 
 MARKETS = (
+    # Neither fees nor funding nor limits.
     Market(
-        id=1, pool=1, initial=_percent(1000), maintenance=_percent(500), discount=_percent(125), fee=_percent(125),
+        id=1, pool=1,
+        parameters=MarketParameters(_percent(1000), _percent(500), _percent(125), _percent(125)),
         trigger=_percent(3000), stop=_percent(2500), target=_percent(2500), premium=_percent(200), duration=1800,
         decimals=8, answer=100 * 10**8,
     ),
     # The penalty of a liquidation is the whole of its maintenance margin; the feed has every decimal there is.
     Market(
-        id=2, pool=2, initial=_percent(200), maintenance=_percent(100), discount=_percent(33), fee=_percent(67),
+        id=2, pool=2,
+        parameters=MarketParameters(
+            _percent(200), _percent(100), _percent(33), _percent(67), maker_fee=_percent(2), taker_fee=_percent(5),
+            funding_cap=_percent(10), price_band=_percent(500), min_size=WAD // 1000,
+        ),
         trigger=_percent(3000), stop=_percent(2000), target=_percent(3000), premium=_percent(50), duration=600,
         decimals=18, answer=2_345_678901234567890123,
     ),
-    # Nobody pays for being liquidated.
+    # Nobody pays for being liquidated; fees go to the pool alone.
     Market(
-        id=3, pool=3, initial=_percent(500), maintenance=_percent(250), discount=0, fee=0,
+        id=3, pool=3,
+        parameters=MarketParameters(
+            _percent(500), _percent(250), 0, 0, maker_fee=0, taker_fee=_percent(3), funding_cap=_percent(100),
+            pool_fee_share=WAD, treasury_fee_share=0,
+        ),
         trigger=_percent(5000), stop=_percent(1000), target=_percent(2000), premium=_percent(200), duration=1800,
         decimals=6, answer=77_777,
     ),
-    # Only the liquidator is paid.
+    # Only the liquidator is paid; every limit is near.
     Market(
-        id=4, pool=3, initial=_percent(300), maintenance=_percent(100), discount=_percent(50), fee=0,
+        id=4, pool=3,
+        parameters=MarketParameters(
+            _percent(300), _percent(100), _percent(50), 0, price_band=_percent(5000), funding_cap=_percent(50),
+            max_notional=400_000 * WAD, min_size=WAD, max_open_interest=15 * WAD,
+        ),
         trigger=_percent(2000), stop=_percent(1000), target=_percent(1500), premium=0, duration=3600,
         decimals=8, answer=30_123_45678901,
     ),
+    # The most that fees and funding can be.
+    Market(
+        id=5, pool=3,
+        parameters=MarketParameters(
+            _percent(800), _percent(400), _percent(100), _percent(50), maker_fee=_percent(100), taker_fee=_percent(100),
+            funding_cap=_percent(100), pool_fee_share=WAD // 3, treasury_fee_share=WAD // 3,
+        ),
+        trigger=_percent(3000), stop=_percent(2000), target=_percent(2500), premium=_percent(100), duration=900,
+        decimals=8, answer=7 * 10**8,
+    ),
 )  # fmt: skip
 POOLS = (0, 0, 1)  # kinds by id: isolated, isolated, shared
+SHARED = 3
 NAMES = ("hawk", "heron", "owl", "whale", "icarus", "swift", "finch", "raven", "stork", "crane")
 
 
@@ -91,6 +119,10 @@ class Trader:
         """An isolated account of the trader."""
         return isolated_account(self.address, market, index)
 
+    def cross(self, index: int = 0) -> bytes:
+        """A cross account of the trader."""
+        return account_of(self.address, CROSS | index)
+
 
 def _trader(name: str) -> Trader:
     key = PrivateKey(keccak(text=f"backstop invariants trader {name}"))
@@ -99,13 +131,19 @@ def _trader(name: str) -> Trader:
 
 TRADERS = tuple(_trader(name) for name in NAMES)
 ADDRESSES = tuple(trader.address for trader in TRADERS)
+TREASURY = NAMES.index("stork")
 VAST = NAMES.index("crane")  # has more than the samples of several markets can tell
 WALLETS = tuple((LARGEST * 4) // TOKEN_SCALE if trader == VAST else WALLET for trader in range(len(NAMES)))
 BY_ADDRESS = {trader.address: place for place, trader in enumerate(TRADERS)}
 
 
+def account_of(owner: str, sub_id: int) -> bytes:
+    """An owner's account by its sub-id, well formed or not."""
+    return (int(owner, 16) << 96 | sub_id).to_bytes(32, "big")
+
+
 def market_of(account: bytes) -> int:
-    """The market that an isolated account's id names."""
+    """The market that an isolated account's id names; 0 of a cross account."""
     return int.from_bytes(account[22:24], "big")
 
 
@@ -114,15 +152,25 @@ def owner_of(account: bytes) -> str:
     return "0x" + account[:20].hex()
 
 
-def is_isolated(account: bytes) -> bool:
-    """Whether the id is that of an isolated account in a market that is listed."""
+def is_account(account: bytes) -> bool:
+    """Whether the id is that of a cross account, or of an isolated one in a market that is listed."""
+    if is_cross(account):
+        return account[20:24] == b"\x80\0\0\0"
     return account[20:22] == b"\0\0" and 0 < market_of(account) <= len(MARKETS)
 
 
+def may_hold(account: bytes, market: int) -> bool:
+    """Whether an account may hold a market, as far as its id tells."""
+    return is_account(account) and 0 < market <= len(MARKETS) and (is_cross(account) or market_of(account) == market)
+
+
 def label(account: bytes) -> str:
-    """An account in words, for reports: `hawk/2` or `hawk/2/1`."""
+    """An account in words, for reports: `hawk/2`, `hawk/2/1` or `hawk/cross`."""
     place = BY_ADDRESS.get(owner_of(account))
     index = int.from_bytes(account[24:], "big")
     name = NAMES[place] if place is not None else owner_of(account)
-    sub_id = f"{market_of(account)}" if account[20:22] == b"\0\0" else account[20:].hex()
-    return f"{name}/{sub_id}" + (f"/{index}" if index else "")
+    sub_id = account[20:].hex()
+    if is_account(account):
+        sub_id = "cross" if is_cross(account) else str(market_of(account))
+        sub_id += f"/{index}" if index else ""
+    return f"{name}/{sub_id}"
