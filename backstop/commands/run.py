@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from backstop.commands.signals import quits_at_signals
 from backstop.errors import BackstopError
 from backstop.math.wad import parse_amount
 
@@ -36,6 +38,19 @@ class _Quote(click.ParamType):
         return amount
 
 
+class _Seconds(click.FloatRange):
+    """A pause: more than nothing, at most an hour."""
+
+    def __init__(self) -> None:
+        super().__init__(min=0, min_open=True, max=3600)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds = float(super().convert(value, param, ctx))
+        if math.isnan(seconds):
+            self.fail(f"{value} is no number of seconds", param, ctx)
+        return seconds
+
+
 @click.command("run")
 @click.option("--once", is_flag=True, help="One cycle: everything that is due now, until nothing is.")
 @click.option("--send", is_flag=True, help="Sign and send. Without it nothing is sent: what would be done is shown.")
@@ -55,6 +70,13 @@ class _Quote(click.ParamType):
     "0, the default, liquidates nothing.",
 )
 @click.option(
+    "--least-discount",
+    type=_Quote(),
+    default="0.1",
+    metavar="AMOUNT",
+    help="Leave a liquidation alone whose discount is less quote than this. Default 0.1.",
+)
+@click.option(
     "--sub-account",
     type=click.IntRange(0, 2**64 - 1),
     default=0,
@@ -63,7 +85,7 @@ class _Quote(click.ParamType):
 )
 @click.option(
     "--poll",
-    type=click.FloatRange(min=0, min_open=True),
+    type=_Seconds(),
     default=1.0,
     metavar="SECONDS",
     help="How often to look for a new block. Default 1.",
@@ -79,6 +101,7 @@ def run_command(
     keystore: Path | None,
     passphrase_file: Path | None,
     notional: int,
+    least_discount: int,
     sub_account: int,
     poll: float,
     as_json: bool,
@@ -90,6 +113,9 @@ def run_command(
     stays due. With --once, one cycle: exit status 1 where the contracts refused something that seemed due; the rest is
     done all the same.
     """
+    if not once:
+        click.get_current_context().with_resource(quits_at_signals())
+
     from eth_account import Account
 
     from backstop.chain.deployment import Deployment
@@ -104,7 +130,7 @@ def run_command(
     # A dry run needs no key, what anyone may call, anyone may simulate; but liquidations depend on whose account it is.
     signer = load_key(keystore, passphrase_file) if send or keystore or notional else Account.create()
     sender = Sender(endpoint, signer, place.chain_id)
-    liquidator = Liquidator(sender.address, sub_account, notional) if notional else None
+    liquidator = Liquidator(sender.address, sub_account, notional, least_discount) if notional else None
     cycle = Cycle(endpoint, place, sender, send=send, liquidator=liquidator)
     if once:
         _run_once(cycle, as_json)

@@ -44,7 +44,9 @@ def read_source(file: str | None, rpc: str | None, deployment: Path | None, bloc
 
         state = read_snapshot(rpc, deployment, block)
         for market, reason in state.unpriced.items():
-            click.echo(f"warning: {market} has no price and is left out: {reason}", err=True)
+            click.echo(f"warning: {market} has no price and is shown at its last one: {reason}", err=True)
+        for market, reason in state.left_out.items():
+            click.echo(f"warning: {market} never had a price and is left out: {reason}", err=True)
         return state.snapshot
     raise click.UsageError(_USAGE)
 

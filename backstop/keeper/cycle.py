@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 
+from backstop.adl.snapshot import Block
 from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
 from backstop.chain.snapshot import ChainState, read_chain
@@ -12,6 +13,7 @@ from backstop.chain.transactions import Receipt, Sender
 from backstop.errors import FailedTransactionError, RevertError, RpcError
 from backstop.keeper.duties import Duty, Liquidate, rounds, take_overs
 from backstop.keeper.liquidations import Liquidator, liquidations
+from backstop.keeper.uncarried import uncarried
 
 _TURN = 4  # liquidations, and take-overs, before the rounds have their turn
 
@@ -52,25 +54,32 @@ class Cycle:
         self._sender = sender
         self._send = send
         self._liquidator = liquidator
-        self._closed: set[tuple[str, ...]] = set()
+        # What was refused, or liquidated, and the block of the state that it was decided on.
+        self._tried: dict[tuple[str, ...], Block] = {}
         self._acted_in = 0
         self._acts = 0
+        self._sent = 0
 
     def run(self, warn: Callable[[str], None]) -> Iterator[Action]:
         """Yields each action as it is done. A dry run shows what is due at one block, and changes nothing.
 
-        A duty that the contracts refuse (another keeper was faster, a counterparty moved) is tried once in a cycle,
-        and an account is liquidated once. Whoever stops taking actions stops the cycle between two of them.
+        A duty that the contracts refuse (another keeper was faster, a counterparty moved) is tried again once something
+        was sent and the state is another one; so is an account that was liquidated. The cycle ends where nothing was
+        sent and nothing is left that was not tried. Whoever stops taking actions stops it between two of them.
         """
-        self._closed.clear()
+        self._tried.clear()
         state = self._read(warn)
+        for text in uncarried(state, self._liquidator) if self._liquidator else ():
+            warn(text)
         acted = True
         while acted:
-            before = self._acts
+            before, sent = self._acts, self._sent
             state = yield from self._do(self._liquidations, state, at_once=1, most=_TURN)
             state = yield from self._do(take_overs, state, at_once=_TURN, most=_TURN)
             state = yield from self._do(rounds, state, at_once=1, most=None)
             acted = self._send and self._acts > before
+            if self._sent > sent:
+                self._tried = {key: block for key, block in self._tried.items() if block == state.block}
 
     def _do(
         self, due: Callable[[ChainState], Sequence[Duty]], state: ChainState, *, at_once: int, most: int | None
@@ -80,7 +89,7 @@ class Cycle:
         The state is read anew after each `at_once` duties: those do not change each other. A dry run does all of them.
         """
         left = most
-        while waiting := [duty for duty in due(state) if duty.key not in self._closed]:
+        while waiting := [duty for duty in due(state) if duty.key not in self._tried]:
             for duty in waiting[:at_once] if self._send else waiting:
                 self._acts += 1
                 yield self._act(duty, state)
@@ -97,7 +106,7 @@ class Cycle:
         # What the keeper's account already carries is not known while a transaction of its own is under way.
         if self._liquidator is None or (self._send and self._sender.has_pending()):
             return []
-        return liquidations(state, self._liquidator, without={account for _, account, *_ in self._closed})
+        return liquidations(state, self._liquidator, without={key[1] for key in self._tried if key[0] == "liquidate"})
 
     def _read(self, warn: Callable[[str], None]) -> ChainState:
         state = read_chain(self._endpoint, self._deployment)
@@ -107,19 +116,22 @@ class Cycle:
                 "keeper's last transaction: run again when it has caught up"
             )
         for market, reason in state.unpriced.items():
-            warn(f"{market} has no price and is left alone: {reason}")
+            warn(f"{market} has no price, only takeovers go on there, at its last one: {reason}")
+        for market, reason in state.left_out.items():
+            warn(f"{market} never had a price and is left alone: {reason}")
         return state
 
     def _act(self, duty: Duty, state: ChainState) -> Action:
         to, data = duty.transaction(state, self._deployment)
         if isinstance(duty, Liquidate):
-            self._closed.add(duty.key)
+            self._tried[duty.key] = state.block
         try:
             if not self._send:
                 return Action(duty, state.block.number, self._sender.simulate(to, data), None, None)
             receipt = self._sender.send(to, data)
         except (RevertError, FailedTransactionError) as refusal:
-            self._closed.add(duty.key)
+            self._tried[duty.key] = state.block
             return Action(duty, state.block.number, None, None, str(refusal))
         self._acted_in = receipt.block
+        self._sent += 1
         return Action(duty, receipt.block, receipt.gas_used, receipt, None)

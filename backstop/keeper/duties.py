@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import accumulate
 
 from backstop.adl.planning import Plan, plan
 from backstop.adl.scoring import legs_of
-from backstop.adl.snapshot import Side
+from backstop.adl.snapshot import Side, Snapshot
 from backstop.chain.bindings import DELEVERAGE, LIQUIDATE, TAKE_OVER
 from backstop.chain.deployment import Deployment
 from backstop.chain.snapshot import ChainState
@@ -17,8 +18,9 @@ SIDE_CODES = {Side.LONG: 0, Side.SHORT: 1}
 # that a feed gone wrong in between does.
 _PRICE_TOLERANCE = 20  # a twentieth of the mark, to both sides
 _DEADLINE = 600  # seconds of chain time after the planned block
-# A round of this many counterparties stays well within half a block of 30 million gas; the next one takes the rest.
-_MOST_CANDIDATES = 400
+# A round over this many positions, those that cross counterparties hold in other markets among them, stays well within
+# half a block of 30 million gas: each costs some 27,000. The next one takes the rest.
+MOST_POSITIONS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +49,16 @@ class Liquidate:
 
     def transaction(self, state: ChainState, deployment: Deployment) -> tuple[str, bytes]:
         """Address and calldata."""
-        accounts = (bytes.fromhex(account[2:]) for account in (self.account, self.liquidator))
-        return deployment.exchange, LIQUIDATE.encode(*accounts, self.contracts)
+        account, liquidator = (bytes.fromhex(account[2:]) for account in (self.account, self.liquidator))
+        return deployment.exchange, LIQUIDATE.encode(account, state.market_ids[self.market], liquidator, self.contracts)
 
 
 @dataclass(frozen=True, slots=True)
 class TakeOver:
-    """An account that its market's pool is to take over. WAD."""
+    """An account that its pool is to take over, with all of its positions. WAD."""
 
     account: str
-    market: str
+    markets: tuple[str, ...]
     equity: int
     maintenance_margin: int
 
@@ -92,16 +94,30 @@ class Deleverage:
         return deployment.engine, DELEVERAGE.encode(
             state.market_ids[self.plan.market],
             SIDE_CODES[self.plan.side],
-            [bytes.fromhex(account[2:]) for account in self.plan.candidates[:_MOST_CANDIDATES]],
+            [bytes.fromhex(account[2:]) for account in self._candidates(state.snapshot)],
             bounds,
         )
+
+    def _candidates(self, snapshot: Snapshot) -> list[str]:
+        """As many of the plan's as a round may have, from the first on."""
+        planned = set(self.plan.candidates)
+        positions = {one.id: len(one.positions) for one in snapshot.accounts if one.id in planned}
+        totals = accumulate(positions[account] for account in self.plan.candidates)
+        return [
+            account
+            for place, (account, total) in enumerate(zip(self.plan.candidates, totals, strict=True))
+            if place == 0 or total <= MOST_POSITIONS
+        ]
 
 
 Duty = Liquidate | TakeOver | Deleverage
 
 
 def take_overs(state: ChainState) -> list[TakeOver]:
-    """The accounts with `E <= backstopRatio * MM`, the deepest under water first."""
+    """The accounts with `E <= backstopRatio * MM`: the bankrupt ones, the deepest first, then the others by their `MM`.
+
+    Those with equity left are cheap to make in numbers, and the large ones among them are those that can cost the pool.
+    """
     due: list[TakeOver] = []
     for account in state.snapshot.accounts:
         if not account.positions:
@@ -109,8 +125,12 @@ def take_overs(state: ChainState) -> list[TakeOver]:
         legs = legs_of(state.snapshot, account)
         own, margin = equity(account.margin, legs), maintenance_margin(legs)
         if is_to_be_taken_over(own, margin, state.backstop_ratio):
-            due.append(TakeOver(account.id, account.positions[0].market, own, margin))
-    return sorted(due, key=lambda duty: (duty.equity, duty.account))
+            markets = tuple(position.market for position in account.positions)
+            due.append(TakeOver(account.id, markets, own, margin))
+    return sorted(
+        due,
+        key=lambda duty: (duty.equity > 0, min(duty.equity, 0), -duty.maintenance_margin, duty.equity, duty.account),
+    )
 
 
 def rounds(state: ChainState) -> list[Deleverage]:

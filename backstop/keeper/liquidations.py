@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Container
 from dataclasses import dataclass
-from fractions import Fraction
 
 from backstop.account_id import account_text, isolated_account
 from backstop.adl.scoring import legs_of
@@ -15,7 +14,7 @@ from backstop.adl.snapshot import Account, Market, Side
 from backstop.chain.snapshot import ChainState
 from backstop.chain.terms import MarketTerms
 from backstop.keeper.duties import Liquidate
-from backstop.math.liquidation import contracts_to_restore, penalty, value
+from backstop.math.liquidation import contracts_to_restore, penalty, share_of_equity, value
 from backstop.math.margin import (
     equity,
     is_liquidatable,
@@ -36,12 +35,14 @@ _NOTHING = PositionState(0, 0, 0)
 class Liquidator:
     """Whose accounts take liquidated positions: in each market the owner's isolated account with this index.
 
-    `notional` is the most that its position in a market may come to at mark, WAD quote.
+    `notional` is the most that its position in a market may come to at mark, and what brings a smaller discount than
+    `least_discount` is left to others, WAD quote.
     """
 
     owner: str
     index: int
     notional: int
+    least_discount: int = WAD // 10
 
     def account(self, market_id: int) -> str:
         """Its account in a market."""
@@ -49,59 +50,103 @@ class Liquidator:
 
 
 @dataclass(frozen=True, slots=True)
-class _Weak:
-    """An account with `0 < E < MM` that is not to be taken over yet, and its one position."""
+class _WeakLeg:
+    """A position of a weak account; `share` is the part of the equity that it stands for."""
 
-    account: Account
+    market: str
     size: int
+    share: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Weak:
+    """An account with `0 < E < MM` that is not to be taken over yet, and what is missing to its initial margin.
+
+    `legs` begin with the one that asks for most margin.
+    """
+
+    account: str
     equity: int
     maintenance_margin: int
+    shortfall: int
+    legs: tuple[_WeakLeg, ...]
 
 
 def liquidations(state: ChainState, liquidator: Liquidator, without: Container[str] = ()) -> list[Liquidate]:
-    """What to liquidate, the worst margin rate first, each planned as if those before it were done.
+    """What to liquidate, what lacks most to its `MM` first, each planned as if those before it were done.
 
-    Accounts in `without` are passed by. After each the keeper's position stays within its notional (one that only nets
-    against an opposite position always is) and its account keeps `E >= IM`.
+    By the margin rate a crowd of dust could come first. Of an account the largest position that the keeper can carry;
+    accounts in `without` are passed by. After each the keeper's position stays within its notional and the market's
+    limits (one that only nets against an opposite position is within the notional) and its account keeps `E >= IM`.
     """
     own = {account.id: account for account in state.snapshot.accounts}
     held: dict[str, PositionState] = {}
     due: list[Liquidate] = []
     for weak in _weak_accounts(state):
-        market = state.snapshot.markets[weak.account.positions[0].market]
-        carrier = liquidator.account(state.market_ids[market.name])
-        if weak.account.id == carrier or weak.account.id in without:
+        if weak.account in without:
             continue
-        before = held.get(market.name) or _position(own.get(carrier))
-        plan = _plan(weak, carrier, before, market, state.terms[market.name], liquidator.notional)
-        if plan is not None:
-            duty, held[market.name] = plan
-            due.append(duty)
+        for leg in weak.legs:
+            market = state.snapshot.markets[leg.market]
+            carrier = liquidator.account(state.market_ids[leg.market])
+            if weak.account == carrier:
+                continue
+            before = held.get(leg.market) or _position(own.get(carrier))
+            plan = _plan(weak, leg, carrier, before, market, state.terms[leg.market], liquidator.notional)
+            if plan is not None and plan[0].discount >= liquidator.least_discount:
+                duty, held[leg.market] = plan
+                due.append(duty)
+                break
     return due
 
 
 def _weak_accounts(state: ChainState) -> list[_Weak]:
+    """Every account to liquidate, the worst margin rate first; the contracts want a live price of all it holds."""
     found: list[_Weak] = []
     for account in state.snapshot.accounts:
-        if len(account.positions) != 1:
+        if not account.positions or any(position.market in state.unpriced for position in account.positions):
             continue
         legs = legs_of(state.snapshot, account)
         own, margin = equity(account.margin, legs), maintenance_margin(legs)
-        if is_liquidatable(own, margin) and not is_to_be_taken_over(own, margin, state.backstop_ratio):
-            found.append(_Weak(account, legs[0].size, own, margin))
-    return sorted(found, key=lambda weak: (Fraction(weak.equity, weak.maintenance_margin), weak.account.id))
+        if not is_liquidatable(own, margin) or is_to_be_taken_over(own, margin, state.backstop_ratio):
+            continue
+        initial = sum(
+            margin_requirement(
+                position.size,
+                state.snapshot.markets[position.market].mark_price,
+                state.terms[position.market].initial_margin_fraction,
+            )
+            for position in account.positions
+        )
+        pairs = sorted(zip(account.positions, legs, strict=True), key=lambda pair: -pair[1].maintenance_margin)
+        found.append(
+            _Weak(
+                account=account.id,
+                equity=own,
+                maintenance_margin=margin,
+                shortfall=initial - own,
+                legs=tuple(
+                    _WeakLeg(position.market, leg.size, share_of_equity(own, leg.maintenance_margin, margin))
+                    for position, leg in pairs
+                ),
+            )
+        )
+    return sorted(found, key=lambda weak: (weak.equity - weak.maintenance_margin, weak.account))
 
 
 def _plan(
-    weak: _Weak, carrier: str, before: PositionState, market: Market, terms: MarketTerms, notional: int
+    weak: _Weak, leg: _WeakLeg, carrier: str, before: PositionState, market: Market, terms: MarketTerms, notional: int
 ) -> tuple[Liquidate, PositionState] | None:
     """The liquidation of as much as is needed and can be carried, and the carrier's position after it."""
-    mark, side, contracts = market.mark_price, Side.of(weak.size), abs(weak.size)
+    mark, side, contracts = market.mark_price, Side.of(leg.size), abs(leg.size)
     fractions = terms.liquidation_discount, terms.liquidation_fee
-    needed = contracts_to_restore(contracts, mark, weak.equity, terms.initial_margin_fraction, sum(fractions))
+    needed = contracts_to_restore(contracts, mark, weak.shortfall, terms.initial_margin_fraction, sum(fractions))
+    if contracts - needed < terms.min_size:
+        needed = contracts
+    if before.size and before.cash + position_value(before.size, mark) <= 0:
+        return None
 
     def after(closed: int) -> PositionState:
-        cost = penalty(closed, contracts, mark, weak.equity, *fractions)
+        cost = penalty(closed, contracts, mark, leg.share, *fractions)
         part = side.sign * closed
         return apply_trade(before, part, value(part, mark, cost.discount)) if closed else before
 
@@ -111,13 +156,22 @@ def _plan(
         return own >= margin_requirement(state.size, mark, terms.initial_margin_fraction)
 
     netted = max(0, -side.sign * before.size)
-    room = notional * WAD // mark - side.sign * before.size
-    closed = _most(min(netted, needed), min(needed, room), carries)
+    room = min(notional, terms.max_notional) * WAD // mark - side.sign * before.size
+    most = _most(min(netted, needed), min(needed, room), carries)
+
+    def leaves_no_dust(closed: int) -> bool:
+        left, carried = contracts - closed, abs(before.size + side.sign * closed)
+        return all(size == 0 or size >= terms.min_size for size in (left, carried))
+
+    # Where what is left or what is carried would be too small: the next smaller part that is not.
+    parts = {most, contracts - terms.min_size, netted, netted - terms.min_size}
+    fitting = [part for part in parts if 0 < part <= most and leaves_no_dust(part) and carries(part)]
+    closed = max(fitting, default=0)
     if closed == 0 or (closed < needed and closed * _LEAST_PART < needed):
         return None
-    cost = penalty(closed, contracts, mark, weak.equity, *fractions)
+    cost = penalty(closed, contracts, mark, leg.share, *fractions)
     duty = Liquidate(
-        account=weak.account.id,
+        account=weak.account,
         liquidator=carrier,
         market=market.name,
         side=side,

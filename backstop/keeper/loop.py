@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 from backstop.chain.endpoint import Endpoint
-from backstop.errors import BackstopError, ChainMismatchError, RpcError
+from backstop.errors import BackstopError, ChainMismatchError, OutputError, RpcError
 from backstop.keeper.cycle import Action, Cycle
 
 LONGEST_PAUSE = 30.0  # seconds between two attempts while a node does not answer
@@ -57,7 +57,7 @@ class Loop:
             try:
                 self._look()
                 backoff = self._poll
-            except BrokenPipeError:  # nobody listens any more
+            except (BrokenPipeError, OutputError):  # nobody listens any more
                 raise
             except Exception as fault:  # a keeper outlives its nodes, whatever they answer
                 if isinstance(fault, ChainMismatchError) and self._seen is None:
@@ -77,13 +77,21 @@ class Loop:
         warned, self._warned = self._warned, set()
         for action in self._cycle.run(lambda text: self._warn(text, warned)):
             told = (action.refusal is None, action.duty.key)
+            if action.receipt is not None or (told not in shown and told not in self._shown):
+                self._put(action)
             if action.receipt is None:
                 self._shown.add(told)
-            if action.receipt is not None or told not in shown:
-                self._show(action)
             if self._stopping:
                 return
         self._seen = header["hash"]
+
+    def _put(self, action: Action) -> None:
+        try:
+            self._show(action)
+        except BrokenPipeError:
+            raise
+        except OSError as fault:
+            raise OutputError(f"cannot write the output: {fault.strerror or fault}") from None
 
     def _rest(self, seconds: float) -> None:
         end = time.monotonic() + seconds
@@ -106,7 +114,8 @@ def stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
             signal.signal(number, handler)
 
     def handle(_number: int, _frame: FrameType | None) -> None:
-        restore()
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
         stop()
 
     for number in usual:

@@ -34,7 +34,7 @@ def action_document(action: Action) -> dict[str, Any]:
     if isinstance(action.duty, TakeOver):
         return document | {
             "account": action.duty.account,
-            "market": action.duty.market,
+            "markets": list(action.duty.markets),
             "equity": format_amount(action.duty.equity),
             "maintenanceMargin": format_amount(action.duty.maintenance_margin),
         }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,12 +15,13 @@ from backstop.chain.bindings import DEPOSIT, WITHDRAW
 from backstop.chain.endpoint import Endpoint
 from backstop.chain.snapshot import ChainState, read_chain
 from backstop.chain.transactions import Receipt, Sender
-from backstop.errors import RpcError
+from backstop.errors import RevertError, RpcError
 from backstop.keeper.cycle import Action, Cycle
 from backstop.keeper.duties import Deleverage, TakeOver, rounds, take_overs
 from backstop.keeper.results import action_document, executed_round
-from backstop.math.wad import format_amount
+from backstop.math.wad import WAD, format_amount
 from scripts.stage.venue import TestMarket, Venue, rpc_url, wad
+from tests.support.desk import Desk, open_desk
 
 from .taking import take_over
 
@@ -256,6 +258,61 @@ def test_twin_between_simulation_and_block(
     assert actions[0].refusal.endswith(f": PositionMissing({account_id})")
     assert venue.endpoint.quantity("eth_getTransactionCount", operator.address, "pending") == 2
     assert read(venue).snapshot.pools["eth"].inventory == ()
+
+
+# ------------------------------------------------------------------ what was refused
+
+
+class Refusing(Endpoint):
+    """An endpoint whose simulations are all refused, each on a block of its own."""
+
+    def request(self, method: str, *params: Any) -> Any:
+        if method == "eth_estimateGas":
+            super().request("evm_mine")
+            raise RevertError("not today")
+        return super().request(method, *params)
+
+
+def crowd(venue: Venue, gapped: TestMarket, dust: int) -> tuple[Desk, dict[str, str]]:
+    """At 89 a large long is at -100 and those of a crowd at -0.01 each; the accounts by id, and a pool that can pay.
+
+    Nothing is due elsewhere.
+    """
+    venue.set_price(gapped, 90)
+    desk = open_desk(venue, "CROWD-USD", 100, initial="0.1", maintenance="0.05")
+    desk.contribute(100_000)
+    desk.deposit(desk.trader("crowd whale"), 1_000_000)
+    sizes = {"large": 100 * WAD} | {f"dust {number}": WAD // 100 for number in range(dust)}
+    accounts = {}
+    for name, contracts in sizes.items():
+        trader = desk.open(name, contracts, wad(100), Decimal(10 * contracts) / WAD, against="crowd whale")
+        accounts["0x" + desk.account(trader).hex()] = name
+    desk.price(89)
+    return desk, accounts
+
+
+def test_what_was_refused_and_is_due_again_is_done_in_the_same_cycle(
+    gapped: TestMarket, venue: Venue, eventful: Eventful, cycle: Cycle
+) -> None:
+    """The price is back for a moment, just when the large account's turn comes."""
+    desk, accounts = crowd(venue, gapped, dust=4)
+    eventful.before["eth_estimateGas"] = [lambda: desk.price(100), lambda: desk.price(89)]
+    actions = list(cycle.run(pytest.fail))
+    large = next(account for account, name in accounts.items() if name == "large")
+    assert [accounts[one.duty.account] == "large" for one in actions] == [True, False, False, False, True, False]
+    assert actions[0].refusal == f"TakeoverNotDue({large}, {wad(1000)}, {wad(500)})"
+    assert all(one.receipt for one in actions[1:])
+    assert {one.duty.account for one in actions} == set(accounts)
+
+
+def test_a_cycle_ends_where_everything_is_refused(gapped: TestMarket, venue: Venue, operator: LocalAccount) -> None:
+    """Each is tried once, also those behind the first few, though the chain moves on."""
+    _, accounts = crowd(venue, gapped, dust=5)
+    endpoint = Refusing(rpc_url())
+    cycle = Cycle(endpoint, venue.deployment, Sender(endpoint, operator, chain.chain_id), send=True)
+    actions = list(cycle.run(pytest.fail))
+    assert [one.refusal for one in actions] == ["not today"] * 6
+    assert {one.duty.account for one in actions} == set(accounts)
 
 
 # ------------------------------------------------------------------ nodes that lag or fall silent

@@ -17,6 +17,7 @@ import pytest
 import backstop
 from backstop.doctor.findings import Status
 from backstop.doctor.programs import FOUNDRY, check_python
+from backstop.doctor.stamps import remove_false_stamps
 
 ROOT = Path(backstop.__file__).parents[1]
 NAMES = (
@@ -193,6 +194,7 @@ def test_the_compiler_is_the_one_that_its_wrapper_names(machine: Machine) -> Non
     (machine.checkout / "toolchain" / "solc-v0.8.37").unlink()
     _, findings = machine.findings()
     assert findings["solc"]["status"] == "missing"
+    assert findings["solc"]["advice"] == "restore it from git: `git checkout toolchain`"
 
 
 def test_python_packages_are_those_of_the_lock(machine: Machine) -> None:
@@ -245,12 +247,68 @@ def test_an_optional_package_that_is_there_has_the_version_of_the_lock(machine: 
     assert findings["npm packages"]["found"] == "anvil 1.7.0 instead of 1.7.1"
 
 
-@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"packages": {"node_modules/a": 1}}'])
-def test_a_lock_that_cannot_be_read_is_no_crash(text: str, machine: Machine) -> None:
-    (machine.checkout / "package-lock.json").write_text(text)
-    (machine.checkout / "requirements.lock").unlink()
+LOCKS = {"Python packages": "requirements.lock", "npm packages": "package-lock.json"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [b"", b"{", b"[]", b"{}", b'{"packages": {}}', b'{"packages": {"node_modules/a": 1}}', b"\xff\xfe", b"[" * 100_000],
+)
+def test_a_lock_that_cannot_be_read_is_a_fault(text: bytes, machine: Machine) -> None:
+    for file in LOCKS.values():
+        (machine.checkout / file).write_bytes(text)
+    code, findings = machine.findings()
+    for name, file in LOCKS.items():
+        assert findings[name]["status"] == "wrong"
+        assert findings[name]["found"].startswith(f"({file} cannot be read: ")
+        assert findings[name]["advice"] == f"restore it from git: `git checkout {file}`"
+    assert code == 1
+
+
+@pytest.mark.parametrize("how", ["missing", "wrong"])
+def test_a_lock_that_is_not_there_or_no_file_is_a_fault(how: str, machine: Machine) -> None:
+    for file in LOCKS.values():
+        (machine.checkout / file).unlink()
+        if how == "wrong":
+            (machine.checkout / file).mkdir()
     _, findings = machine.findings()
-    assert findings["npm packages"]["status"] == findings["Python packages"]["status"] == "unchecked"
+    for name, file in LOCKS.items():
+        assert findings[name]["status"] == how
+        assert file in findings[name]["found"]
+        assert findings[name]["advice"] == f"restore it from git: `git checkout {file}`"
+
+
+def test_beside_the_package_a_part_of_a_checkout_is_one(machine: Machine) -> None:
+    shutil.copytree(Path(backstop.__file__).parent, machine.checkout / "backstop")
+    (machine.checkout / "requirements.lock").unlink()
+    shutil.rmtree(machine.checkout / "toolchain")
+    done = machine.run("--json", cwd=Path("/"), python_path=machine.checkout)
+    findings = {finding["name"]: finding for finding in json.loads(done.stdout)}
+    assert findings["Python packages"]["status"] == findings["solc"]["status"] == "missing"
+    assert findings["npm packages"]["status"] == "ok"
+
+
+def test_the_compiler_is_missing_without_npm_s(machine: Machine) -> None:
+    shutil.rmtree(machine.checkout / "node_modules")
+    done = machine.run("--checkout", str(machine.checkout))
+    [line] = [line for line in done.stdout.splitlines() if " solc" in line and "npm" not in line]
+    assert line == "missing    solc: 0.8.37 is wanted; run `make setup`"
+
+
+@pytest.mark.parametrize("python", [True, False])
+def test_stamps_go_with_what_they_stand_for(python: bool, machine: Machine) -> None:
+    stamps = [machine.checkout / folder / ".ok" for folder in (".venv", "node_modules")]
+    for stamp in stamps:
+        stamp.parent.mkdir(exist_ok=True)
+        stamp.touch()
+    remove_false_stamps(machine.checkout)
+    assert all(stamp.exists() for stamp in stamps)
+    if python:
+        machine.lock("not-there==1.0")
+    else:
+        (machine.checkout / "node_modules" / "solc" / "package.json").unlink()
+    remove_false_stamps(machine.checkout)
+    assert [stamp.exists() for stamp in stamps] == [not python, python]
 
 
 @pytest.mark.parametrize(

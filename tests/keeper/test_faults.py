@@ -13,6 +13,7 @@ import pytest
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
+from backstop.chain.bindings import EXCHANGE_ENGINE, LENS_EXCHANGE, LENS_FUND, LENS_PRICE_FEED
 from backstop.chain.keys import ENVIRONMENT
 from scripts.stage.venue import TestMarket, Venue, rpc_url
 
@@ -21,7 +22,18 @@ from .nodes import Answer, error, node, result
 
 CLOSED = "http://127.0.0.1:9"  # the discard port: nobody listens
 HASH = "0x" + "ab" * 32
-ADDRESSES = ("token", "price_feed", "solvency_module", "exchange", "fund", "engine", "lens")
+WIRING = {"0x" + function.encode().hex() for function in (LENS_EXCHANGE, LENS_FUND, LENS_PRICE_FEED, EXCHANGE_ENGINE)}
+ADDRESSES = (
+    "token",
+    "price_feed",
+    "settlement_module",
+    "solvency_module",
+    "market_module",
+    "exchange",
+    "fund",
+    "engine",
+    "lens",
+)
 
 
 @pytest.fixture
@@ -199,6 +211,24 @@ def test_address_of_another_contract(venue: Venue, deployment_file: Path) -> Non
     assert_refused(done, f"the lens at {document['fund']} does not answer", "is the deployment file of this chain?")
 
 
+@pytest.mark.parametrize("command", ["run", "snapshot"])
+@pytest.mark.parametrize(
+    ("key", "asked"), [("exchange", "lens"), ("fund", "lens"), ("price_feed", "lens"), ("engine", "exchange")]
+)
+def test_address_that_the_contracts_do_not_know(
+    key: str, asked: str, command: str, venue: Venue, deployment_file: Path
+) -> None:
+    document = json.loads(deployment_file.read_text())
+    meant, document[key] = document[key], document["token"]
+    deployment_file.write_text(json.dumps(document))
+    once = ["--once"] if command == "run" else []
+    done = backstop_inside(command, *once, "--rpc", rpc_url(), "--deployment", deployment_file)
+    assert_refused(
+        done,
+        f"the {asked} at {document[asked]} is wired to {meant}, the deployment file has {key} {document['token']}",
+    )
+
+
 # ------------------------------------------------------------------ nodes
 
 
@@ -214,7 +244,27 @@ def test_url_that_is_not_http(url: str, anywhere: Path) -> None:
     assert_refused(backstop_inside(*run(url, anywhere)), repr(url), "is no HTTP URL", "http://127.0.0.1:8545")
 
 
-@pytest.mark.parametrize("url", ["http://", "http://[::1", "http://host.invalid:8545", "https://127.0.0.1:9"])
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("http://", "has no host"),
+        ("http://:8545", "has no host"),
+        ("https:///key", "has no host"),
+        ("http://key@", "has no host"),
+        ("http://127.0.0.1:0", "has port 0"),
+        ("http://127.0.0.1:65536", "Port out of range"),
+        ("http://127.0.0.1:eight", "'eight'"),
+        ("http://[::1", "Invalid IPv6 URL"),
+    ],
+)
+def test_url_that_cannot_be_right_is_refused_at_once(url: str, words: str, anywhere: Path) -> None:
+    for once in (["--once"], []):
+        done = backstop_inside("run", *once, "--rpc", url, "--deployment", anywhere)
+        assert_refused(done, "the URL of the node", words)
+        assert "key" not in done.err
+
+
+@pytest.mark.parametrize("url", ["http://host.invalid:8545", "https://127.0.0.1:9"])
 def test_url_that_leads_nowhere(url: str, anywhere: Path) -> None:
     assert_refused(backstop_inside(*run(url, anywhere)), "no answer from", url)
 
@@ -227,7 +277,14 @@ def scripted(**answers: bytes) -> Answer:
         "eth_getBlockByNumber": result({"number": "0x1", "hash": HASH, "timestamp": "0x5"}),
         "eth_call": result("0x"),
     } | answers
-    return lambda request: (200, known.get(request["method"], error("the method does not exist")))
+    wired = result("0x" + ("11" * 20).rjust(64, "0"))
+
+    def answer(request: dict[str, Any]) -> tuple[int, bytes]:
+        if request["method"] == "eth_call" and request["params"][0]["data"] in WIRING:
+            return 200, wired
+        return 200, known.get(request["method"], error("the method does not exist"))
+
+    return answer
 
 
 def always(status: int, body: bytes) -> Answer:
@@ -312,13 +369,23 @@ def test_reading_commands_are_as_clear(command: str, anywhere: Path) -> None:
         ["run", "--once", "--rpc", CLOSED, "--deployment", "x", "--fast"],
         ["snapshot"],
         ["plan", "--rpc", CLOSED],
+        ["run", "--rpc", CLOSED, "--deployment", "x", "--poll", "nan"],
+        ["run", "--rpc", CLOSED, "--deployment", "x", "--poll", "inf"],
+        ["run", "--rpc", CLOSED, "--deployment", "x", "--poll", "1e300"],
+        ["run", "--rpc", CLOSED, "--deployment", "x", "--poll", "3600.1"],
+        ["run", "--rpc", CLOSED, "--deployment", "x", "--poll", "0"],
+        ["fly"],
+        ["--fly"],
     ],
 )
 def test_usage(arguments: list[str]) -> None:
     done = backstop_inside(*arguments)
     assert done.status == 2
     assert done.out == ""
-    assert done.err.splitlines()[-1].startswith("Error: ")
+    assert done.err.count("\n") == 1
+    assert done.err.startswith("Error: ")
+    command = f" {arguments[0]}" if arguments[0] in ("run", "snapshot", "plan") else ""
+    assert done.err.endswith(f" (see backstop{command} --help)\n")
 
 
 # ------------------------------------------------------------------ as a process

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
@@ -14,12 +15,12 @@ from backstop.account_id import account_text, isolated_account
 from backstop.adl.snapshot import Account, Block, MarginMode, Market, Position, Side, Snapshot
 from backstop.chain.bindings import LIQUIDATE
 from backstop.chain.snapshot import ChainState, read_chain
-from backstop.chain.terms import MarketTerms
 from backstop.chain.transactions import Sender
 from backstop.keeper.cycle import Action, Cycle
-from backstop.keeper.duties import Liquidate
+from backstop.keeper.duties import Liquidate, take_overs
 from backstop.keeper.liquidations import Liquidator, liquidations
 from backstop.keeper.results import action_document
+from backstop.keeper.uncarried import uncarried
 from backstop.math.liquidation import contracts_to_restore, penalty, value
 from backstop.math.margin import margin_requirement, position_value
 from backstop.math.position import PositionState, apply_trade
@@ -27,9 +28,8 @@ from backstop.math.wad import WAD
 from backstop.math.wad import parse_amount as wad
 from scripts.stage.venue import TestMarket, Venue
 
-KEEPER = "0x" + "11" * 20
-MARK = wad("100")
-IMF, MMF, DISCOUNT, FEE = wad("0.1"), wad("0.05"), wad("0.0125"), wad("0.0125")
+from .terms import DISCOUNT, FEE, IMF, KEEPER, MARK, MMF, TERMS
+
 # 10 contracts with an equity of 40: MM 50, IM 100, and 60/7.5 = 8 to close.
 WEAK = ("10", "40")
 
@@ -59,12 +59,13 @@ def state_of(*accounts: Account) -> ChainState:
         snapshot=Snapshot(block, markets, {}, accounts),
         block=block,
         market_ids={"ETH-USD": 1, "BTC-USD": 2},
-        terms={name: MarketTerms(IMF, DISCOUNT, FEE, {}) for name in markets},
+        terms=dict.fromkeys(markets, TERMS),
         backstop_ratio=WAD // 2,
         tokens_held=0,
-        claims=0,
+        claims_of={},
         sums_of_sizes={},
         unpriced={},
+        left_out={},
     )
 
 
@@ -113,12 +114,57 @@ def test_only_between_takeover_and_maintenance_margin(size: str, equity: int, du
     assert bool(plan(account("weak", size, equity), account(carrier(), "0", "5000"))) is due
 
 
-def test_the_worst_margin_rate_comes_first() -> None:
+def test_who_lacks_most_comes_first() -> None:
     crowd = [account("c", "10", "45"), account("a", "-20", "60"), account("b", "10", "30"), account("d", "10", "45")]
     duties = plan(*crowd, account(carrier(), "0", "5000"))
-    # 60 of 100, 30 of 50: the same rate, so by id.
+    # 40, 20 and twice 5 to the maintenance margin; of those two by id.
     assert [duty.account for duty in duties] == ["a", "b", "c", "d"]
     assert [duty.side for duty in duties] == ["short", "long", "long", "long"]
+
+
+def test_a_crowd_of_dust_that_is_worse_off_does_not_come_first() -> None:
+    crowd = [account(f"dust {number}", "0.01", "0.026") for number in range(5)]
+    state = state_of(*crowd, account("large", "100000", "499999"), account(carrier(), "0", "10000000"))
+    duties = liquidations(state, Liquidator(KEEPER, 0, wad("100000000"), 0))
+    assert [duty.account for duty in duties] == ["large", *(one.id for one in crowd)]
+    # Unless it is told otherwise the keeper leaves alone what brings less than a tenth of a quote.
+    assert [duty.account for duty in liquidations(state, Liquidator(KEEPER, 0, wad("100000000")))] == ["large"]
+
+
+@pytest.mark.parametrize(("least", "due"), [("0", True), ("10", True), ("10.000000000000000001", False)])
+def test_what_brings_too_small_a_discount_is_left_alone(least: str, due: bool) -> None:
+    # 8 contracts of 100 at 1.25 %; what is left alone takes nothing from what the keeper can carry.
+    state = state_of(account("weak", *WEAK), account("weaker", "20", "60"), account(carrier(), "0", "500"))
+    duties = liquidations(state, Liquidator(KEEPER, 0, wad("100000"), wad(least)))
+    assert [duty.account for duty in duties] == ["weaker", "weak"][: 1 + due]
+    assert [duty.discount for duty in duties] == [wad("23.333333333333333333"), wad("10")][: 1 + due]
+
+
+def test_a_discount_may_shrink_with_what_the_keeper_can_carry() -> None:
+    state = state_of(account("weak", *WEAK), account(carrier(), "0", "500"))
+    assert liquidations(state, Liquidator(KEEPER, 0, wad("500"), wad("6.25")))[0].discount == wad("6.25")
+    assert liquidations(state, Liquidator(KEEPER, 0, wad("500"), wad("6.25") + 1)) == []
+
+
+# ------------------------------------------------------------------ who is taken over
+
+
+def test_the_bankrupt_are_taken_over_first_and_then_the_largest() -> None:
+    crowd = [
+        account("a crumb", "0.001", "0.001"),
+        account("b large", "1000", "2499"),
+        account("c flat", "10", "0"),
+        account("d flat", "20", "0"),
+        account("e deep", "0.1", "-2"),
+        account("f deeper", "10", "-3"),
+        account("g one", "10", "10"),
+        account("h another", "-10", "1"),
+        account("i half", "10", "25"),
+        account("j weak", "10", wad("25") + 1),
+    ]
+    due = take_overs(state_of(*crowd))
+    letters = [duty.account[0] for duty in due]
+    assert letters == ["f", "e", "d", "c", "b", "h", "g", "i", "a"]
 
 
 def test_the_keeper_does_not_liquidate_itself_nor_whom_it_is_told_to_leave() -> None:
@@ -137,6 +183,26 @@ def test_an_account_without_collateral_carries_nothing() -> None:
     assert plan(account("weak", *WEAK)) == []
     # Nor does one in another market.
     assert plan(account("weak", *WEAK), account(carrier(market=2), "0", "500", market="BTC-USD")) == []
+
+
+def test_what_it_can_carry_none_of_is_told() -> None:
+    def told(*accounts: Account, up_to: str = "1000") -> list[str]:
+        return uncarried(state_of(*accounts), Liquidator(KEEPER, 0, wad(up_to)))
+
+    weak, funded = account("weak", *WEAK), account(carrier(), "0", "500")
+    due = "1 account is due, this keeper can carry none of it: its account in ETH-USD "
+    assert told(weak) == [f"{due}has no collateral"]
+    assert told(weak, account(carrier(), "0", "0")) == [f"{due}has no collateral"]
+    full = f"{due}has no room left within --liquidate-up-to and its margin"
+    assert told(weak, funded, up_to="39.99") == told(weak, account(carrier(), "10", "500")) == [full]
+    # What it carries a part of, what the pool takes over, what is well, and its own account.
+    assert told(weak, funded, up_to="500") == told(weak, account("weaker", "10", "30"), funded, up_to="500") == []
+    assert told(account("broke", "10", "20"), account("well", "10", "60")) == told(account(carrier(), "10", "40")) == []
+    # Each market by itself.
+    others = [account(name, *WEAK, market="BTC-USD") for name in "ab"]
+    assert told(weak, funded, *others) == [
+        "2 accounts are due, this keeper can carry none of them: its account in BTC-USD has no collateral"
+    ]
 
 
 # ------------------------------------------------------------------ how much
@@ -246,7 +312,8 @@ def test_after_each_of_any_plan_the_limits_hold(case: tuple[list[Account], Accou
     for duty in liquidations(state_of(*crowd, own), Liquidator(KEEPER, 0, notional)):
         weak = by_name[duty.account]
         [leg] = weak.positions
-        needed = contracts_to_restore(abs(leg.size), MARK, duty.equity, IMF, DISCOUNT + FEE)
+        shortfall = margin_requirement(leg.size, MARK, IMF) - duty.equity
+        needed = contracts_to_restore(abs(leg.size), MARK, shortfall, IMF, DISCOUNT + FEE)
         assert 0 < duty.contracts <= needed
         cost = penalty(duty.contracts, abs(leg.size), MARK, duty.equity, DISCOUNT, FEE)
         assert (duty.discount, duty.fee) == cost
@@ -338,7 +405,7 @@ def test_whoever_is_too_deep_is_taken_over_instead(scene: Scene) -> None:
     assert scene.told(actions) == [("takeOver", "drowning"), ("takeOver", "sinking"), ("takeOver", "leaking")]
 
 
-def test_what_the_keeper_cannot_carry_is_left_and_an_account_is_liquidated_once_in_a_cycle(scene: Scene) -> None:
+def test_what_the_keeper_cannot_carry_is_left(scene: Scene) -> None:
     keeper = scene.fund_keeper(5_000)
     scene.venue.set_price(scene.market, Decimal("94"))
     # drowning needs (94 - 40) / (94 * 0.075) = 7.6 contracts; 5 are 470, and then the keeper has its fill.
@@ -346,10 +413,14 @@ def test_what_the_keeper_cannot_carry_is_left_and_an_account_is_liquidated_once_
     assert isinstance(action.duty, Liquidate)
     assert (scene.names[action.duty.account], action.duty.contracts) == ("drowning", 5 * WAD)
     assert scene.account(keeper, scene.state()).positions[0].size == 5 * WAD
-    assert list(scene.cycle(470).run(pytest.fail)) == []
+    warnings: list[str] = []
+    assert list(scene.cycle(470).run(warnings.append)) == []
+    assert [text.split(" in SINK-USD ")[1] for text in warnings] == [
+        "has no room left within --liquidate-up-to and its margin"
+    ]
     # Until the price falls on, and the pool takes over whom nobody liquidated.
     scene.venue.set_price(scene.market, Decimal("91"))
-    actions = list(scene.cycle(455).run(pytest.fail))
+    actions = list(scene.cycle(455).run(warnings.append))
     assert scene.told(actions) == [("takeOver", "sinking"), ("takeOver", "leaking")]
 
 
@@ -366,7 +437,11 @@ def test_a_dry_run_sends_nothing(scene: Scene) -> None:
 
 def test_without_an_account_of_its_own_the_keeper_liquidates_nothing(scene: Scene) -> None:
     scene.venue.set_price(scene.market, Decimal("94"))
-    assert list(scene.cycle(10**6).run(pytest.fail)) == []
+    warnings: list[str] = []
+    assert list(scene.cycle(10**6).run(warnings.append)) == []
+    assert warnings == [
+        "3 accounts are due, this keeper can carry none of them: its account in SINK-USD has no collateral"
+    ]
     sender = Sender(scene.venue.endpoint, scene.keeper, chain.chain_id)
     scene.fund_keeper(5_000)
     assert list(Cycle(scene.venue.endpoint, scene.venue.deployment, sender, send=True).run(pytest.fail)) == []
@@ -382,7 +457,8 @@ def test_a_liquidation_that_another_did_first_is_refused_once(scene: Scene, monk
     def beaten(self: Sender, to: str, data: bytes) -> Any:
         monkeypatch.setattr(Sender, "send", send)
         carrier = isolated_account(other.address, scene.market.id)
-        scene.venue.send(other, scene.venue.system.exchange, LIQUIDATE.encode(accounts["drowning"], carrier, WAD * 10))
+        sooner = LIQUIDATE.encode(accounts["drowning"], scene.market.id, carrier, WAD * 10)
+        scene.venue.send(other, scene.venue.system.exchange, sooner)
         return send(self, to, data)
 
     monkeypatch.setattr(Sender, "send", beaten)
@@ -391,6 +467,48 @@ def test_a_liquidation_that_another_did_first_is_refused_once(scene: Scene, monk
     assert actions[0].refusal is not None
     assert actions[0].refusal.startswith("LiquidationNotDue(0x" + accounts["drowning"].hex())
     assert all(action.receipt for action in actions[1:])
+
+
+def at_simulations(monkeypatch: pytest.MonkeyPatch, *events: Callable[[], Any]) -> None:
+    """Lets something happen just before each of the keeper's first simulations."""
+    simulate, left = Sender.simulate, list(events)
+
+    def eventful(self: Sender, to: str, data: bytes) -> int:
+        if left:
+            left.pop(0)()
+        return simulate(self, to, data)
+
+    monkeypatch.setattr(Sender, "simulate", eventful)
+
+
+def test_whose_takeover_was_refused_can_still_be_liquidated(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 91 all are to be taken over, at 94 all are to be liquidated."""
+    scene.fund_keeper(5_000)
+    scene.venue.set_price(scene.market, Decimal("91"))
+    at_simulations(monkeypatch, lambda: scene.venue.set_price(scene.market, Decimal("94")))
+    actions = list(scene.cycle(10**6).run(pytest.fail))
+    names = ("drowning", "sinking", "leaking")
+    assert scene.told(actions) == [(duty, name) for duty in ("takeOver", "liquidate") for name in names]
+    assert [one.receipt is None for one in actions] == [True] * 3 + [False] * 3
+
+
+def test_an_account_that_sinks_on_is_liquidated_again_in_the_same_cycle(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the first liquidation the price falls to 88, where the other two are bankrupt."""
+    scene.venue.contribute(scene.rich, scene.market, 10_000)
+    scene.fund_keeper(5_000)
+    scene.venue.set_price(scene.market, Decimal("94"))
+    at_simulations(monkeypatch, lambda: None, lambda: scene.venue.set_price(scene.market, Decimal("88")))
+    actions = list(scene.cycle(10**6).run(pytest.fail))
+    assert scene.told(actions) == [
+        ("liquidate", "drowning"),
+        ("liquidate", "sinking"),
+        ("takeOver", "sinking"),
+        ("takeOver", "leaking"),
+        ("liquidate", "drowning"),
+    ]
+    assert [one.receipt is None for one in actions] == [False, True, False, False, False]
 
 
 def test_nothing_is_liquidated_while_a_transaction_of_the_key_is_under_way(

@@ -24,7 +24,7 @@ from eth_account.signers.local import LocalAccount
 from backstop.account_id import account_text, isolated_account
 from backstop.chain.keys import ENVIRONMENT
 from backstop.chain.snapshot import read_chain
-from backstop.errors import ChainMismatchError, RpcError
+from backstop.errors import ChainMismatchError, OutputError, RpcError
 from backstop.keeper.cycle import Action
 from backstop.keeper.duties import TakeOver
 from backstop.keeper.loop import Loop
@@ -310,6 +310,13 @@ def test_without_json_it_speaks_to_people(sea: Sea, start: Start) -> None:
     assert keeper.end(signal.SIGINT) == 0
 
 
+def test_a_discount_that_is_too_small_is_left_alone(sea: Sea, start: Start) -> None:
+    sea.set_price(PRICES["liquidation"])
+    for least, line in (("9.01", "nothing is due"), ("9", "Liquidate 7.6595 long contracts of ")):
+        keeper = start("--once", "--liquidate-up-to", "1000", "--least-discount", least)
+        assert keeper.line().startswith(line)
+
+
 def test_a_chain_that_is_not_the_deployments_ends_it_at_once(sea: Sea, start: Start) -> None:
     document = json.loads(sea.deployment.read_text())
     sea.deployment.write_text(json.dumps(document | {"chain_id": 1}))
@@ -319,9 +326,59 @@ def test_a_chain_that_is_not_the_deployments_ends_it_at_once(sea: Sea, start: St
     assert keeper.word() == f"error: {rpc_url()} serves chain 31337, the deployment is on chain 1"
 
 
+def test_a_keeper_without_collateral_says_so_once(sea: Sea, start: Start) -> None:
+    keeper = start("--send", "--json", "--liquidate-up-to", "1000", "--sub-account", "7")
+    assert keeper.word().startswith("watching")
+    sea.set_price(PRICES["liquidation"])
+    assert keeper.word() == (
+        "warning: 1 account is due, this keeper can carry none of it: its account in SEA-USD has no collateral"
+    )
+    sea.set_price(PRICES["liquidation"])
+    sea.set_price(PRICES["takeover"])
+    assert told(keeper.action(), sea) == ("takeOver", "first")
+    assert told(keeper.action(), sea) == ("takeOver", "second")
+    assert keeper.end() == 0
+    assert keeper.told.empty()
+
+
+def test_output_that_cannot_be_written_ends_it(sea: Sea) -> None:
+    sea.set_price(PRICES["first takeover"])
+    command = [str(BACKSTOP), "run", "--json", "--rpc", rpc_url(), "--deployment", str(sea.deployment)]
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[1:] == ["error: cannot write the output: No space left on device"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("module", ["click", "web3"])
+def test_a_signal_before_it_watches_is_no_traceback(module: str, number: int, sea: Sea, tmp_path: Path) -> None:
+    # What it loads stands still, so that the signal comes then.
+    text = "import sys, time\nsys.stdout.write('loading\\n')\nsys.stdout.flush()\ntime.sleep(60)\n"
+    (tmp_path / f"{module}.py").write_text(text)
+    command = [str(BACKSTOP), "run", "--rpc", rpc_url(), "--deployment", str(sea.deployment)]
+    with subprocess.Popen(
+        command,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "loading\n"
+        process.send_signal(number)
+        _, err = process.communicate(timeout=PATIENCE)
+    assert err == ""
+    if module == "web3":
+        assert process.returncode == 0
+    else:
+        assert process.returncode == (130 if number == signal.SIGINT else -signal.SIGTERM)
+
+
+@pytest.mark.parametrize("option", ["--liquidate-up-to", "--least-discount"])
 @pytest.mark.parametrize("text", ["1e3", "-1", "1,000", ""])
-def test_a_notional_that_is_no_amount_is_refused(text: str, sea: Sea, start: Start) -> None:
-    keeper = start("--send", f"--liquidate-up-to={text}")
+def test_a_notional_or_a_discount_that_is_no_amount_is_refused(text: str, option: str, sea: Sea, start: Start) -> None:
+    keeper = start("--send", f"{option}={text}")
     assert keeper.process.wait(PATIENCE) == 2
 
 
@@ -400,6 +457,12 @@ def test_what_stays_due_is_shown_once_until_it_is_not() -> None:
     assert shown == ["a", "b", "a", "a"]
 
 
+def test_what_is_refused_twice_in_a_cycle_is_shown_once() -> None:
+    refused = take_over("a", "TakeoverNotDue")
+    shown, _ = looped(Node("0x1", "0x2"), Cycles([refused, take_over("b"), refused], [refused]))
+    assert shown == ["a", "b"]
+
+
 def test_a_warning_is_told_once_until_it_passes() -> None:
     _, said = looped(Node("0x1", "0x2", "0x3", "0x4"), Cycles(["no price"], ["no price"], [], ["no price"]))
     assert said == ["warning: no price"] * 2
@@ -429,6 +492,16 @@ def test_a_wrong_chain_ends_it_only_before_the_first_cycle() -> None:
 def test_a_reader_that_is_gone_ends_it() -> None:
     with pytest.raises(BrokenPipeError):
         looped(Node("0x1"), Cycles(BrokenPipeError(), []))
+
+
+def test_output_that_cannot_be_written_is_no_failure_of_the_node() -> None:
+    def show(_: Action) -> None:
+        raise OSError(28, "No space left on device")
+
+    cycles = Cycles([take_over("a")])
+    cycles.loop = Loop(Node("0x1"), cycles, poll=0.001, show=show, tell=pytest.fail)
+    with pytest.raises(OutputError, match="cannot write the output: No space left on device"):
+        cycles.loop.run()
 
 
 def test_the_pause_is_never_above_half_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:

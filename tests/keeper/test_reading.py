@@ -39,9 +39,12 @@ class Watched(Endpoint):
 
 
 @pytest.fixture
-def watched() -> Watched:
-    """An endpoint at the chain."""
-    return Watched(rpc_url())
+def watched(venue: Venue) -> Watched:
+    """An endpoint at the chain, that has found the contracts to be those of the deployment."""
+    endpoint = Watched(rpc_url())
+    endpoint.check(venue.deployment)
+    endpoint.asked.clear()
+    return endpoint
 
 
 @pytest.fixture

@@ -18,7 +18,7 @@ from backstop.chain.bindings import DELEVERAGED, ROUND_EXECUTED, TAKEN_OVER
 from backstop.chain.snapshot import ChainState, read_chain
 from backstop.math.wad import format_amount
 from scripts.stage.cases import Case
-from scripts.stage.venue import HEARTBEAT, TestMarket, Venue, rpc_url
+from scripts.stage.venue import HEARTBEAT, TestMarket, Venue, rpc_url, wad
 
 from .command import Done, backstop, backstop_inside, secret_of
 from .taking import take_over
@@ -102,7 +102,7 @@ def test_dry_run_in_json(gapped: TestMarket, venue: Venue, keeper_process: Keepe
         "block": before.block.number,
         "transaction": None,
         "account": venue.account_of(gapped, "icarus"),
-        "market": "ETH-USD",
+        "markets": ["ETH-USD"],
         "equity": "-7000",
         "maintenanceMargin": "320",
     }
@@ -167,7 +167,7 @@ def test_send_takes_over_and_deleverages_to_the_end(
         "transaction": taken_over["transaction"],
         "gas": gas_of(venue, taken_over["transaction"]),
         "account": venue.account_of(gapped, "icarus"),
-        "market": "ETH-USD",
+        "markets": ["ETH-USD"],
         "equity": "-7000",
         "maintenanceMargin": "320",
     }
@@ -298,7 +298,7 @@ def test_keystore_with_its_passphrase_signs(
 # ------------------------------------------------------------------ stale feeds
 
 
-def test_stale_market_is_left_out_with_a_warning_while_the_other_is_served(
+def test_stale_market_keeps_its_last_price_with_a_warning_while_the_other_is_served(
     gapped: TestMarket, venue: Venue, keeper_process: Keeper
 ) -> None:
     other = venue.list_market("BTC-USD", "btc", Decimal(60000))
@@ -313,23 +313,31 @@ def test_stale_market_is_left_out_with_a_warning_while_the_other_is_served(
     done = keeper_process.run("--send", "--json")
     assert done.status == 0
     assert [(action["duty"], action["sent"]) for action in done.document] == [("takeOver", True), ("deleverage", True)]
-    assert {action.get("market") or action["plan"]["market"] for action in done.document} == {"ETH-USD"}
+    assert [action.get("markets") or action["plan"]["market"] for action in done.document] == [["ETH-USD"], "ETH-USD"]
     assert done.err.count("\n") == 1
-    assert done.err.startswith("warning: BTC-USD has no price and is left alone: PriceStale(")
+    assert done.err.startswith(
+        "warning: BTC-USD has no price, only takeovers go on there, at its last one: PriceStale(2, "
+    )
 
     state = read(venue)
     assert set(state.unpriced) == {"BTC-USD"}
-    assert set(state.snapshot.markets) == {"ETH-USD"}
+    assert state.left_out == {}
+    marks = {market.name: (market.mark_price, market.is_live) for market in state.snapshot.markets.values()}
+    assert marks == {"ETH-USD": (wad(80), True), "BTC-USD": (wad(60000), False)}
     assert state.tokens_held == state.claims
     assert state.sums_of_sizes == {"ETH-USD": 0, "BTC-USD": 0}
 
 
 def test_due_market_with_a_stale_feed_waits(gapped: TestMarket, venue: Venue, keeper_process: Keeper) -> None:
+    """Nobody has accepted the price of the gap, so the last one is that of the trades before it."""
     venue.endpoint.request("evm_increaseTime", HEARTBEAT + 1)
     venue.endpoint.request("evm_mine")
     done = keeper_process.run_inside("--send")
     assert (done.status, done.out) == (0, "nothing is due\n")
-    assert done.err.startswith("warning: ETH-USD has no price and is left alone: PriceStale(1, ")
+    assert done.err.startswith(
+        "warning: ETH-USD has no price, only takeovers go on there, at its last one: PriceStale(1, "
+    )
+    assert read(venue).snapshot.markets["ETH-USD"].mark_price == wad(90)
     venue.set_price(gapped, 80)
     assert len(keeper_process.run_inside("--send", "--json").document) == 2
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -43,6 +43,18 @@ class Recorder(Endpoint):
         return super().request(method, *params)
 
 
+class Answering(Endpoint):
+    """An endpoint that changes a node's answers to one method."""
+
+    def __init__(self, url: str, method: str, change: Callable[[Any], Any]) -> None:
+        super().__init__(url)
+        self._method, self._change = method, change
+
+    def request(self, method: str, *params: Any) -> Any:
+        answer = super().request(method, *params)
+        return self._change(answer) if method == self._method else answer
+
+
 @pytest.fixture
 def recorder() -> Recorder:
     """The keeper's endpoint."""
@@ -69,6 +81,11 @@ def take_over_data(venue: Venue, market: TestMarket) -> tuple[str, bytes]:
     return venue.deployment.exchange, TAKE_OVER.encode(bytes.fromhex(venue.account_of(market, "icarus")[2:]))
 
 
+def base_before(endpoint: Endpoint, block: int) -> int:
+    """The base fee of the block before, which is the one that a sender saw."""
+    return int(endpoint.request("eth_getBlockByNumber", hex(block - 1), False)["baseFeePerGas"], 16)
+
+
 def test_transaction_is_signed_by_the_operator_for_this_chain(
     gapped: TestMarket, venue: Venue, sender: Sender, recorder: Recorder, operator: LocalAccount
 ) -> None:
@@ -83,8 +100,55 @@ def test_transaction_is_signed_by_the_operator_for_this_chain(
     assert int(sent["gas"], 16) == estimate + estimate // 5
     assert receipt.gas_used <= estimate
     # The base fee may double before it is mined.
-    base = int(recorder.request("eth_getBlockByNumber", hex(receipt.block - 1), False)["baseFeePerGas"], 16)
-    assert int(sent["maxFeePerGas"], 16) >= 2 * base
+    assert int(sent["maxFeePerGas"], 16) >= 2 * base_before(recorder, receipt.block)
+
+
+@pytest.mark.parametrize(
+    ("suggested", "tip"), [(10**11 - 1, 10**11 - 1), (10**11, 10**11), (10**11 + 1, 10**11), (10**18, 10**11)]
+)
+def test_the_tip_is_the_nodes_up_to_a_hundred_gwei(
+    suggested: int, tip: int, gapped: TestMarket, venue: Venue, operator: LocalAccount
+) -> None:
+    endpoint = Answering(rpc_url(), "eth_maxPriorityFeePerGas", lambda _: hex(suggested))
+    receipt = Sender(endpoint, operator, chain.chain_id).send(*take_over_data(venue, gapped))
+    sent = endpoint.request("eth_getTransactionByHash", receipt.transaction)
+    assert int(sent["maxPriorityFeePerGas"], 16) == tip
+    assert int(sent["maxFeePerGas"], 16) - tip == 2 * base_before(endpoint, receipt.block)
+
+
+def test_a_receipt_from_beyond_the_head_is_asked_for_again(
+    gapped: TestMarket, venue: Venue, operator: LocalAccount
+) -> None:
+    """One absurd block number: the cycle goes on, and so does the next one."""
+    absurd = iter([hex(2**40)])
+    endpoint = Answering(
+        rpc_url(),
+        "eth_getTransactionReceipt",
+        lambda receipt: receipt and receipt | {"blockNumber": next(absurd, receipt["blockNumber"])},
+    )
+    cycle = Cycle(endpoint, venue.deployment, Sender(endpoint, operator, chain.chain_id), send=True)
+    actions = list(cycle.run(pytest.fail))
+    assert [type(action.duty) for action in actions] == [TakeOver, Deleverage]
+    assert actions[-1].block == endpoint.quantity("eth_blockNumber")
+    assert list(cycle.run(pytest.fail)) == []
+
+
+def test_a_receipt_that_stays_beyond_the_head_is_not_believed(
+    gapped: TestMarket, venue: Venue, operator: LocalAccount
+) -> None:
+    lying = [True]
+    endpoint = Answering(
+        rpc_url(),
+        "eth_getTransactionReceipt",
+        lambda receipt: receipt and receipt | ({"blockNumber": hex(2**40)} if lying else {}),
+    )
+    sender = Sender(endpoint, operator, chain.chain_id, timeout=0.5)
+    cycle = Cycle(endpoint, venue.deployment, sender, send=True)
+    with pytest.raises(TransactionError, match="is not mined after 0 s"):
+        list(cycle.run(pytest.fail))
+    # The takeover was done all the same, and the keeper goes on where it was.
+    lying.clear()
+    assert [type(action.duty) for action in cycle.run(pytest.fail)] == [Deleverage]
 
 
 def test_refusal_costs_nothing(
