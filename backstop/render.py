@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
@@ -26,6 +28,8 @@ LIGHT_STYLES = {1: "red", 2: "orange3", 3: "yellow", 4: "green_yellow", 5: "gree
 _PIPE_WIDTH = 1000
 # Below it a terminal shows the beginning and the end of such an id.
 _ID_WIDTH = 180
+_LEAST_ACCOUNT = 12
+_MORE_HEADINGS = ("Margin\nratio", "Bankruptcy\nprice", "Liquidation\nprice")
 
 _SKIPPED = {
     SkipReason.BANKRUPT: "bankrupt: to be taken over, not closed",
@@ -35,8 +39,22 @@ _SKIPPED = {
 
 def show_light(light: int, encoding: str) -> str:
     """A light as bars and number: the more bars are lit, the sooner. Plain characters for a plain terminal."""
-    lit, dark = ("▮", "▯") if encoding.lower().startswith("utf") else ("#", ".")
+    lit, dark = ("▮", "▯") if _is_unicode(encoding) else ("#", ".")
     return f"{lit * (_LIGHTS + 1 - light)}{dark * (light - 1)} {light}"
+
+
+def show_bar(length: int, encoding: str) -> str:
+    """A bar of that many columns."""
+    return ("█" if _is_unicode(encoding) else "#") * length
+
+
+def show_span(first: str, last: str, encoding: str) -> str:
+    """From the first to the last of a row of amounts."""
+    return f"{first} {'…' if _is_unicode(encoding) else '..'} {last}"
+
+
+def _is_unicode(encoding: str) -> bool:
+    return encoding.lower().startswith("utf")
 
 
 def show_amount(amount: int, places: int = 4) -> str:
@@ -47,11 +65,11 @@ def show_amount(amount: int, places: int = 4) -> str:
     return f"-{text}" if amount < 0 and (whole or digits) else text
 
 
-def show_account(account: str, console: Console) -> str:
+def show_account(account: str, console: Console, *, shortest: bool = False) -> str:
     """An account's id; one of a chain is cut in the middle where the terminal is too narrow for it."""
     if len(account) != _CHAIN_ID_LENGTH or console.width >= _ID_WIDTH:
         return account
-    begin = max(7, min(40, console.width - 93))
+    begin = 7 if shortest else max(7, min(40, console.width - 93))
     return f"{account[:begin]}..{account[-3:]}"
 
 
@@ -62,28 +80,39 @@ def show_percent(fraction: int) -> str:
 
 def print_queue(queue: list[Ranked], market: str, side: Side) -> None:
     """The queue of one side, first to be deleveraged first."""
-    console = _console()
+    console = make_console()
     if not queue:
         console.print(f"{market}: no account with equity above zero is {side}.")
         return
     console.print(f"{market}, {side}: the queue for auto-deleveraging", style="bold")
-    table = _table("Rank", "Light", "Account", "Contracts", "Leveraged\nreturn", "Unrealized\nPnL")
-    for heading in ("Margin\nratio", "Bankruptcy\nprice", "Liquidation\nprice"):
-        table.add_column(heading, justify="right", overflow="fold")
+    whole = [_queue_table(queue, console, _MORE_HEADINGS, shortest=shortest) for shortest in (False, True)]
+    fitting = [table for table in whole if _width(table, console) <= console.width]
+    if fitting:
+        console.print(fitting[0])
+    else:
+        _print_table(_queue_table(queue, console, (), shortest=True), console)
+        console.print("Margin ratio, bankruptcy and liquidation price: in a wider terminal, or with --json.")
+    console.print("Light 1 goes first; the more bars are lit, the sooner. Leveraged return decides the order.")
+
+
+def _queue_table(queue: list[Ranked], console: Console, more_headings: Sequence[str], *, shortest: bool) -> Table:
+    table = make_table("Rank", "Light", "Account", "Contracts", "Leveraged\nreturn", "Unrealized\nPnL", *more_headings)
     for place in queue:
-        table.add_row(
-            str(place.adl_rank),
-            Text(show_light(place.adl_light, console.encoding), style=LIGHT_STYLES[place.adl_light]),
-            show_account(place.account, console),
-            show_amount(place.contracts),
-            show_amount(place.leveraged_return, 6),
-            show_amount(place.unrealized_pnl, 2),
+        more = (
             show_percent(place.margin_ratio),
             show_amount(place.bankruptcy_price),
             "-" if place.liquidation_price is None else show_amount(place.liquidation_price),
         )
-    console.print(table)
-    console.print("Light 1 goes first; the more bars are lit, the sooner. Leveraged return decides the order.")
+        table.add_row(
+            str(place.adl_rank),
+            Text(show_light(place.adl_light, console.encoding), style=LIGHT_STYLES[place.adl_light]),
+            show_account(place.account, console, shortest=shortest),
+            show_amount(place.contracts),
+            show_amount(place.leveraged_return, 6),
+            show_amount(place.unrealized_pnl, 2),
+            *more[: len(more_headings)],
+        )
+    return table
 
 
 def print_plans(plans: list[Plan], *, bankrupt: int) -> None:
@@ -91,7 +120,7 @@ def print_plans(plans: list[Plan], *, bankrupt: int) -> None:
 
     `bankrupt` accounts wait to be taken over, and what they bring in may make more due.
     """
-    console = _console()
+    console = make_console()
     if not plans:
         console.print("Nothing is due.")
     if bankrupt:
@@ -105,12 +134,13 @@ def print_plans(plans: list[Plan], *, bankrupt: int) -> None:
 
 def print_action(action: Action) -> None:
     """One thing that the keeper did, or would do."""
-    console = _console()
+    console = make_console()
     if isinstance(action.duty, Liquidate):
         _print_liquidation(console, action.duty, action.receipt)
     elif isinstance(action.duty, TakeOver):
         console.print(
-            f"Take over {action.duty.account} in {action.duty.market}: equity {show_amount(action.duty.equity, 2)}, "
+            f"Take over {action.duty.account} in {', '.join(action.duty.markets)}: "
+            f"equity {show_amount(action.duty.equity, 2)}, "
             f"maintenance margin {show_amount(action.duty.maintenance_margin, 2)}",
             style="bold",
         )
@@ -146,7 +176,7 @@ def _print_plan(console: Console, plan: Plan) -> None:
     facts.add_row("ADL price", show_amount(plan.adl_price))
     console.print(facts)
     if plan.fills:
-        table = _table("Rank", "Account", "Contracts", "Price", "Leveraged return", "Realized PnL")
+        table = make_table("Rank", "Account", "Contracts", "Price", "Leveraged return", "Realized PnL")
         for fill in plan.fills:
             table.add_row(
                 str(fill.adl_rank),
@@ -156,7 +186,7 @@ def _print_plan(console: Console, plan: Plan) -> None:
                 show_amount(fill.leveraged_return, 6),
                 show_amount(fill.realized_pnl, 2),
             )
-        console.print(table)
+        _print_table(table, console)
     for skip in plan.skipped:
         console.print(f"Skipped {skip.account}: {_SKIPPED[skip.reason]}.")
     if plan.netted:
@@ -175,16 +205,34 @@ def _reason(plan: Plan) -> str:
     return f"drawdown: the market has cost its pool {show_percent(plan.drawdown)} of its peak within 8 hours"
 
 
-def _console() -> Console:
+def make_console() -> Console:
+    """Standard output; where it is no terminal, wide enough that nothing is folded."""
     console = Console(markup=False, highlight=False, emoji=False)
     if not console.is_terminal:
         console.width = _PIPE_WIDTH
     return console
 
 
-def _table(*headings: str) -> Table:
+def make_table(*headings: str) -> Table:
+    """A table whose numbers stand at the right."""
     table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     for heading in headings:
-        words = heading in ("Account", "Light")
-        table.add_column(heading, justify="left" if words else "right", overflow="fold")
+        words = heading in ("Account", "Light", "Market", "Side")
+        # A number is never broken; what is too long of an account is.
+        table.add_column(heading, justify="left" if words else "right", overflow="fold", no_wrap=heading != "Account")
     return table
+
+
+def _width(table: Table, console: Console) -> int:
+    """The columns that a table takes where nothing of it is folded."""
+    return console.measure(table, options=console.options.update(width=_PIPE_WIDTH)).maximum
+
+
+def _print_table(table: Table, console: Console) -> None:
+    """A table whose accounts are folded where it is too wide; where that is not enough, the terminal folds lines."""
+    [accounts] = [column for column in table.columns if column.header == "Account"]
+    longest = max(len(str(cell)) for cell in accounts.cells)
+    usual = console.width
+    console.width = max(usual, _width(table, console) - longest + min(longest, _LEAST_ACCOUNT))
+    console.print(table)
+    console.width = usual

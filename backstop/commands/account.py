@@ -1,0 +1,54 @@
+"""`backstop account`: where an owner's accounts stand."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import click
+
+from backstop.commands.options import chain_options
+from backstop.errors import BackstopError
+
+_ACCOUNT = re.compile(r"0x[0-9a-fA-F]{64}")
+_SHOWN = 80
+
+
+@click.command("account")
+@click.argument("who", metavar="OWNER_OR_ACCOUNT")
+@chain_options
+@click.option("--json", "as_json", is_flag=True, help="Print exact amounts as JSON instead of tables.")
+def account_command(who: str, rpc: str, deployment: Path, as_json: bool) -> None:
+    """Where accounts stand: margin, positions, what they paid for funding, and their place in the ADL queue.
+
+    OWNER_OR_ACCOUNT is an address, for every account of it that holds anything, or the id of one account.
+    """
+    from backstop.account_id import is_well_formed
+    from backstop.chain.deployment import Deployment, is_address
+    from backstop.chain.endpoint import Endpoint
+    from backstop.trading.standing import read_standings
+
+    account = bytes.fromhex(who[2:]) if _ACCOUNT.fullmatch(who) else None
+    if account is None and not (who.startswith("0x") and is_address(who)):
+        raise BackstopError(
+            f"{who[:_SHOWN]!r} is neither an address (0x and 40 hex digits, with a right checksum) nor an account id "
+            "(0x and 64)"
+        )
+    if account is not None and not is_well_formed(account):
+        raise BackstopError(f"{who} is no account id: its sub-id names neither a market nor a cross account")
+    state, standings = read_standings(
+        Endpoint(rpc), Deployment.load(deployment), None if account is not None else who, account
+    )
+    for market, reason in (state.unpriced | state.left_out).items():
+        click.echo(
+            f"warning: {market} has no price now, and is judged at its last one if it had any: {reason}", err=True
+        )
+    if as_json:
+        from backstop.trading.results import account_document
+
+        click.echo(json.dumps([account_document(standing) for standing in standings], indent=2))
+        return
+    from backstop.render_accounts import print_accounts
+
+    print_accounts(standings, who, state.block.number)

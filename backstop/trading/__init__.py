@@ -1,0 +1,1 @@
+"""What a trader does from a shell: accounts, collateral and orders."""
