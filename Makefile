@@ -25,6 +25,16 @@ endif
 # Without compiled bytecode each start of ape takes a second longer.
 unexport PYTHONDONTWRITEBYTECODE
 
+# A stamp does not know what was removed or broken after it: then it goes too, and what it stands for is made anew.
+$(shell test ! -e .venv/.ok || { .venv/bin/python -c '' && .venv/bin/python3 -m backstop.doctor.stamps; } 2>/dev/null || \
+  rm -f .venv/.ok)
+$(shell test -x .venv/bin/backstop || rm -f .venv/.backstop)
+$(shell export PATH='$(PATH)'; { command -v anvil && command -v forge && test -f node_modules/solc/package.json; } \
+  >/dev/null || rm -f node_modules/.ok)
+
+# Anvil keeps old states in its user's home and leaves them there when it is stopped: hundreds of megabytes in time.
+IN_A_HOME := home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && HOME=$$home
+
 .PHONY: help
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s  %s\n", $$1, $$2}' Makefile
@@ -38,15 +48,25 @@ compile: setup .build/.ok ## compile the contracts
 
 .PHONY: demo
 demo: compile ## run the demonstration on a local Anvil
-	ape run demo $(ARGS)
+	@$(IN_A_HOME) ape run demo $(ARGS)
 
 .PHONY: bench
 bench: compile ## measure gas and contract sizes, into build/bench.json
-	ape run bench
+	@$(IN_A_HOME) ape run bench
 
+# Two halves at once, each with an Anvil of its own; what the first one prints is shown when both have ended.
 .PHONY: test
 test: compile ## run the tests, or those named in ARGS
-	python -m pytest -q $(or $(ARGS),tests)
+ifdef ARGS
+	@$(IN_A_HOME) python -m pytest -q $(ARGS)
+else
+	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && export HOME=$$home; \
+	python -m pytest -q -p no:cacheprovider tests/contracts tests/scenarios tests/trader > .tmp/tests.log 2>&1 & first=$$!; \
+	second=0; python -m pytest -q tests/adl tests/differential tests/keeper tests/invariants || second=$$?; \
+	result=0; wait $$first || result=$$?; \
+	cat .tmp/tests.log; \
+	exit $$((result > second ? result : second))
+endif
 
 .PHONY: lint
 lint: setup ## ruff, forge fmt and solhint, changing nothing
@@ -89,7 +109,7 @@ clean: ## remove everything that make has made, but accounts in .ape
 .PHONY: node-version
 node-version:
 	@node -e 'process.exit(process.versions.node.split(".")[0] >= 20 ? 0 : 1)' 2>/dev/null || { \
-	  echo "Backstop needs Node 20 or newer (found: $$(node --version 2>&1 || true))" >&2; exit 1; }
+	  echo "Backstop needs Node 20 or newer (found: $$(node --version 2>/dev/null || echo none))" >&2; exit 1; }
 
 .venv/.ok: requirements.lock | node-version
 	@rm -f $@
@@ -100,7 +120,8 @@ node-version:
 	done; \
 	[ -n "$$python" ] || { echo 'Backstop needs Python 3.11 to 3.13 ($(or $(PYTHON),python3) says: '"$$($(or $(PYTHON),python3) --version 2>&1 || true)"'); name one with PYTHON=…' >&2; exit 1; }; \
 	echo "Python packages: $$($$python --version) in .venv"; \
-	"$$python" -m venv .venv || { echo 'The venv module is missing; on Debian and Ubuntu install python3-venv.' >&2; exit 1; }
+	clear=; .venv/bin/python -m pip --version >/dev/null 2>&1 && .venv/bin/python3 -c '' 2>/dev/null || clear=--clear; \
+	"$$python" -m venv $$clear .venv || { echo 'The venv module is missing; on Debian and Ubuntu install python3-venv.' >&2; exit 1; }
 	@awk '/^[a-z]/ {own = /^uv==/} own' requirements.lock > .venv/uv.lock
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r .venv/uv.lock
 	@VIRTUAL_ENV='$(CURDIR)/.venv' uv pip install --quiet --no-deps --require-hashes -r requirements.lock || { \

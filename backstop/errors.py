@@ -35,6 +35,10 @@ class RpcError(BackstopError):
     """A node that does not answer, or answers with an error."""
 
 
+class NodeError(RpcError):
+    """A node's own error: it was reached, and will not answer this request."""
+
+
 class RevertError(RpcError):
     """A call or transaction that the contracts refuse; the text is the custom error with its values."""
 
@@ -43,8 +47,18 @@ class ChainMismatchError(BackstopError):
     """A node that serves another chain than the deployment's."""
 
 
+class OrderFileError(BackstopError):
+    """An order file that is refused; the text begins with the file's name."""
+
+
 class SigningKeyError(BackstopError):
     """A signing key that is missing or cannot be used."""
+
+
+class OutputError(BackstopError):
+    """Output that cannot be written: a disk that is full."""
+
+    exit_code = 1
 
 
 class TransactionError(BackstopError):
@@ -55,3 +69,10 @@ class TransactionError(BackstopError):
 
 class FailedTransactionError(TransactionError):
     """A transaction that was mined and failed: it changed nothing, and what else is due can still be done."""
+
+
+def missing_package(fault: Exception) -> str | None:
+    """What to tell of somebody else's package that is not installed; None of any other fault."""
+    if not isinstance(fault, ModuleNotFoundError) or (fault.name or "").split(".")[0] in ("", "backstop"):
+        return None
+    return f"packages are missing (no {fault.name}); run `make setup`"

@@ -23,10 +23,20 @@ from backstop.chain.bindings import DELEVERAGE, LIQUIDATE, TAKE_OVER
 from backstop.math.wad import WAD
 from scripts.stage.crowd import Call, account, deposit_calls, send_all, trade_call
 from scripts.stage.gas_parts import gas_parts
+from scripts.stage.parameters import full_market
 from scripts.stage.venue import Venue, wad
 
 RESULTS = Path("build") / "bench.json"
-CONTRACTS = ("Exchange", "SolvencyModule", "InsuranceFund", "ADLEngine", "ChainlinkPriceFeed", "BackstopLens")
+CONTRACTS = (
+    "Exchange",
+    "SettlementModule",
+    "SolvencyModule",
+    "MarketModule",
+    "InsuranceFund",
+    "ADLEngine",
+    "ChainlinkPriceFeed",
+    "BackstopLens",
+)
 SIZE_LIMIT = 24_576
 ROUNDS = (1, 10, 100)
 _PARTS = {
@@ -73,12 +83,15 @@ def gas_of_settle(venue: Venue, call: Call) -> dict[str, Any]:
 def measure_trading(venue: Venue) -> dict[str, Any]:
     """`settle` between two accounts that hold positions, a liquidation onto a funded account, a takeover."""
     market = venue.list_market("BENCH-TRADE", "bench-trade", Decimal(100))
+    # With fees, funding and limits, as a venue has them; the slots that they are counted in are in use.
+    parameters = full_market(Decimal("0.1"), Decimal("0.05"), Decimal("0.01"))
+    venue.system.exchange.setParameters(market.id, parameters, sender=venue.owner)
     buyer, seller, other = (venue.trader(f"bench {name}") for name in ("buyer", "seller", "other"))
     calls: list[Call] = []
     for signer, amount in ((buyer, 10_000), (seller, 10_000), (other, 50_000)):
         calls += deposit_calls(venue, signer, market, amount)
-    send_all(venue, [*calls, trade_call(venue, seller, buyer, market, wad(10), wad(100))])
-    gas = gas_of_settle(venue, trade_call(venue, seller, buyer, market, wad(1), wad(100)))
+    send_all(venue, [*calls, trade_call(venue, seller, buyer, market, wad(10), wad(101))])
+    gas = gas_of_settle(venue, trade_call(venue, seller, buyer, market, wad(1), wad(101)))
 
     # 10 from 100 with a margin of 110: at 93 the equity is 40 of 46.5 required, at 89 it is all but gone.
     weak = venue.trader("bench weak")
@@ -89,7 +102,11 @@ def measure_trading(venue: Venue) -> dict[str, Any]:
     venue.set_price(market, Decimal("93"))
     gas["liquidate"] = gas_of(
         venue,
-        Call(other, venue.system.exchange, LIQUIDATE.encode(account(weak, market), account(other, market), wad(1))),
+        Call(
+            other,
+            venue.system.exchange,
+            LIQUIDATE.encode(account(weak, market), market.id, account(other, market), wad(1)),
+        ),
     )
     venue.set_price(market, Decimal("89"))
     gas["takeOver"] = gas_of(venue, Call(other, venue.system.exchange, TAKE_OVER.encode(account(weak, market))))

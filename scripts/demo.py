@@ -20,15 +20,16 @@ from ape import accounts, chain
 from ape.cli import ConnectedProviderCommand, network_option
 from eth_account.signers.local import LocalAccount
 
-from backstop.adl.ranking import Ranked, rank
+from backstop.adl.ranking import rank
 from backstop.adl.snapshot import Side
 from backstop.adl.snapshot_file import dumps
-from backstop.chain.snapshot import ChainState, read_chain
-from backstop.math.fund import drawdown, drawdown_base, window_loss
+from backstop.chain.snapshot import read_chain
 from backstop.math.wad import format_amount
 from scripts.stage.cases import CASES, Case
 from scripts.stage.crash_run import run_crash
+from scripts.stage.cross_run import run_cross
 from scripts.stage.keeper_process import run_keeper_once
+from scripts.stage.outcome import check_plan, entry_of, one
 from scripts.stage.screen import Screen
 from scripts.stage.venue import Venue, rpc_url
 
@@ -40,7 +41,7 @@ RESULTS = BUILD / "demo.json"
 @click.command(cls=ConnectedProviderCommand)
 @network_option(default="ethereum:local:foundry")
 def cli() -> None:
-    """Deploy, trade, gap the price, and let a keeper clean up; four cases."""
+    """Deploy, trade, gap the price, and let a keeper clean up; five cases."""
     ape.logging.logger.set_level("ERROR")
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A bar that the terminal cannot show is no reason to fail.
@@ -54,6 +55,7 @@ def cli() -> None:
     screen.deployed(venue.deployment, rpc_url(), keeper.address)
 
     cases = [run_case(case, number, venue, keeper, screen) for number, case in enumerate(CASES, start=1)]
+    cases.append(run_cross(venue, keeper, screen))
     cases.append(run_crash(venue, keeper, screen))
 
     state = read_chain(venue.endpoint, venue.deployment)
@@ -61,6 +63,7 @@ def cli() -> None:
     document = {
         "tokensHeld": format_amount(state.tokens_held),
         "sumOfClaims": format_amount(state.claims),
+        "claims": {kind: format_amount(amount) for kind, amount in state.claims_of.items()},
         "markets": [{"name": name, "sumOfSizes": format_amount(total)} for name, total in state.sums_of_sizes.items()],
         "cases": cases,
     }
@@ -87,7 +90,7 @@ def run_case(case: Case, number: int, venue: Venue, keeper: LocalAccount, screen
     actions = run_keeper_once(rpc_url(), DEPLOYMENT, keeper)
     after = read_chain(venue.endpoint, venue.deployment)
     take_over, deleverage = one(actions, "takeOver"), one(actions, "deleverage")
-    entry = result(case, deleverage, queue_before, before, after)
+    entry = entry_of(case.name, case.market, deleverage, queue_before, before, after)
     taken_over = read_chain(venue.endpoint, venue.deployment, take_over["block"])
     (BUILD / f"{case.name}.json").write_text(dumps(taken_over.snapshot), encoding="utf-8")
     screen.take_over(take_over, names)
@@ -96,56 +99,3 @@ def run_case(case: Case, number: int, venue: Venue, keeper: LocalAccount, screen
     screen.queue("The queue after", rank(after.snapshot, case.market, Side.SHORT), names)
     check_plan(deleverage, entry)
     return entry
-
-
-def result(
-    case: Case, deleverage: dict[str, Any], queue: list[Ranked], before: ChainState, after: ChainState
-) -> dict[str, Any]:
-    """What happened on chain: the round's events, and what each account realized as its margin tells."""
-    places = {place.account: place.adl_rank for place in queue}
-    margins_before, margins_after = margins(before), margins(after)
-    executed = deleverage["round"]
-    market = after.snapshot.markets[case.market]
-    pool = after.snapshot.pools[case.pool]
-    loss = window_loss(market.max_pnl_8h, market.pnl)
-    fraction = drawdown(loss, drawdown_base(pool.balance, [loss]))
-    return {
-        "name": case.name,
-        "drawdownBefore": deleverage["plan"]["drawdown"],
-        "drawdownAfter": None if fraction is None else format_amount(fraction),
-        "compensation": executed["compensation"],
-        "adlPrice": executed["adlPrice"],
-        "fills": [
-            {
-                "account": fill["account"],
-                "contracts": fill["contracts"],
-                "price": fill["price"],
-                "leveragedReturn": fill["leveragedReturn"],
-                "adlRank": places[fill["account"]],
-                "realizedPnl": format_amount(margins_after[fill["account"]] - margins_before[fill["account"]]),
-            }
-            for fill in executed["fills"]
-        ],
-        "gasUsed": deleverage["gas"],
-    }
-
-
-def check_plan(deleverage: dict[str, Any], entry: dict[str, Any]) -> None:
-    """What was planned off chain is what happened on chain, to the last decimal."""
-    plan = deleverage["plan"]
-    for key in ("compensation", "adlPrice", "fills"):
-        if plan[key] != entry[key]:
-            raise click.ClickException(f"planned {key} {plan[key]}, executed {entry[key]}: this is a bug")
-
-
-def margins(state: ChainState) -> dict[str, int]:
-    """Margin of every account, WAD."""
-    return {account.id: account.margin for account in state.snapshot.accounts}
-
-
-def one(actions: list[dict[str, Any]], duty: str) -> dict[str, Any]:
-    """The one action of a kind that a case leads to."""
-    found = [action for action in actions if action["duty"] == duty and action["sent"]]
-    if len(found) != 1:
-        raise click.ClickException(f"one {duty} was expected of the keeper, it did {len(found)}: {actions}")
-    return found[0]

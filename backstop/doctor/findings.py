@@ -9,6 +9,7 @@ from pathlib import Path
 import backstop
 
 _MARKS = ("requirements.lock", "package-lock.json", "toolchain")
+_OWN_MARKS = (*_MARKS, "ape-config.yaml")
 
 
 class Status(StrEnum):
@@ -36,10 +37,21 @@ class Finding:
         return self.status in (Status.MISSING, Status.WRONG)
 
 
+def restore(path: str) -> str:
+    """The advice about what belongs to the repository."""
+    return f"restore it from git: `git checkout {path}`"
+
+
 def find_checkout() -> Path | None:
-    """The checkout that this package runs from, else the one that the working folder is in; None where neither is."""
+    """The checkout that this package runs from, else the one that the working folder is in; None where neither is.
+
+    Beside this package some of a checkout is enough: what is missing of it is to be told.
+    """
+    own = Path(backstop.__file__).resolve().parents[1]
+    if any((own / mark).exists() for mark in _OWN_MARKS):
+        return own
     here = Path.cwd()
-    for folder in (Path(backstop.__file__).resolve().parents[1], here, *here.parents):
+    for folder in (here, *here.parents):
         if all((folder / mark).exists() for mark in _MARKS):
             return folder
     return None

@@ -8,12 +8,13 @@ import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from backstop.doctor.findings import Finding, Status
+from backstop.doctor.findings import Finding, Status, restore
 
 _SETUP = "run `make setup`"
 _OUTSIDE = "the lock is in a checkout, and there is none here"
 _PINNED = re.compile(r"([A-Za-z0-9._-]+)==([^\s;\\]+)(?:\s*;\s*([^\\]+))?")
 _SHOWN = 3
+_EMPTY = "it names no package"
 
 
 def check_python_packages(checkout: Path | None) -> Finding:
@@ -23,9 +24,11 @@ def check_python_packages(checkout: Path | None) -> Finding:
         return Finding(name, Status.UNCHECKED, advice=_OUTSIDE)
     try:
         lines = (checkout / "requirements.lock").read_text(encoding="utf-8").splitlines()
-    except OSError as fault:
-        return Finding(name, Status.UNCHECKED, advice=f"requirements.lock cannot be read: {fault.strerror or fault}")
+    except (OSError, ValueError) as fault:
+        return _unreadable(name, "requirements.lock", fault)
     pinned = [match.groups() for line in lines if (match := _PINNED.match(line))]
+    if not pinned:
+        return _unreadable(name, "requirements.lock", ValueError(_EMPTY))
     wanted = {package: number for package, number, marker in pinned if marker is None or _applies(marker.strip())}
     return _compare(name, wanted, {package: _installed(package) for package in wanted})
 
@@ -38,14 +41,16 @@ def check_npm_packages(checkout: Path | None) -> Finding:
     try:
         locked = json.loads((checkout / "package-lock.json").read_text(encoding="utf-8"))["packages"]
         entries = {path: entry for path, entry in locked.items() if path}
-        found = {path: _node_version(checkout / path) for path in entries}
+        found = {path: node_version(checkout / path) for path in entries}
         wanted = {
             path: str(entry["version"])
             for path, entry in entries.items()
             if found[path] is not None or not (entry.get("optional") or entry.get("peer"))
         }
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as fault:
-        return Finding(name, Status.UNCHECKED, advice=f"package-lock.json cannot be read: {fault}")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as fault:
+        return _unreadable(name, "package-lock.json", fault)
+    if not entries:
+        return _unreadable(name, "package-lock.json", ValueError(_EMPTY))
     short = {path: path.removeprefix("node_modules/") for path in wanted}
     return _compare(name, {short[p]: wanted[p] for p in wanted}, {short[p]: found[p] for p in wanted})
 
@@ -60,7 +65,16 @@ def check_coincurve() -> Finding:
         return Finding("coincurve", Status.OK, None, "any")
     except ImportError as fault:
         status = Status.MISSING if isinstance(fault, ModuleNotFoundError) else Status.WRONG
+        if status is Status.WRONG:
+            advice = f"remove .venv and {_SETUP}, or `pip install --force-reinstall coincurve`"
         return Finding("coincurve", status, None if status is Status.MISSING else str(fault), "any", advice)
+
+
+def _unreadable(name: str, file: str, fault: Exception) -> Finding:
+    if isinstance(fault, FileNotFoundError):
+        return Finding(name, Status.MISSING, f"({file} is missing)", None, restore(file))
+    words = getattr(fault, "strerror", None) or (fault if isinstance(fault, ValueError) else "it is not npm's")
+    return Finding(name, Status.WRONG, f"({file} cannot be read: {words})", None, restore(file))
 
 
 def _compare(name: str, wanted: dict[str, str], found: dict[str, str | None]) -> Finding:
@@ -98,7 +112,8 @@ def _installed(package: str) -> str | None:
         return None
 
 
-def _node_version(folder: Path) -> str | None:
+def node_version(folder: Path) -> str | None:
+    """The version of a package in node_modules; None where it is not there."""
     try:
         return str(json.loads((folder / "package.json").read_text(encoding="utf-8"))["version"])
     except (OSError, ValueError, KeyError, TypeError):

@@ -9,7 +9,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from backstop.doctor.findings import Finding, Status
+from backstop.doctor.findings import Finding, Status, restore
+from backstop.doctor.packages import node_version
 
 OLDEST_PYTHON, NEWEST_PYTHON = (3, 11), (3, 13)
 OLDEST_NODE = 20
@@ -48,8 +49,10 @@ def check_foundry(name: str, checkout: Path | None) -> Finding:
     """`anvil` or `forge`, in the checkout or else on the PATH, as make looks for them."""
     places = [str(checkout / "node_modules" / ".bin")] if checkout else []
     path = os.pathsep.join([*places, os.environ.get("PATH", "")])
-    advice = f"{_SETUP}, or put Foundry {FOUNDRY} on the PATH" if checkout else f"put Foundry {FOUNDRY} on the PATH"
-    return _check(name, shutil.which(name, path=path), FOUNDRY, advice, exactly=FOUNDRY)
+    program = shutil.which(name, path=path)
+    setup = _SETUP if program is None else f"remove node_modules and {_SETUP}"
+    advice = f"{setup}, or put Foundry {FOUNDRY} on the PATH" if checkout else f"put Foundry {FOUNDRY} on the PATH"
+    return _check(name, program, FOUNDRY, advice, exactly=FOUNDRY)
 
 
 def check_compiler(checkout: Path | None) -> Finding:
@@ -58,11 +61,16 @@ def check_compiler(checkout: Path | None) -> Finding:
         return Finding("solc", Status.UNCHECKED, advice="it is in a checkout, and there is none here")
     wrappers = sorted((checkout / "toolchain").glob("solc-v*"))
     if not wrappers:
-        return Finding("solc", Status.MISSING, advice="restore toolchain/ from the repository")
+        return Finding("solc", Status.MISSING, "(toolchain/solc-v* is missing)", None, restore("toolchain"))
     if shutil.which("node") is None:
         return Finding("solc", Status.UNCHECKED, advice="it needs Node to run")
     wanted = wrappers[-1].name.removeprefix("solc-v")
-    return _check("solc", str(wrappers[-1]), wanted, _SETUP, exactly=wanted)
+    installed = node_version(checkout / "node_modules" / "solc")
+    if installed is None:
+        return Finding("solc", Status.MISSING, None, wanted, _SETUP)
+    # Where npm's is the right one, the fault is in the wrapper, or in files that npm does not look at again.
+    repair = f"run `git checkout toolchain`; if that does not help, remove node_modules and {_SETUP}"
+    return _check("solc", str(wrappers[-1]), wanted, repair if installed == wanted else _SETUP, exactly=wanted)
 
 
 def _check(

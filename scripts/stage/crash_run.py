@@ -13,12 +13,12 @@ from backstop.adl.snapshot import Side
 from backstop.chain.snapshot import ChainState, read_chain
 from backstop.keeper.duties import rounds, take_overs
 from backstop.keeper.liquidations import Liquidator, liquidations
-from backstop.math.fund import drawdown, drawdown_base, window_loss
 from backstop.math.wad import format_amount, parse_amount
 from scripts.stage.crash import MARKETS, STEPS, TRADERS, crowd_calls, list_crash, prices_of
 from scripts.stage.crash_screen import CrashScreen, Row
 from scripts.stage.crowd import deposit_calls, send_all
 from scripts.stage.keeper_process import KeeperProcess, running_keeper, wait_until
+from scripts.stage.outcome import drawdown_of
 from scripts.stage.screen import Screen
 from scripts.stage.venue import Venue, rpc_url, wad
 
@@ -31,9 +31,7 @@ _DUTIES = ("liquidate", "takeOver", "deleverage")
 
 def run_crash(venue: Venue, keeper: LocalAccount, screen: Screen) -> dict[str, Any]:
     """Plays the crash and returns its entry of build/demo.json."""
-    screen.heading(
-        f"Case 4, crash: {2 * TRADERS} traders in two markets, {STEPS} steps of price, a keeper left running"
-    )
+    screen.heading(f"Case 5, crash: {2 * TRADERS} traders, two markets, {STEPS} steps of price, a keeper running")
     shown = CrashScreen(screen.console)
     markets = list_crash(venue)
     calls = crowd_calls(venue, markets)
@@ -56,10 +54,10 @@ def run_crash(venue: Venue, keeper: LocalAccount, screen: Screen) -> dict[str, A
         ) as process,
         shown.following() as add,
     ):
+        told = 0
         for step in range(STEPS):
             for name, price in prices_of(step).items():
                 venue.set_price(markets[name], price)
-            done_before = len(process.actions)
             wait_until(
                 lambda: (
                     is_settled(venue, liquidator)
@@ -69,11 +67,16 @@ def run_crash(venue: Venue, keeper: LocalAccount, screen: Screen) -> dict[str, A
                 process,
             )
             state = read_chain(venue.endpoint, venue.deployment)
+            # All that it has done since the last step: it acts as soon as the first of the prices has moved.
+            actions = process.actions[told:]
+            told += len(actions)
             for crash in MARKETS:
-                add(row_of(step + 1, crash.name, crash.pool, state, process.actions[done_before:]))
+                add(row_of(step + 1, crash.name, crash.pool, state, actions))
     after = read_chain(venue.endpoint, venue.deployment)
     show_queues(shown, after, "after")
-    return result(process, after)
+    entry = result(process, after)
+    check_counts(shown.rows, entry)
+    return entry
 
 
 def is_settled(venue: Venue, liquidator: Liquidator) -> bool:
@@ -94,23 +97,21 @@ def show_queues(shown: CrashScreen, state: ChainState, moment: str) -> None:
         shown.lights(f"The {winners} queue of {crash.name} {moment}", rank(state.snapshot, crash.name, winners))
 
 
-def drawdown_of(state: ChainState, market: str) -> int | None:
-    """A market's drawdown, WAD; None where its pool has no base."""
-    listed = state.snapshot.markets[market]
-    loss = window_loss(listed.max_pnl_8h, listed.pnl)
-    return drawdown(loss, drawdown_base(state.snapshot.pools[listed.pool].balance, [loss]))
-
-
 def row_of(step: int, market: str, pool: str, state: ChainState, actions: list[dict[str, Any]]) -> Row:
     """A row of the table that follows the crash."""
     backing = state.snapshot.pools[pool]
     counts = [sum(1 for action in done(actions, duty) if market_of(action) == market) for duty in _DUTIES]
+    ending = drawdown_of(state, market)
+    begun = [action["plan"]["drawdown"] for action in done(actions, "deleverage") if market_of(action) == market]
+    seen = [ending, *(None if fraction is None else parse_amount(fraction) for fraction in begun)]
+    known = [fraction for fraction in seen if fraction is not None]
     return Row(
         step,
         market,
         state.snapshot.markets[market].mark_price,
         backing.balance,
-        drawdown_of(state, market),
+        max(known) if len(known) == len(seen) else None,
+        ending,
         sum(abs(held.size) for held in backing.inventory),
         *counts,
     )
@@ -121,8 +122,18 @@ def done(actions: list[dict[str, Any]], duty: str) -> list[dict[str, Any]]:
     return [action for action in actions if action["duty"] == duty and action["sent"]]
 
 
+def check_counts(rows: list[Row], entry: dict[str, Any]) -> None:
+    """What the table shows, step by step, is all that was done."""
+    for key in ("liquidations", "takeovers", "rounds"):
+        shown = sum(getattr(row, key) for row in rows)
+        if shown != entry[key]:
+            raise click.ClickException(f"the table shows {shown} {key} of {entry[key]}: this is a bug")
+
+
 def market_of(action: dict[str, Any]) -> str:
     """The market of an action."""
+    if action["duty"] == "takeOver":
+        return str(action["markets"][0])
     return str(action["plan"]["market"] if action["duty"] == "deleverage" else action["market"])
 
 

@@ -13,13 +13,20 @@ from rich.text import Text
 from backstop.adl.ranking import Ranked
 from backstop.chain.deployment import Deployment
 from backstop.chain.snapshot import ChainState
-from backstop.math.fund import drawdown, drawdown_base, window_loss
 from backstop.math.wad import WAD, format_amount, parse_amount
-from backstop.render import LIGHT_STYLES, show_amount, show_light, show_percent
+from backstop.render import LIGHT_STYLES, show_amount, show_bar, show_light, show_percent
 from scripts.stage.cases import Case
+from scripts.stage.outcome import drawdown_of
 
 _WIDTH = 104
+_LEAST_WIDTH = 80  # a narrower terminal folds the lines itself, and nothing is cut
 _BAR = 26
+_WORDS = ("Trader", "Light", "Side", "Pool", "Market", "Account", "Positions", "")
+
+
+def has_bars(console: Console) -> bool:
+    """Whether there is room for bars beside the numbers."""
+    return console.width >= _WIDTH
 
 
 class Screen:
@@ -29,6 +36,8 @@ class Screen:
         self.console = Console(markup=False, highlight=False, emoji=False)
         if not self.console.is_terminal:
             self.console.width = _WIDTH
+        elif self.console.width < _LEAST_WIDTH:
+            self.console.width = _LEAST_WIDTH
 
     def title(self) -> None:
         self.console.print(
@@ -46,7 +55,8 @@ class Screen:
 
     def heading(self, text: str) -> None:
         self.console.print()
-        self.console.print(Rule(text, align="left", characters="="))
+        room = len(text) < self.console.width - 2
+        self.console.print(Rule(text, align="left", characters="=") if room else text)
 
     def opened(self, case: Case, state: ChainState, block: int) -> None:
         pool = state.snapshot.pools[case.pool]
@@ -54,7 +64,7 @@ class Screen:
             f"{len(case.seats)} traders open positions in {case.market} by signed orders (block {block}); "
             f'pool "{case.pool}" holds {show_amount(pool.balance)}'
         )
-        table = _table("Trader", "Side", "Contracts", "Entry price", "Margin")
+        table = bare_table("Trader", "Side", "Contracts", "Entry price", "Margin")
         for seat in case.seats:
             side = "long" if seat.contracts > 0 else "short"
             table.add_row(seat.trader, side, f"{abs(seat.contracts):,}", f"{seat.entry:,}", f"{seat.margin:,}")
@@ -75,16 +85,17 @@ class Screen:
 
     def queue(self, heading: str, queue: list[Ranked], names: dict[str, str]) -> None:
         self.step(heading)
-        table = _table("Rank", "Light", "Trader", "Contracts", "", "Leveraged return", "Unrealized PnL")
+        bars = [""] if has_bars(self.console) else []
+        table = bare_table("Rank", "Light", "Trader", "Contracts", *bars, "Leveraged return", "Unrealized PnL")
         largest = max((place.contracts for place in queue), default=1)
         for place in queue:
-            bar = "█" * max(1, place.contracts * _BAR // largest)
+            bar = show_bar(max(1, place.contracts * _BAR // largest), self.console.encoding)
             table.add_row(
                 str(place.adl_rank),
                 show_light(place.adl_light, self.console.encoding),
                 names[place.account],
                 show_amount(place.contracts),
-                Text(bar, style=LIGHT_STYLES[place.adl_light]),
+                *[Text(bar, style=LIGHT_STYLES[place.adl_light]) for _ in bars],
                 show_amount(place.leveraged_return, 6),
                 show_amount(place.unrealized_pnl),
             )
@@ -95,12 +106,11 @@ class Screen:
         self.console.print(f"    {names[action['account']]}, equity {_cut(action['equity'])}, {action['gas']:,} gas")
 
     def fund(self, case: Case, states: dict[str, ChainState]) -> None:
-        table = _table("Pool", "Balance", "Inventory", "Market's result", "8-hour peak", "Drawdown")
+        table = bare_table("Pool", "Balance", "Inventory", "Market's result", "8-hour peak", "Drawdown")
         for moment, state in states.items():
             pool = state.snapshot.pools[case.pool]
             market = state.snapshot.markets[case.market]
-            loss = window_loss(market.max_pnl_8h, market.pnl)
-            fraction = drawdown(loss, drawdown_base(pool.balance, [loss]))
+            fraction = drawdown_of(state, case.market)
             table.add_row(
                 moment,
                 show_amount(pool.balance),
@@ -117,7 +127,7 @@ class Screen:
         compensation, price = _cut(entry["compensation"]), _cut(entry["adlPrice"])
         self.console.print(f"    compensation {compensation}, ADL price {price}, {entry['gasUsed']:,} gas")
         mark = parse_amount(deleverage["round"]["markPrice"])
-        table = _table("Rank", "Trader", "Closed", "At", "Realized PnL", "Gave up against mark")
+        table = bare_table("Rank", "Trader", "Closed", "At", "Realized PnL", "Gave up against mark")
         for fill in entry["fills"]:
             given_up = parse_amount(fill["contracts"]) * abs(parse_amount(fill["price"]) - mark) // WAD
             table.add_row(
@@ -136,6 +146,8 @@ class Screen:
         held, claims = format_amount(state.tokens_held), format_amount(state.claims)
         verdict = "equal to the wei" if held == claims else "NOT EQUAL"
         self.console.print(f"    tokens held {held} = sum of claims {claims}: {verdict}")
+        for kind, amount in state.claims_of.items():
+            self.console.print(f"    {kind:>16} {format_amount(amount)}")
         for market, total in state.sums_of_sizes.items():
             self.console.print(f"    {market}: the sizes of all accounts and pools sum to {format_amount(total)}")
 
@@ -146,10 +158,11 @@ class Screen:
         self.console.print(f"\n> {text}", style="bold cyan")
 
 
-def _table(*headings: str) -> Table:
+def bare_table(*headings: str) -> Table:
+    """A table without lines; columns of words to the left, of numbers to the right."""
     table = Table(show_edge=False, pad_edge=False, box=None, header_style="dim")
     for heading in headings:
-        words = heading in ("Trader", "Light", "Side", "Pool", "")
+        words = heading in _WORDS
         table.add_column(heading, justify="left" if words else "right", no_wrap=True)
     return table
 
