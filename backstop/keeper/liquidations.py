@@ -14,7 +14,7 @@ from backstop.adl.snapshot import Account, Market, Side
 from backstop.chain.snapshot import ChainState
 from backstop.chain.terms import MarketTerms
 from backstop.keeper.duties import Liquidate
-from backstop.math.liquidation import contracts_to_restore, penalty, share_of_equity, value
+from backstop.math.liquidation import contracts_to_close, contracts_to_restore, penalty, share_of_equity, value
 from backstop.math.margin import (
     equity,
     is_liquidatable,
@@ -139,9 +139,8 @@ def _plan(
     """The liquidation of as much as is needed and can be carried, and the carrier's position after it."""
     mark, side, contracts = market.mark_price, Side.of(leg.size), abs(leg.size)
     fractions = terms.liquidation_discount, terms.liquidation_fee
-    needed = contracts_to_restore(contracts, mark, weak.shortfall, terms.initial_margin_fraction, sum(fractions))
-    if contracts - needed < terms.min_size:
-        needed = contracts
+    restoring = contracts_to_restore(contracts, mark, weak.shortfall, terms.initial_margin_fraction, sum(fractions))
+    needed = contracts_to_close(restoring, contracts, terms.min_size)
     if before.size and before.cash + position_value(before.size, mark) <= 0:
         return None
 
