@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {IADLEngine} from "./interfaces/IADLEngine.sol";
 import {IExchange} from "./interfaces/IExchange.sol";
@@ -55,6 +56,8 @@ contract ADLEngine is IADLEngine, ReentrancyGuardTransient {
         Progress memory p;
         p.terms = fund.adlTerms(market, side);
         if (p.terms.trigger == Trigger.None) revert ADLNotDue(market, side);
+        // The price that the terms go by; from now on nobody can have an older one accepted.
+        priceFeed.accept(market);
         if (p.terms.price < bounds.minPrice || p.terms.price > bounds.maxPrice) {
             revert PriceOutsideBounds(p.terms.price, bounds.minPrice, bounds.maxPrice);
         }
@@ -224,10 +227,9 @@ contract ADLEngine is IADLEngine, ReentrancyGuardTransient {
     function _checkCompensation(Progress memory p, uint256 closed) private pure {
         int256 received = p.value - (p.terms.size - p.size).mulDown(int256(p.terms.mark));
         int256 slack = int256(p.count + closed / WadMath.UWAD + 2);
-        int256 whole = int256(p.terms.size.abs());
-        if ((received - slack) * whole > int256(p.terms.compensation * closed)) {
-            revert Overcompensated(received, p.terms.compensation);
-        }
+        // At the largest marks and sizes the product of compensation and contracts has more than 256 bits.
+        uint256 most = Math.mulDiv(p.terms.compensation, closed, p.terms.size.abs());
+        if (received - slack > int256(most)) revert Overcompensated(received, p.terms.compensation);
     }
 
     /// @dev Contracts that can be netted against the pool's own opposite inventory.

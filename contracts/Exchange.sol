@@ -75,8 +75,15 @@ contract Exchange is MarginAccounts, IExchange, EIP712, Ownable2Step, Reentrancy
         if (recipient == address(0) || recipient == address(this)) revert RecipientInvalid(recipient);
         _debit(account, amount);
         emit Withdrawn(account, recipient, amount);
+        _pay(recipient, amount);
+    }
 
-        _token.safeTransfer(recipient, amount);
+    /// @inheritdoc IExchange
+    function payOut(address recipient, uint256 amount) external nonReentrant returns (uint256 paid) {
+        if (msg.sender != address(_fund)) revert CallerNotFund(msg.sender);
+        if (recipient == address(0) || recipient == address(this)) revert RecipientInvalid(recipient);
+        emit PaidOut(recipient, amount);
+        return _pay(recipient, amount);
     }
 
     /// @inheritdoc IExchange
@@ -159,6 +166,16 @@ contract Exchange is MarginAccounts, IExchange, EIP712, Ownable2Step, Reentrancy
 
     /// @inheritdoc IExchange
     function setParameters(uint16, MarketParameters calldata) external onlyOwner {
+        Address.functionDelegateCall(marketModule, msg.data);
+    }
+
+    /// @inheritdoc IExchange
+    function moveMarket(uint16, uint16) external onlyOwner {
+        Address.functionDelegateCall(marketModule, msg.data);
+    }
+
+    /// @inheritdoc IExchange
+    function applyStress(uint16, uint8, bool) external {
         Address.functionDelegateCall(marketModule, msg.data);
     }
 

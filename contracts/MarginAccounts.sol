@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
+import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {ExchangeStorage} from "./ExchangeStorage.sol";
@@ -13,6 +16,7 @@ import {PositionSlots} from "./libraries/PositionSlots.sol";
 import {WadMath} from "./libraries/WadMath.sol";
 import {AccountId} from "./types/AccountId.sol";
 import {Funding, Market} from "./types/Market.sol";
+import {Item} from "./types/Pool.sol";
 import {Health, Position} from "./types/Position.sol";
 
 /// @title Margin: what an account has and what its positions ask for
@@ -21,6 +25,7 @@ import {Health, Position} from "./types/Position.sol";
 abstract contract MarginAccounts is ExchangeStorage {
     using SafeCast for int256;
     using SafeCast for uint256;
+    using SafeERC20 for IERC20Metadata;
     using WadMath for int256;
 
     /// @dev An account while one of its positions changes. `margin` is the account's, isolated or cross, with the funding of
@@ -61,11 +66,13 @@ abstract contract MarginAccounts is ExchangeStorage {
         emit IExchange.FundingAccrued(marketId, index);
     }
 
-    /// @dev The index as `_accrue` would leave it.
+    /// @dev The index as `_accrue` would leave it. Open interest changes after an accrual only, so what is found here is what an hour
+    /// with fills had left, however late.
     function _index(uint16 marketId) internal view returns (int256) {
-        Funding storage funding = _markets[marketId].funding;
+        Market storage listed = _markets[marketId];
+        Funding storage funding = listed.funding;
         if (FundingMath.hourOf(block.timestamp) == funding.hour) return funding.index;
-        return FundingMath.indexAfter(funding.index, funding.premium, funding.volume);
+        return FundingMath.indexAfter(funding.index, funding.premium, funding.volume, listed.openInterest);
     }
 
     /// @dev Books what somebody paid into a market's pot: `exact` is `size * index change`, in WAD squared.
@@ -299,16 +306,18 @@ abstract contract MarginAccounts is ExchangeStorage {
     /// @dev Adds a market to a cross account's legs, or takes it out. All legs are of one pool that stands behind several markets.
     function _moveLeg(AccountId account, uint16 marketId, bool joins) private {
         uint256 legs = _cross[account].legs;
+        Market storage listed = _markets[marketId];
         if (!joins) {
+            --listed.crossHolders;
             _cross[account].legs = LegSet.remove(legs, marketId);
             return;
         }
-        Market storage listed = _markets[marketId];
         if (listed.isolatedOnly) revert IExchange.MarketIsolatedOnly(marketId);
         if (LegSet.isFull(legs)) revert IExchange.LegsExceeded(account, LegSet.CAPACITY);
         if (legs != 0 && _markets[uint16(legs)].pool != listed.pool) {
             revert IExchange.LegOfOtherPool(account, marketId, listed.pool);
         }
+        ++listed.crossHolders;
         _cross[account].legs = LegSet.add(legs, marketId);
     }
 
@@ -343,5 +352,38 @@ abstract contract MarginAccounts is ExchangeStorage {
             revert IExchange.OpenInterestTooLarge(marketId, openInterest, listed.maxOpenInterest);
         }
         listed.openInterest = uint112(openInterest);
+    }
+
+    // ------------------------------------------------------------------ tokens and fees
+
+    /// @dev Books a fee to the market's pool; what has no room under its cap is the treasury's.
+    function _creditFee(uint16 marketId, Item item, uint256 amount) internal returns (uint256 taken) {
+        taken = _fund.creditFee(marketId, item, amount);
+        if (taken != amount) _creditTreasury(amount - taken);
+    }
+
+    /// @dev What comes to the treasury pays for open deficits first.
+    function _creditTreasury(uint256 amount) internal {
+        uint256 deficit = _fund.deficit();
+        uint256 absorbed = amount < deficit ? amount : deficit;
+        if (absorbed != 0) _fund.absorb(absorbed);
+        _treasuryBalance = (_treasuryBalance + amount - absorbed).toUint128();
+    }
+
+    /// @dev Pays tokens out. While pools have an open deficit `D` it pays `tokens/(tokens + D)` of it, rounded down, and the rest lowers
+    /// `D`: the rate stays the same for all, and nobody gains by being first.
+    /// @param amount Token units.
+    /// @return paid Token units.
+    function _pay(address recipient, uint256 amount) internal returns (uint256 paid) {
+        paid = amount;
+        // Before the wiring there is nothing to withdraw but what was deposited.
+        uint256 deficit = address(_fund) == address(0) ? 0 : _fund.deficit();
+        if (deficit != 0) {
+            uint256 held = _token.balanceOf(address(this)) * _tokenScale;
+            paid = Math.mulDiv(amount, held, held + deficit);
+            emit IExchange.DeficitShared(recipient, amount, paid, deficit);
+            _fund.absorb((amount - paid) * _tokenScale);
+        }
+        if (paid != 0) _token.safeTransfer(recipient, paid);
     }
 }

@@ -2,10 +2,9 @@
 pragma solidity 0.8.37;
 
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
-import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
-import {ExchangeModule} from "./ExchangeModule.sol";
+import {DelegatedModule} from "./DelegatedModule.sol";
 import {ExchangeStorage} from "./ExchangeStorage.sol";
 import {MarginAccounts} from "./MarginAccounts.sol";
 import {IExchange} from "./interfaces/IExchange.sol";
@@ -13,12 +12,12 @@ import {IPriceFeed} from "./interfaces/IPriceFeed.sol";
 import {FundingMath} from "./libraries/FundingMath.sol";
 import {WadMath} from "./libraries/WadMath.sol";
 import {Funding, Market, MarketParameters} from "./types/Market.sol";
+import {Item, Trigger} from "./types/Pool.sol";
 
 /// @title Markets and what they earn: listing, parameters within hard bounds, the sweeping of fees
-contract MarketModule is MarginAccounts, ExchangeModule {
+contract MarketModule is MarginAccounts, DelegatedModule {
     using SafeCast for int256;
     using SafeCast for uint256;
-    using SafeERC20 for IERC20Metadata;
 
     /// @notice Bounds of the margin fractions, WAD: leverage of at most 200, `mmf` from 0.1 % and below `imf`.
     uint64 public constant MIN_INITIAL_MARGIN_FRACTION = 0.005e18;
@@ -28,7 +27,7 @@ contract MarketModule is MarginAccounts, ExchangeModule {
     uint64 public constant MAX_TRADING_FEE = 0.01e18;
     /// @notice Narrowest price band, WAD fraction of mark.
     uint64 public constant MIN_PRICE_BAND = 0.001e18;
-    /// @notice Most that a fill's premium may count for funding, WAD fraction of mark.
+    /// @notice Most that a fill's premium may count for funding, WAD fraction of mark; and at most half of `mmf`.
     uint64 public constant MAX_FUNDING_CAP = 0.01e18;
     /// @notice Bounds of the takeover threshold, WAD.
     uint64 public constant MIN_BACKSTOP_RATIO = 0.1e18;
@@ -66,13 +65,44 @@ contract MarketModule is MarginAccounts, ExchangeModule {
         _accrue(id);
         _sweep(id);
         _set(id, parameters);
+        (Trigger reason, uint8 stress,) = _fund.seen(id);
+        _applyStress(id, stress, reason != Trigger.None);
+    }
+
+    /// @notice See `IExchange.moveMarket`.
+    function moveMarket(uint16 id, uint16 pool) external onlyDelegatecall {
+        _checkListed(id);
+        Market storage listed = _markets[id];
+        if (listed.crossHolders != 0) revert IExchange.MarketHeldInCross(id, listed.crossHolders);
+        _accrue(id);
+        _sweep(id);
+        listed.pool = pool;
+        emit IExchange.MarketMoved(id, pool);
+        listed.isolatedOnly = _fund.moveMarket(id, pool);
+    }
+
+    /// @notice See `IExchange.applyStress`.
+    function applyStress(uint16 id, uint8 stress, bool adlOn) external onlyDelegatecall {
+        if (msg.sender != address(_fund)) revert IExchange.CallerNotFund(msg.sender);
+        _applyStress(id, stress, adlOn);
+    }
+
+    /// @dev What a trade reads of a market are the fractions in force. Nobody's maintenance margin moves.
+    function _applyStress(uint16 id, uint256 stress, bool adlOn) private {
+        Market storage listed = _markets[id];
+        uint256 fraction = listed.calmMarginFraction + stress * listed.initialMarginStep;
+        if (fraction > MAX_INITIAL_MARGIN_FRACTION) fraction = MAX_INITIAL_MARGIN_FRACTION;
+        uint64 band = adlOn && listed.stressBand != 0 ? listed.stressBand : listed.calmBand;
+        if (listed.initialMarginFraction == fraction && listed.priceBand == band) return;
+        (listed.initialMarginFraction, listed.priceBand) = (uint64(fraction), band);
+        emit IExchange.StressApplied(id, uint8(stress), uint64(fraction), band);
     }
 
     function _set(uint16 id, MarketParameters calldata p) private {
         _checkMargin(p);
         _checkTrading(p);
         Market storage listed = _markets[id];
-        listed.initialMarginFraction = p.initialMarginFraction;
+        (listed.initialMarginFraction, listed.calmMarginFraction) = (p.initialMarginFraction, p.initialMarginFraction);
         listed.maintenanceMarginFraction = p.maintenanceMarginFraction;
         listed.liquidationDiscount = p.liquidationDiscount;
         listed.liquidationFee = p.liquidationFee;
@@ -80,7 +110,8 @@ contract MarketModule is MarginAccounts, ExchangeModule {
         listed.takerFee = p.takerFee;
         listed.maxNotional = p.maxNotional;
         listed.minSize = p.minSize;
-        listed.priceBand = p.priceBand;
+        (listed.priceBand, listed.calmBand) = (p.priceBand, p.priceBand);
+        (listed.initialMarginStep, listed.stressBand) = (p.initialMarginStep, p.stressBand);
         listed.maxOpenInterest = p.maxOpenInterest;
         listed.poolFeeShare = p.poolFeeShare;
         listed.treasuryFeeShare = p.treasuryFeeShare;
@@ -108,8 +139,15 @@ contract MarketModule is MarginAccounts, ExchangeModule {
         if (uint256(p.poolFeeShare) + p.treasuryFeeShare > WadMath.UWAD) {
             revert IExchange.FeeSharesOutOfBounds(p.poolFeeShare, p.treasuryFeeShare);
         }
+        bool isBandWrong = p.stressBand != 0 && (p.stressBand < MIN_PRICE_BAND || p.stressBand > p.priceBand);
+        if (isBandWrong || p.initialMarginStep > p.initialMarginFraction) {
+            revert IExchange.StressParametersOutOfBounds(p.initialMarginStep, p.stressBand);
+        }
         if (p.priceBand < MIN_PRICE_BAND) revert IExchange.PriceBandOutOfBounds(p.priceBand);
-        if (p.fundingCap > MAX_FUNDING_CAP) revert IExchange.FundingCapOutOfBounds(p.fundingCap);
+        // An hour at a constant price leaves whoever met its maintenance margin at least half of it.
+        if (p.fundingCap > MAX_FUNDING_CAP || 2 * p.fundingCap > p.maintenanceMarginFraction) {
+            revert IExchange.FundingCapOutOfBounds(p.fundingCap, p.maintenanceMarginFraction);
+        }
         // A pool must be able to take over every position at once.
         if (p.maxOpenInterest > uint112(type(int112).max)) {
             revert IExchange.MaxOpenInterestOutOfBounds(p.maxOpenInterest);
@@ -164,10 +202,11 @@ contract MarketModule is MarginAccounts, ExchangeModule {
         uint256 toKeepers = fees - toPool - toTreasury;
         funding.pot = (int256(funding.pot) - int256(dust)).toInt112();
         (funding.fees, funding.dust) = (0, 0);
-        _treasuryBalance = (_treasuryBalance + toTreasury).toUint128();
         _keeperBudget = (_keeperBudget + toKeepers).toUint128();
         emit IExchange.FeesSwept(id, toPool, toTreasury, toKeepers, dust);
-        if (toPool + dust != 0) _fund.creditFee(id, toPool + dust);
+        if (dust != 0) _fund.creditDust(id, dust);
+        if (toPool != 0) _creditFee(id, Item.TradingFee, toPool);
+        if (toTreasury != 0) _creditTreasury(toTreasury);
     }
 
     /// @notice See `IExchange.collect`.
@@ -178,6 +217,6 @@ contract MarketModule is MarginAccounts, ExchangeModule {
         if (scaled > _treasuryBalance) revert IExchange.TreasuryExceeded(scaled, _treasuryBalance);
         _treasuryBalance -= uint128(scaled);
         emit IExchange.TreasuryCollected(msg.sender, amount);
-        _token.safeTransfer(msg.sender, amount);
+        _pay(msg.sender, amount);
     }
 }

@@ -9,7 +9,7 @@ import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/Signa
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
-import {ExchangeModule} from "./ExchangeModule.sol";
+import {DelegatedModule} from "./DelegatedModule.sol";
 import {ExchangeStorage} from "./ExchangeStorage.sol";
 import {MarginAccounts} from "./MarginAccounts.sol";
 import {IExchange} from "./interfaces/IExchange.sol";
@@ -22,7 +22,7 @@ import {Funding, Market} from "./types/Market.sol";
 import {Pair} from "./types/Round.sol";
 
 /// @title Trading: two signed orders against each other
-contract SettlementModule is MarginAccounts, ExchangeModule, EIP712 {
+contract SettlementModule is MarginAccounts, DelegatedModule, EIP712 {
     using SafeCast for int256;
     using SafeCast for uint256;
     using WadMath for int256;
@@ -54,7 +54,8 @@ contract SettlementModule is MarginAccounts, ExchangeModule, EIP712 {
     /// @notice See `IExchange.settleBatch`.
     function settleBatch(Pair[] calldata pairs) external onlyDelegatecall returns (uint256 settled) {
         for (uint256 i; i < pairs.length; ++i) {
-            try IExchange(address(this)).settleOne(pairs[i]) {
+            // A wallet that is asked for its signature can burn all the gas it gets: its pair's share, and not the others'.
+            try IExchange(address(this)).settleOne{gas: gasleft() / (pairs.length - i)}(pairs[i]) {
                 ++settled;
             } catch (bytes memory reason) {
                 emit IExchange.PairRefused(i, reason);

@@ -4,7 +4,7 @@ pragma solidity 0.8.37;
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
-import {ExchangeModule} from "./ExchangeModule.sol";
+import {DelegatedModule} from "./DelegatedModule.sol";
 import {ExchangeStorage} from "./ExchangeStorage.sol";
 import {MarginAccounts} from "./MarginAccounts.sol";
 import {IExchange} from "./interfaces/IExchange.sol";
@@ -15,12 +15,12 @@ import {MarginMath} from "./libraries/MarginMath.sol";
 import {WadMath} from "./libraries/WadMath.sol";
 import {AccountId} from "./types/AccountId.sol";
 import {Market, Side} from "./types/Market.sol";
-import {Bequest} from "./types/Pool.sol";
+import {Bequest, Item} from "./types/Pool.sol";
 import {Health, Position} from "./types/Position.sol";
 import {Fill} from "./types/Round.sol";
 
 /// @title What changes a position without its owner's signature: liquidation, takeover, the fills of a round; and inventory sales
-contract SolvencyModule is MarginAccounts, ExchangeModule {
+contract SolvencyModule is MarginAccounts, DelegatedModule {
     using SafeCast for int256;
     using SafeCast for uint256;
     using WadMath for int256;
@@ -113,7 +113,7 @@ contract SolvencyModule is MarginAccounts, ExchangeModule {
         emit IExchange.Liquidated(
             leg.account, liquidator, leg.market, part, value, closing.discount, closing.fee, leg.mark
         );
-        if (closing.fee != 0) _fund.creditFee(leg.market, closing.fee);
+        if (closing.fee != 0) _creditFee(leg.market, Item.LiquidationFee, closing.fee);
     }
 
     // ------------------------------------------------------------------ inventory
@@ -213,6 +213,7 @@ contract SolvencyModule is MarginAccounts, ExchangeModule {
             Position storage held = _positions[account][estate.markets[i]];
             (held.size, held.entryNotional) = (0, 0);
             held.margin = 0;
+            if (account.isCross()) --_markets[estate.markets[i]].crossHolders;
         }
         if (account.isCross()) (_cross[account].margin, _cross[account].legs) = (0, 0);
     }

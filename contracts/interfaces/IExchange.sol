@@ -43,6 +43,14 @@ interface IExchange {
     event FeesSwept(uint16 indexed market, uint256 toPool, uint256 toTreasury, uint256 toKeepers, uint256 dust);
     /// @notice The treasury took tokens. `amount` in token units.
     event TreasuryCollected(address indexed treasury, uint256 amount);
+    /// @notice A withdrawal was paid in part, because pools have an open deficit. `amount` and `paid` in token units, the deficit before
+    /// it in WAD quote.
+    event DeficitShared(address indexed recipient, uint256 amount, uint256 paid, uint256 deficit);
+    /// @notice A staker was paid out of a pool. Token units.
+    event PaidOut(address indexed recipient, uint256 amount);
+    /// @notice What a trade asks for follows the market's drawdown: fractions in force, WAD.
+    event StressApplied(uint16 indexed market, uint8 stress, uint64 initialMarginFraction, uint64 priceBand);
+    event MarketMoved(uint16 indexed market, uint16 indexed pool);
     /// @notice An order was cancelled by its owner.
     event OrderCancelled(AccountId indexed account, bytes32 indexed order);
     /// @notice All orders of an owner that are not of `epoch` were cancelled.
@@ -143,7 +151,7 @@ interface IExchange {
     error TradingFeesOutOfBounds(uint64 makerFee, uint64 takerFee);
     error FeeSharesOutOfBounds(uint64 poolFeeShare, uint64 treasuryFeeShare);
     error PriceBandOutOfBounds(uint64 priceBand);
-    error FundingCapOutOfBounds(uint64 fundingCap);
+    error FundingCapOutOfBounds(uint64 fundingCap, uint64 maintenanceMarginFraction);
     error MaxOpenInterestOutOfBounds(uint112 maxOpenInterest);
     error WarningRateOutOfBounds(uint64 rate);
     error BackstopRatioOutOfBounds(uint64 ratio);
@@ -156,6 +164,10 @@ interface IExchange {
     error NotWired();
     error AddressZero();
     error CallerNotEngine(address caller);
+    error CallerNotFund(address caller);
+    /// @notice A market that cross accounts hold stays with its pool.
+    error MarketHeldInCross(uint16 market, uint256 accounts);
+    error StressParametersOutOfBounds(uint64 initialMarginStep, uint64 stressBand);
     error OnlyByDelegatecall();
     error TokenDecimalsUnsupported(uint8 decimals);
 
@@ -250,6 +262,10 @@ interface IExchange {
     /// @notice Changes a market's parameters, after its funding is accrued and its fees are shared out by the old ones. Only the owner.
     function setParameters(uint16 market, MarketParameters calldata parameters) external;
 
+    /// @notice Puts a market under another pool of the fund: while it has no inventory, has lost nothing in the last eight hours and no
+    /// cross account holds it. Funding is accrued and fees are shared out before. Only the owner.
+    function moveMarket(uint16 market, uint16 pool) external;
+
     /// @notice Sets the takeover threshold, WAD, in [10 %, 90 %] of the maintenance margin. Default 50 %. Only the owner.
     function setBackstopRatio(uint64 ratio) external;
 
@@ -258,6 +274,16 @@ interface IExchange {
 
     /// @notice Sets who may collect the treasury's fees. Only the owner.
     function setTreasury(address treasury) external;
+
+    /// @notice Pays tokens that the fund has booked out. Only the fund.
+    /// @param amount Token units.
+    /// @return paid Token units that were paid: less while there is an open deficit.
+    function payOut(address recipient, uint256 amount) external returns (uint256 paid);
+
+    /// @notice Lets a market's initial margin and price band follow its drawdown, as its parameters say. Only the fund.
+    /// @param stress Steps reached, of four up to the trigger.
+    /// @param adlOn Whether ADL is on.
+    function applyStress(uint16 market, uint8 stress, bool adlOn) external;
 
     /// @notice Applies the fills of a round to the counterparties. Only the ADL engine.
     /// @param market The market.

@@ -12,7 +12,7 @@ import {MarginMath} from "../libraries/MarginMath.sol";
 import {WadMath} from "../libraries/WadMath.sol";
 import {AccountId} from "../types/AccountId.sol";
 import {Market, Side} from "../types/Market.sol";
-import {Backing, Inventory, Pool, PoolKind} from "../types/Pool.sol";
+import {Backer, Backing, Inventory, Pool, PoolKind} from "../types/Pool.sol";
 import {Health, Position} from "../types/Position.sol";
 
 /// @title Everything a keeper or a page needs, in few calls
@@ -56,6 +56,7 @@ contract BackstopLens {
         uint16 id;
         bytes32 name;
         PoolKind kind;
+        Backer backer;
         int256 cash;
         int256 claim;
         uint16[] markets;
@@ -144,17 +145,42 @@ contract BackstopLens {
         view_.tokensHeld = IERC20(exchange.token()).balanceOf(address(exchange)) * exchange.tokenScale();
         view_.markets = new MarketView[](exchange.marketCount());
         for (uint16 i; i < view_.markets.length; ++i) {
-            view_.markets[i] = market(i + 1);
+            view_.markets[i] = _market(i + 1);
         }
         view_.pools = new PoolView[](fund.poolCount());
         for (uint16 i; i < view_.pools.length; ++i) {
             Pool memory entry = fund.pool(i + 1);
-            view_.pools[i] = PoolView(i + 1, entry.name, entry.kind, entry.cash, fund.claim(i + 1), entry.markets);
+            view_.pools[i] =
+                PoolView(i + 1, entry.name, entry.kind, entry.backer, entry.cash, fund.claim(i + 1), entry.markets);
+            _back(view_.markets, i + 1, entry.markets);
+        }
+    }
+
+    /// @dev Fills in the backing of a pool's markets, read once for all of them.
+    function _back(MarketView[] memory views, uint16 poolId, uint16[] memory markets) private view {
+        try fund.backings(poolId) returns (uint16[] memory, Backing[] memory states) {
+            for (uint256 i; i < markets.length; ++i) {
+                views[markets[i] - 1].backing = states[i];
+            }
+        } catch (bytes memory reason) {
+            for (uint256 i; i < markets.length; ++i) {
+                views[markets[i] - 1].backingError = reason;
+            }
         }
     }
 
     /// @notice One market.
-    function market(uint16 id) public view returns (MarketView memory view_) {
+    function market(uint16 id) external view returns (MarketView memory view_) {
+        view_ = _market(id);
+        try fund.backing(id) returns (Backing memory state) {
+            view_.backing = state;
+        } catch (bytes memory reason) {
+            view_.backingError = reason;
+        }
+    }
+
+    /// @dev One market, its backing left out.
+    function _market(uint16 id) private view returns (MarketView memory view_) {
         view_.id = id;
         view_.listed = exchange.market(id);
         view_.fundingIndex = exchange.fundingIndex(id);
@@ -162,11 +188,6 @@ contract BackstopLens {
         (, view_.trigger, view_.stop, view_.target) = fund.parameters(id);
         (view_.long, view_.short) = fund.inventories(id);
         (view_.mark, view_.priceError) = _mark(id);
-        try fund.backing(id) returns (Backing memory state) {
-            view_.backing = state;
-        } catch (bytes memory reason) {
-            view_.backingError = reason;
-        }
         view_.longAuction = _auction(id, Side.Long);
         view_.shortAuction = _auction(id, Side.Short);
     }

@@ -30,8 +30,12 @@ contract CrossHarness {
         return FundingMath.hourOf(timestamp);
     }
 
-    function indexAfter(int256 index, int256 premium, uint256 volume) external pure returns (int256) {
-        return FundingMath.indexAfter(index, premium, volume);
+    function indexAfter(int256 index, int256 premium, uint256 volume, uint256 openInterest)
+        external
+        pure
+        returns (int256)
+    {
+        return FundingMath.indexAfter(index, premium, volume, openInterest);
     }
 
     function premiumOf(uint256 contracts, uint256 price, uint256 mark, uint256 cap) external pure returns (int256) {

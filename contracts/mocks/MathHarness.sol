@@ -46,6 +46,22 @@ contract MathHarness {
         }
     }
 
+    /// @notice Gas of a sample in ring `id`, whose slots are cold.
+    function gasOfTouch(uint256 id, int256 sample) external returns (uint256 used) {
+        RollingMax.Ring storage ring = _rings[id];
+        used = gasleft();
+        ring.touch(sample);
+        used -= gasleft();
+    }
+
+    /// @notice Gas of the maximum of ring `id`, whose slots are cold.
+    function gasOfMaximum(uint256 id, int256 present) external view returns (uint256 used, int256 highest) {
+        RollingMax.Ring storage ring = _rings[id];
+        used = gasleft();
+        highest = ring.maximum(present);
+        used -= gasleft();
+    }
+
     /// @notice Calls this contract many times.
     function many(bytes[] calldata calls) external view returns (Answer[] memory answers) {
         answers = new Answer[](calls.length);

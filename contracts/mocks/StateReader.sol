@@ -1,24 +1,32 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {IERC4626} from "@openzeppelin/contracts/interfaces/IERC4626.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 
 import {IADLEngine} from "../interfaces/IADLEngine.sol";
 import {IExchange} from "../interfaces/IExchange.sol";
 import {IInsuranceFund} from "../interfaces/IInsuranceFund.sol";
+import {IPoolShares} from "../interfaces/IPoolShares.sol";
 import {IPriceFeed} from "../interfaces/IPriceFeed.sol";
 import {AccountId} from "../types/AccountId.sol";
+import {Pool} from "../types/Pool.sol";
 
 /// @title All that the public views say, in one call as a flat list of words; for tests only
 contract StateReader {
     /// @dev Words of the structs that are copied as they are encoded.
-    uint256 private constant MARKET = 25;
+    uint256 private constant MARKET = 30;
     uint256 private constant INVENTORIES = 6;
     uint256 private constant BACKING = 10;
     uint256 private constant POSITION = 6;
     uint256 private constant CROSS_ACCOUNT = 3;
+    uint256 private constant SEEN = 3;
+    uint256 private constant ITEMS = 11;
     /// @dev Beside those of a market: its mark and whether that is live, its index, its accounts, whether it is backed.
-    uint256 private constant OF_MARKET = MARKET + INVENTORIES + BACKING + 5;
+    uint256 private constant OF_MARKET = MARKET + INVENTORIES + SEEN + BACKING + 5;
+    /// @dev Of a pool, its items among them; and what each owner has in it.
+    uint256 private constant OF_POOL = ITEMS + 6;
+    uint256 private constant OF_STAKE = 4;
 
     IExchange private immutable _exchange;
     IInsuranceFund private immutable _fund;
@@ -35,8 +43,9 @@ contract StateReader {
     }
 
     /// @notice Tokens held, rounds, the treasury's and the keepers' fees, for each owner its tokens and epoch, for each order what
-    /// is filled; then the number of pools and for each its cash and claim; the number of markets and each of them; for each
-    /// account its position in the market that its id names, or for a cross account what it is and its position in every market.
+    /// is filled; then the number of pools and for each its cash and claim, its items, its cap and cooldown, its shares and what they
+    /// all stand for, and for each owner its shares and exit; the number of pools that are overdrawn, their ids and what each lacks;
+    /// the number of markets and each of them; for each account its position in the market that its id names, or for a cross account what it is and its position in every market.
     /// Amounts as the contracts keep them.
     /// @param backed The markets whose backing is wanted, which is what takes time: bit `id` for each.
     function read(address[] calldata owners, bytes32[] calldata orders, AccountId[] calldata accounts, uint256 backed)
@@ -45,7 +54,9 @@ contract StateReader {
         returns (int256[] memory)
     {
         uint256 markets = _exchange.marketCount();
-        uint256 size = 6 + 2 * owners.length + orders.length + 2 * _fund.poolCount() + OF_MARKET * markets;
+        (uint16[] memory overdrawn, uint256[] memory deficits) = _fund.deficits();
+        uint256 size = 7 + 2 * owners.length + orders.length + OF_MARKET * markets + 2 * overdrawn.length;
+        size += _fund.poolCount() * (OF_POOL + OF_STAKE * owners.length);
         for (uint256 i; i < accounts.length; ++i) {
             size += accounts[i].isCross() ? CROSS_ACCOUNT + POSITION * markets : POSITION;
         }
@@ -54,7 +65,12 @@ contract StateReader {
         for (uint256 i; i < orders.length; ++i) {
             _put(cursor, _exchange.filled(orders[i]));
         }
-        _putPools(cursor);
+        _putPools(cursor, owners);
+        _put(cursor, overdrawn.length);
+        for (uint256 i; i < overdrawn.length; ++i) {
+            _put(cursor, overdrawn[i]);
+            _put(cursor, deficits[i]);
+        }
         _put(cursor, markets);
         for (uint16 id = 1; id <= markets; ++id) {
             _putMarket(cursor, id, backed & (1 << id) != 0);
@@ -78,21 +94,39 @@ contract StateReader {
         }
     }
 
-    function _putPools(Cursor memory cursor) private view {
+    function _putPools(Cursor memory cursor, address[] calldata owners) private view {
         uint256 pools = _fund.poolCount();
         _put(cursor, pools);
         for (uint16 id = 1; id <= pools; ++id) {
-            _put(cursor, uint256(int256(_fund.pool(id).cash)));
+            Pool memory pool = _fund.pool(id);
+            _put(cursor, uint256(int256(pool.cash)));
             _put(cursor, uint256(_fund.claim(id)));
+            int256[] memory items = _fund.items(id);
+            for (uint256 i; i < ITEMS; ++i) {
+                _put(cursor, uint256(items[i]));
+            }
+            _put(cursor, pool.cap);
+            _put(cursor, pool.cooldown);
+            _putShares(cursor, IPoolShares(pool.shares), owners);
         }
     }
 
-    /// @dev The market; either inventory; the mark or the last accepted one, 0 where there never was one, and whether it is live; the
+    function _putShares(Cursor memory cursor, IPoolShares shares, address[] calldata owners) private view {
+        _put(cursor, shares.totalSupply());
+        _copy(cursor, address(shares), abi.encodeCall(IERC4626.totalAssets, ()), 1);
+        for (uint256 i; i < owners.length; ++i) {
+            _put(cursor, shares.balanceOf(owners[i]));
+            _copy(cursor, address(shares), abi.encodeCall(IPoolShares.exitOf, (owners[i])), OF_STAKE - 1);
+        }
+    }
+
+    /// @dev The market; either inventory; what was last seen of ADL there; the mark or the last accepted one, 0 where there never was one, and whether it is live; the
     /// index as an accrual would leave it; the number of accounts; whether there is a backing, and that: zeros where the fund
     /// refuses or nobody asked.
     function _putMarket(Cursor memory cursor, uint16 id, bool isBacked) private view {
         _copy(cursor, address(_exchange), abi.encodeCall(IExchange.market, (id)), MARKET);
         _copy(cursor, address(_fund), abi.encodeCall(IInsuranceFund.inventories, (id)), INVENTORIES);
+        _copy(cursor, address(_fund), abi.encodeCall(IInsuranceFund.seen, (id)), SEEN);
         _copy(cursor, address(_priceFeed), abi.encodeCall(IPriceFeed.markOrLast, (id)), 2);
         _put(cursor, uint256(_exchange.fundingIndex(id)));
         _put(cursor, _exchange.accountCount(id));

@@ -9,12 +9,14 @@ pragma solidity 0.8.37;
 /// @param makerFee What a fill costs the maker, of its notional.
 /// @param takerFee What it costs the taker.
 /// @param priceBand How far from mark a fill may be, as a fraction of mark; the largest uint64 for no band.
-/// @param fundingCap Most that a fill's premium over mark counts for funding, as a fraction of mark, per hour; 0 for no funding.
+/// @param fundingCap Most that a fill's premium over mark counts for funding, as a fraction of mark, per hour, at most half of `mmf`; 0 for no funding.
 /// @param maxNotional Most that an account's position may be worth at mark after it has grown, WAD quote.
 /// @param minSize Smallest position after a trade or a liquidation, WAD base units.
 /// @param maxOpenInterest Most open interest after it has grown, WAD base units.
 /// @param poolFeeShare The pool's share of trading fees.
 /// @param treasuryFeeShare The treasury's share; the rest is the keeper budget's.
+/// @param initialMarginStep What `imf` rises by with each quarter of the way to the drawdown trigger; 0 for no feedback.
+/// @param stressBand The price band while ADL is on, not wider than the usual one; 0 for no feedback.
 struct MarketParameters {
     uint64 initialMarginFraction;
     uint64 maintenanceMarginFraction;
@@ -29,12 +31,18 @@ struct MarketParameters {
     uint112 maxOpenInterest;
     uint64 poolFeeShare;
     uint64 treasuryFeeShare;
+    uint64 initialMarginStep;
+    uint64 stressBand;
 }
 
 /// @notice A market of the exchange. The first three slots are what a trade reads of it, the last two what it writes.
+/// Initial margin fraction and price band there are those in force.
 /// @param openInterest Sum of the long sizes of accounts and pools (equal to that of the short ones), WAD base units.
 /// @param pool The pool that backs it.
 /// @param isolatedOnly Its pool stands behind it alone, so only isolated accounts may hold it.
+/// @param crossHolders Number of cross accounts that hold it.
+/// @param calmMarginFraction `imf` without stress.
+/// @param calmBand The price band while ADL is off.
 /// @param name Short name, e.g. "ETH-USD", left-aligned; zero for a market that is not listed.
 /// @param funding Cumulative funding, what it is made from, and the trading fees that are not swept yet.
 struct Market {
@@ -53,6 +61,11 @@ struct Market {
     uint64 poolFeeShare;
     uint64 treasuryFeeShare;
     bool isolatedOnly;
+    uint32 crossHolders;
+    uint64 calmMarginFraction;
+    uint64 calmBand;
+    uint64 initialMarginStep;
+    uint64 stressBand;
     bytes32 name;
     Funding funding;
 }

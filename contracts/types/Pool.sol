@@ -16,15 +16,44 @@ enum PoolKind {
     Shared
 }
 
+/// @notice Who bears what an isolated pool cannot: nobody else, or the mutual group with all it has.
+enum Backer {
+    Own,
+    Mutual
+}
+
+/// @notice What moves a pool's cash. The first six are a market's result, but for contributions that name none.
+enum Item {
+    Contribution,
+    LiquidationFee,
+    TradingFee,
+    Auction,
+    Deleveraging,
+    Funding,
+    Stake,
+    Exit,
+    Redistribution,
+    Repayment,
+    Deficit
+}
+
 /// @notice An insurance pool.
 /// @param name Short name, left-aligned.
 /// @param kind Isolated pools hold one market.
-/// @param cash What the pool owns before inventory losses, WAD quote; may be negative.
-/// @param markets Ids of its markets, in order of id.
+/// @param backer Own, or mutual.
+/// @param cash What the pool owns before inventory losses, WAD quote; may be negative. The sum of its items.
+/// @param cap Balance from which it takes no stakes and its fees go to the treasury, WAD quote.
+/// @param cooldown How long an exit of a staker waits, seconds.
+/// @param shares The ERC-4626 token that its stakers hold.
+/// @param markets Ids of its markets, ascending.
 struct Pool {
     bytes32 name;
     PoolKind kind;
+    Backer backer;
     int128 cash;
+    uint96 cap;
+    uint32 cooldown;
+    address shares;
     uint16[] markets;
 }
 
@@ -55,7 +84,9 @@ struct Bequest {
 /// @param stop Drawdown at or below which ADL ends, WAD.
 /// @param target Drawdown that ADL compensates to, WAD; in [stop, trigger].
 /// @param lastDue When the drawdown trigger was last seen due; 0 where it had ended.
+/// @param seen Why ADL was due when the market was last sampled.
 /// @param realized Result of the market in closed business, and contributions that name it, WAD quote.
+/// @param stress How many of the steps between no drawdown and the trigger were reached when it was last sampled.
 /// @param auctionPremium How far on the pool's side of mark an auction starts, WAD fraction.
 /// @param auctionDuration How long it takes to reach the floor, seconds.
 /// @param long Inventory of the long side.
@@ -69,9 +100,11 @@ struct Book {
     uint64 stop;
     uint64 target;
     uint40 lastDue;
+    Trigger seen;
     int128 realized;
     uint64 auctionPremium;
     uint32 auctionDuration;
+    uint8 stress;
     Inventory long;
     Inventory short;
     int104 longIndex;
@@ -80,7 +113,7 @@ struct Book {
 }
 
 /// @notice The state of a market's backing at mark. Quote amounts in WAD.
-/// @param balance What the pool owns, less its inventory losses.
+/// @param balance What the pool owns, less its inventory losses; before any redistribution.
 /// @param base The pool's peak balance: `max(0, balance + sum of the markets' losses)`.
 /// @param pnl The market's result, inventory losses counted.
 /// @param maxPnl The largest result of the last eight hours, the present one included.
@@ -89,7 +122,7 @@ struct Book {
 /// @param longLoss Loss of the long inventory at mark.
 /// @param shortLoss Loss of the short inventory at mark.
 /// @param started ADL had started and its memory has not lapsed.
-/// @param drawdownDue The drawdown trigger is due.
+/// @param drawdownDue The drawdown trigger is due, from where a redistribution that is due leaves the pool.
 struct Backing {
     int256 balance;
     uint256 base;
