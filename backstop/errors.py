@@ -67,6 +67,10 @@ class TransactionError(BackstopError):
     exit_code = 1
 
 
+class UnknownOutcomeError(TransactionError):
+    """A transaction that a node has, or may have, and of which nothing more is known: it may still be mined."""
+
+
 class FailedTransactionError(TransactionError):
     """A transaction that was mined and failed: it changed nothing, and what else is due can still be done."""
 

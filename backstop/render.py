@@ -16,8 +16,9 @@ from backstop.adl.ranking import Ranked
 from backstop.adl.snapshot import Side
 from backstop.chain.transactions import Receipt
 from backstop.keeper.cycle import Action
-from backstop.keeper.duties import Liquidate, TakeOver
+from backstop.keeper.duties import Deleverage, Liquidate, TakeOver
 from backstop.keeper.results import executed_liquidation
+from backstop.keeper.upkeep import Checkpoint, Redistribute, UpkeepDuty
 from backstop.math.wad import WAD
 
 _LIGHTS = 5
@@ -29,6 +30,7 @@ _PIPE_WIDTH = 1000
 # Below it a terminal shows the beginning and the end of such an id.
 _ID_WIDTH = 180
 _LEAST_ACCOUNT = 12
+_DIGITS = 4
 _MORE_HEADINGS = ("Margin\nratio", "Bankruptcy\nprice", "Liquidation\nprice")
 
 _SKIPPED = {
@@ -57,10 +59,16 @@ def _is_unicode(encoding: str) -> bool:
     return encoding.lower().startswith("utf")
 
 
-def show_amount(amount: int, places: int = 4) -> str:
-    """A WAD amount cut to `places` decimals, toward zero, with thousands apart."""
+def show_amount(amount: int, places: int | None = None) -> str:
+    """A WAD amount cut toward zero, with thousands apart: to `places` decimals.
+
+    Else to 4, or below 1 to as many as its first four digits take, so that a price of 0.00001234 is not shown as 0.
+    """
     whole, fraction = divmod(abs(amount), WAD)
-    digits = f"{fraction:018d}"[:places].rstrip("0")
+    digits = f"{fraction:018d}"
+    if places is None:
+        places = _DIGITS if whole else len(digits) - len(digits.lstrip("0")) + _DIGITS
+    digits = digits[:places].rstrip("0")
     text = f"{whole:,}.{digits}" if digits else f"{whole:,}"
     return f"-{text}" if amount < 0 and (whole or digits) else text
 
@@ -86,7 +94,7 @@ def print_queue(queue: list[Ranked], market: str, side: Side) -> None:
         return
     console.print(f"{market}, {side}: the queue for auto-deleveraging", style="bold")
     whole = [_queue_table(queue, console, _MORE_HEADINGS, shortest=shortest) for shortest in (False, True)]
-    fitting = [table for table in whole if _width(table, console) <= console.width]
+    fitting = [table for table in whole if table_width(table, console) <= console.width]
     if fitting:
         console.print(fitting[0])
     else:
@@ -144,14 +152,25 @@ def print_action(action: Action) -> None:
             f"maintenance margin {show_amount(action.duty.maintenance_margin, 2)}",
             style="bold",
         )
-    else:
+    elif isinstance(action.duty, Deleverage):
         _print_plan(console, action.duty.plan)
+    else:
+        console.print(_upkeep(action.duty), style="bold")
     if action.refusal is not None:
         console.print(f"Refused by the contracts: {action.refusal}", style="bold red")
     elif action.receipt is not None:
         console.print(f"Done in block {action.block}, {action.receipt.gas_used:,} gas: {action.receipt.transaction}")
     else:
         console.print(f"Not sent: --send would do this for about {action.gas or 0:,} gas.")
+
+
+def _upkeep(duty: UpkeepDuty) -> str:
+    if isinstance(duty, Checkpoint):
+        why = "its trigger is due, and no sample has seen it yet" if duty.unseen else "it is time"
+        return f"Sample {duty.market}: {why}"
+    if isinstance(duty, Redistribute):
+        return f"Redistribute {show_amount(duty.given, 2)} within the depleted mutual group"
+    return f'Pay the ripe exit of {duty.owner} from pool "{duty.pool}": {show_amount(duty.value, 2)}'
 
 
 def _print_liquidation(console: Console, duty: Liquidate, receipt: Receipt | None) -> None:
@@ -223,7 +242,7 @@ def make_table(*headings: str) -> Table:
     return table
 
 
-def _width(table: Table, console: Console) -> int:
+def table_width(table: Table, console: Console) -> int:
     """The columns that a table takes where nothing of it is folded."""
     return console.measure(table, options=console.options.update(width=_PIPE_WIDTH)).maximum
 
@@ -233,6 +252,6 @@ def _print_table(table: Table, console: Console) -> None:
     [accounts] = [column for column in table.columns if column.header == "Account"]
     longest = max(len(str(cell)) for cell in accounts.cells)
     usual = console.width
-    console.width = max(usual, _width(table, console) - longest + min(longest, _LEAST_ACCOUNT))
+    console.width = max(usual, table_width(table, console) - longest + min(longest, _LEAST_ACCOUNT))
     console.print(table)
     console.width = usual

@@ -77,14 +77,18 @@ _INVENTORY = "(int112,int112,uint32)"
 _AUCTION_VIEW = "(uint256,uint256)"
 _FUNDING = "(int104,uint24,uint64,uint64,int128,uint128,int112,uint112,uint32)"
 _MARKET = (
-    "(uint64,uint64,uint112,uint16,uint64,uint64,uint64,uint64,uint96,uint96,uint64,uint112,uint64,uint64,bool,bytes32,"
+    "(uint64,uint64,uint112,uint16,uint64,uint64,uint64,uint64,uint96,uint96,uint64,uint112,uint64,uint64,bool,"
+    "uint32,uint64,uint64,uint64,uint64,bytes32,"
     f"{_FUNDING})"
 )
 _MARKET_VIEW = (
     f"(uint16,uint256,bytes,{_MARKET},int256,uint64,uint64,uint64,uint256,"
     f"{_BACKING},bytes,{_INVENTORY},{_INVENTORY},{_AUCTION_VIEW},{_AUCTION_VIEW})"
 )
-_POOL_VIEW = "(uint16,bytes32,uint8,int256,int256,uint16[])"
+_POOL = "(bytes32,uint8,uint8,int128,uint96,uint32,address,uint16[])"
+_ADL_TERMS = "(uint8,int256,int256,uint256,uint256,uint256,int256,int256)"
+_EXIT = "(uint256,uint256,uint256)"
+_POOL_VIEW = "(uint16,bytes32,uint8,uint8,int256,int256,uint16[])"
 _ACCOUNT_VIEW = "(bytes32,int256,int256,int256,int256)"
 _HEALTH = "(int256,int256,int256,uint256,uint256)"
 _LEG_VIEW = "(uint16,uint256,int256,int256,int256,int256,uint256,int256,int256)"
@@ -93,6 +97,18 @@ LENS_SYSTEM = Function(
     "system()",
     f"(uint256,uint256,uint64,uint64,uint256,uint256,uint256,uint256,{_MARKET_VIEW}[],{_POOL_VIEW}[])",
 )
+FUND_ITEMS = Function("items(uint16)", "int256[]")
+FUND_SEEN = Function("seen(uint16)", "uint8,uint8,uint256")
+FUND_POOL_COUNT = Function("poolCount()", "uint16")
+FUND_LENS_POOLS = Function(
+    "pools()",
+    f"(uint16,{_POOL},int256,int256[],uint256,uint256,uint256,uint256,bytes,{_BACKING}[])[]",
+)
+FUND_LENS_ADL_STATE = Function(
+    "adlState(uint16)", f"(bool,uint8,uint8,uint8,uint256,{_BACKING},{_ADL_TERMS},{_ADL_TERMS})"
+)
+FUND_LENS_STAKE_OF = Function("stakeOf(uint16,address)", f"(uint256,uint256,{_EXIT},uint256,bool,bytes)")
+FUND_LENS_EXITS = Function("exits(uint16,uint256,uint256)", f"address[],{_EXIT}[]")
 LENS_EXCHANGE = Function("exchange()", "address")
 LENS_FUND = Function("fund()", "address")
 LENS_PRICE_FEED = Function("priceFeed()", "address")
@@ -114,6 +130,14 @@ CANCEL_ALL = Function("cancelAll()")
 LIQUIDATE = Function("liquidate(bytes32,uint16,bytes32,uint256)", "uint256")
 TAKE_OVER = Function("takeOver(bytes32)")
 CONTRIBUTE = Function("contribute(uint16,uint16,uint256)")
+REPAY = Function("repay(uint16,uint256)")
+REDISTRIBUTE = Function("redistribute()", "uint256")
+CHECKPOINT = Function("checkpoint(uint16)")
+STAKE = Function("deposit(uint256,address)", "uint256")
+PREVIEW_STAKE = Function("previewDeposit(uint256)", "uint256")
+REQUEST_REDEEM = Function("requestRedeem(uint256)", "uint256")
+CANCEL_REDEEM = Function("cancelRedeem()")
+SETTLE_REDEEM = Function("settleRedeem(address)", "uint256")
 DELEVERAGE = Function("deleverage(uint16,uint8,bytes32[],(int256,int256,uint256))", "uint256")
 APPROVE = Function("approve(address,uint256)", "bool")
 MINT = Function("mint(address,uint256)")
@@ -135,6 +159,24 @@ SETTLED = Event("Settled", ("uint16", "bytes32", "bytes32"), "int256,int256,uint
 PAIR_REFUSED = Event("PairRefused", ("uint256",), "bytes")
 FUNDING_PAID = Event("FundingPaid", ("bytes32", "uint16"), "int256")
 ORDERS_CANCELLED = Event("OrdersCancelled", ("address",), "uint64")
+POOL_CREATED = Event("PoolCreated", ("uint16",), "bytes32,uint8,uint8")
+SHARES_ISSUED = Event("SharesIssued", ("uint16",), "address")
+MARKET_ASSIGNED = Event("MarketAssigned", ("uint16", "uint16"), "")
+DRAWDOWN_BOUNDS_SET = Event("DrawdownBoundsSet", ("uint16",), "uint64,uint64,uint64")
+CONTRIBUTED = Event("Contributed", ("uint16", "uint16", "address"), "uint256")
+REPAID = Event("Repaid", ("uint16", "address"), "uint256")
+ENTERED = Event("Entered", ("uint16", "uint16", "uint8"), "int256,int256")
+INHERITED = Event("Inherited", ("uint16", "uint16"), "int256,int256")
+INVENTORY_CLOSED = Event("InventoryClosed", ("uint16", "uint16", "uint8"), "int256,int256,int256")
+INVENTORY_SOLD = Event("InventorySold", ("uint16", "uint16", "uint8"), "int256,int256,int256")
+INVENTORY_NETTED = Event("InventoryNetted", ("uint16", "uint16"), "uint256,uint256,int256")
+CHECKPOINTED = Event("Checkpointed", ("uint16",), "int256,int256,uint256")
+ADL_STARTED = Event("ADLStarted", ("uint16", "uint8"), "uint256")
+ADL_ENDED = Event("ADLEnded", ("uint16",), "uint256")
+STAKED = Event("Deposit", ("address", "address"), "uint256,uint256")
+REDEEM_REQUESTED = Event("RedeemRequested", ("address",), "uint256,uint256,uint256")
+REDEEM_CANCELLED = Event("RedeemCancelled", ("address",), "uint256")
+REDEEMED = Event("Redeemed", ("address", "address"), "uint256,uint256,uint256")
 TAKEN_OVER = Event("TakenOver", ("bytes32", "uint16"), "int256,int256,int256,uint256")
 
 ERRORS = (
@@ -144,12 +186,16 @@ ERRORS = (
     "AddressZero()",
     "ADLNotDue(uint16,uint8)",
     "AmountZero()",
+    "AssetsZero()",
     "AuctionParametersOutOfBounds(uint64,uint32)",
     "AuctionPriceBeyondLimit(uint256,uint256)",
     "CallerNotEngine(address)",
     "CallerNotExchange(address)",
+    "CallerNotFund(address)",
+    "CallerNotShares(address)",
     "CallerNotTreasury(address)",
     "CandidatesMissing(uint16)",
+    "CapExceeded(uint16,uint256,uint256)",
     "CashNotConserved(int256,int256)",
     "ContributionShort(uint256,uint256)",
     "DeadlinePassed(uint256)",
@@ -157,6 +203,14 @@ ERRORS = (
     "EquityNegative(bytes32,int256)",
     "ERC20InsufficientAllowance(address,uint256,uint256)",
     "ERC20InsufficientBalance(address,uint256,uint256)",
+    "ERC4626ExceededMaxDeposit(address,uint256,uint256)",
+    "ERC4626ExceededMaxMint(address,uint256,uint256)",
+    "ERC4626ExceededMaxRedeem(address,uint256,uint256)",
+    "ERC4626ExceededMaxWithdraw(address,uint256,uint256)",
+    "ExitOfOther(address,uint256)",
+    "ExitUnripe(address,uint256)",
+    "ExitWaits(uint16,uint16,uint256,uint256)",
+    "ExitWithoutPrice(uint16,uint16)",
     "FailedCall()",
     "FeedMissing(uint16)",
     "FeedSilent(uint16)",
@@ -194,10 +248,12 @@ ERRORS = (
     "OrderWithSelf(bytes32)",
     "Overcompensated(int256,uint256)",
     "OwnableUnauthorizedAccount(address)",
+    "PoolDepleted(uint16)",
     "PoolMissing(uint16)",
     "PositionMissing(bytes32)",
     "PositionTooLarge(bytes32,uint256,uint256)",
     "PositionTooSmall(bytes32,uint256,uint256)",
+    "PreviewImpossible()",
     "PriceFromFuture(uint16,uint256)",
     "PriceIncomplete(uint16)",
     "PriceNotCrossed(uint256,uint256)",
@@ -208,7 +264,13 @@ ERRORS = (
     "PriceStale(uint16,uint256,uint256)",
     "PriceWentBack(uint16,uint256,uint256)",
     "RecipientInvalid(address)",
+    "RedistributionNotDue()",
+    "RedistributionWithoutPrice(uint16,uint16)",
     "ReentrancyGuardReentrantCall()",
+    "RepaymentTooLarge(uint16,uint256,uint256)",
+    "RequestExceeded(address,uint256,uint256)",
+    "RequestMissing(address)",
+    "RequestOpen(address,uint256)",
     "SafeCastOverflowedIntDowncast(uint8,int256)",
     "SafeCastOverflowedIntToUint(int256)",
     "SafeCastOverflowedUintDowncast(uint8,uint256)",
@@ -218,7 +280,12 @@ ERRORS = (
     "SaleRaisesDrawdown(uint16,uint256,uint256)",
     "SequencerDown()",
     "SequencerGrace(uint256,uint256)",
+    "SharesNotWorthless(uint16)",
+    "SharesWorthless(uint16)",
+    "SharesZero()",
     "SolventMadeInsolvent(bytes32,int256)",
+    "StakeWhileADLDue(uint16,uint16)",
+    "StakeWithoutPrice(uint16,uint16)",
     "TakeoverNotDue(bytes32,int256,uint256)",
     "TransferToSelf(bytes32)",
     "TreasuryExceeded(uint256,uint256)",

@@ -19,9 +19,13 @@ _ADDRESSES = (
     "solvency_module",
     "market_module",
     "exchange",
+    "inventory_module",
+    "pool_module",
+    "shares_factory",
     "fund",
     "engine",
     "lens",
+    "fund_lens",
 )
 
 
@@ -37,9 +41,13 @@ class Deployment:
     solvency_module: str
     market_module: str
     exchange: str
+    inventory_module: str
+    pool_module: str
+    shares_factory: str
     fund: str
     engine: str
     lens: str
+    fund_lens: str
 
     @classmethod
     def load(cls, file: Path) -> Deployment:

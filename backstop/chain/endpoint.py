@@ -30,6 +30,7 @@ _WIRED = (
     ("lens", LENS_FUND, "fund"),
     ("lens", LENS_PRICE_FEED, "price_feed"),
     ("exchange", EXCHANGE_ENGINE, "engine"),
+    ("fund_lens", LENS_FUND, "fund"),
 )
 
 
@@ -113,7 +114,7 @@ class Endpoint:
             raise ChainMismatchError(
                 f"{self.url} serves chain {chain_id}, the deployment is on chain {deployment.chain_id}"
             )
-        for name in ("exchange", "fund", "engine", "lens"):
+        for name in ("exchange", "fund", "engine", "lens", "fund_lens"):
             address = getattr(deployment, name)
             if self.request("eth_getCode", address, "latest") in ("0x", None):
                 raise ChainMismatchError(f"there is no contract at {address} ({name}) on chain {chain_id}")

@@ -26,6 +26,11 @@ class _Listed(NamedTuple):
     pool_fee_share: int
     treasury_fee_share: int
     isolated_only: bool
+    cross_holders: int
+    calm_margin_fraction: int
+    calm_band: int
+    initial_margin_step: int
+    stress_band: int
     name: bytes
     funding: tuple[int, ...]
 

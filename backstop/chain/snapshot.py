@@ -29,6 +29,7 @@ from backstop.errors import RevertError, RpcError
 
 PAGE = 1000  # accounts a call; about 10 million gas of the 50 million that nodes allow
 _KINDS = (PoolKind.ISOLATED, PoolKind.SHARED)
+_BACKERS = (Backing.OWN, Backing.MUTUAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,8 @@ class ChainState:
     `market_ids` maps names to the contracts' ids, and `terms` to what the snapshot does not tell of a market.
     `unpriced` are the markets whose feed refuses to answer, with the reason: the snapshot shows them at the last
     accepted price, and only takeovers go on there. `left_out` are those that never had a price, and the markets of
-    their pools. `claims_of` is what accounts, pools, funding pots, unswept fees, the treasury and the keeper budget may
+    their pools. `drawdowns_due` are the markets whose drawdown is due, whether or not there is inventory to close.
+    `claims_of` is what accounts, pools, funding pots, unswept fees, the treasury and the keeper budget may
     claim of `tokens_held`, and `sums_of_sizes` the signed sum of all sizes of a market: those of accounts and pools
     together.
     """
@@ -53,6 +55,7 @@ class ChainState:
     sums_of_sizes: dict[str, int]
     unpriced: dict[str, str]
     left_out: dict[str, str]
+    drawdowns_due: frozenset[str] = frozenset()
 
     @property
     def claims(self) -> int:
@@ -126,6 +129,18 @@ class _SystemView(NamedTuple):
     pools: list[Any]
 
 
+class _PoolView(NamedTuple):
+    """BackstopLens.PoolView, field by field."""
+
+    id: int
+    name: bytes
+    kind: int
+    backer: int
+    cash: int
+    claim: int
+    markets: list[int]
+
+
 _Row = tuple[bytes, int, int, int, int]  # account, size, entryNotional, margin, funding owed
 
 
@@ -156,7 +171,8 @@ def _assemble(
     rows: dict[int, list[_Row]],
     cross: dict[bytes, int],
 ) -> ChainState:
-    pool_names = {pool_id: text_of(name) for pool_id, name, *_ in system.pools}
+    pools = [_PoolView(*entry) for entry in system.pools]
+    pool_names = {pool.id: text_of(pool.name) for pool in pools}
     blind = {view.terms.pool: describe_revert(view.backing_error) for view in views if view.backing_error}
     left_out = {
         view.name: describe_revert(view.price_error) if view.mark == 0 else blind[view.terms.pool]
@@ -167,7 +183,7 @@ def _assemble(
     positions = sum(margin - entry for view in views for _, _, entry, margin, _ in rows[view.id])
     claims_of = {
         "accounts": positions + sum(cross.values()),
-        "pools": sum(claim for _, _, _, _, claim, _ in system.pools),
+        "pools": sum(pool.claim for pool in pools),
         "funding pots": sum(view.terms.pot for view in views),
         "unswept fees": sum(view.terms.fees for view in views),
         "treasury": system.treasury_balance,
@@ -180,11 +196,9 @@ def _assemble(
         block=block,
         markets={view.name: _market(view, pool_names[view.terms.pool]) for view in shown},
         pools={
-            pool_names[pool_id]: _pool(
-                _KINDS[kind], pool_names[pool_id], cash, [v for v in shown if v.terms.pool == pool_id]
-            )
-            for pool_id, _, kind, cash, _, _ in system.pools
-            if pool_id not in blind
+            pool_names[pool.id]: _pool(pool, [view for view in shown if view.terms.pool == pool.id])
+            for pool in pools
+            if pool.id not in blind
         },
         accounts=(*_isolated_accounts(shown, rows), *_cross_accounts(shown, rows, cross)),
     )
@@ -199,6 +213,7 @@ def _assemble(
         sums_of_sizes=sums_of_sizes,
         unpriced={view.name: describe_revert(view.price_error) for view in shown if view.price_error},
         left_out=left_out,
+        drawdowns_due=frozenset(view.name for view in shown if view.backing[-1]),
     )
 
 
@@ -219,15 +234,21 @@ def _market(view: MarketView, pool: str) -> Market:
     )
 
 
-def _pool(kind: PoolKind, name: str, cash: int, views: list[MarketView]) -> Pool:
-    balance = views[0].backing[0] if views else cash
+def _pool(view: _PoolView, views: list[MarketView]) -> Pool:
+    balance = views[0].backing[0] if views else view.cash
     inventory = tuple(
         Inventory(market=view.name, size=size, entry_notional=entry)
         for view in views
         for size, entry, _ in (view.long, view.short)
         if size
     )
-    return Pool(name=name, kind=kind, backing=Backing.OWN, balance=balance, inventory=inventory)
+    return Pool(
+        name=text_of(view.name),
+        kind=_KINDS[view.kind],
+        backing=_BACKERS[view.backer],
+        balance=balance,
+        inventory=inventory,
+    )
 
 
 def _isolated_accounts(views: list[MarketView], rows: dict[int, list[_Row]]) -> Iterator[Account]:

@@ -9,7 +9,14 @@ from typing import Any
 from eth_account.signers.local import LocalAccount
 
 from backstop.chain.endpoint import Endpoint
-from backstop.errors import FailedTransactionError, RevertError, RpcError, TransactionError
+from backstop.errors import (
+    FailedTransactionError,
+    NodeError,
+    RevertError,
+    RpcError,
+    TransactionError,
+    UnknownOutcomeError,
+)
 
 _GAS_MARGIN = 5  # a fifth more than estimated: state moves between estimate and block
 # However much a node suggests: a node that is wrong, or not honest, must not spend the key's ether.
@@ -27,13 +34,19 @@ class Receipt:
 
 
 class Sender:
-    """Sends from one key over one endpoint, one transaction after the other."""
+    """Sends from one key over one endpoint, one transaction after the other.
+
+    `mined` are those that succeeded, and `under_way` is one whose outcome is not known, each with its name and hash:
+    whoever is interrupted can still tell.
+    """
 
     def __init__(self, endpoint: Endpoint, signer: LocalAccount, chain_id: int, timeout: float = 120.0) -> None:
         self._endpoint = endpoint
         self._signer = signer
         self._chain_id = chain_id
         self._timeout = timeout
+        self.mined: list[str] = []
+        self.under_way: str | None = None
 
     @property
     def address(self) -> str:
@@ -51,12 +64,13 @@ class Sender:
         """Gas that a transaction would use now. Raises RevertError where the contracts would refuse it."""
         return self._endpoint.quantity("eth_estimateGas", self._call(to, data))
 
-    def send(self, to: str, data: bytes, gas: int | None = None) -> Receipt:
+    def send(self, to: str, data: bytes, gas: int | None = None, *, name: str = "") -> Receipt:
         """Simulates, signs and sends, and waits for the receipt.
 
-        `gas` is for a call whose estimate says too little, because it swallows the failures of its parts.
-        Raises RevertError where the contracts refuse it before anything is sent, FailedTransactionError where it was
-        mined and failed, and TransactionError where it was not mined within the timeout.
+        `gas` is for a call whose estimate says too little, because it swallows the failures of its parts; `name` is
+        what errors call it beside its hash. Raises RevertError where the contracts refuse it before anything is sent,
+        FailedTransactionError where it was mined and failed, TransactionError where it was not mined within the
+        timeout, and UnknownOutcomeError where the node has it, or may have it, and gives no usable answer any more.
         """
         if gas is None:
             estimate = self.simulate(to, data)
@@ -71,9 +85,28 @@ class Sender:
             "gas": gas,
             **self._fees(),
         }
-        raw = self._signer.sign_transaction(transaction).raw_transaction
-        sent = self._endpoint.request("eth_sendRawTransaction", "0x" + raw.hex())
-        return self._wait(sent, to, data)
+        signed = self._signer.sign_transaction(transaction)
+        sent = "0x" + signed.hash.hex()
+        self.under_way = called = f"{name} ({sent})" if name else sent
+        try:
+            self._endpoint.request("eth_sendRawTransaction", "0x" + signed.raw_transaction.hex())
+        except (NodeError, RevertError):  # the node was reached, and did not take it
+            self.under_way = None
+            raise
+        except RpcError as fault:
+            raise _unknown(called, fault) from None
+        try:
+            receipt = self._wait(sent, to, data)
+        except RpcError as fault:
+            raise _unknown(called, fault) from None
+        except FailedTransactionError:
+            self.under_way = None
+            raise
+        except (AttributeError, KeyError, TypeError, ValueError):
+            raise _unknown(called, f"{self._endpoint.url} answers with a receipt that cannot be read") from None
+        self.under_way = None
+        self.mined.append(called)
+        return receipt
 
     def _fees(self) -> dict[str, int]:
         """A base fee that doubles still leaves the transaction includable; the tip is the node's suggestion, capped."""
@@ -124,6 +157,10 @@ class Sender:
 
     def _call(self, to: str, data: bytes) -> dict[str, str]:
         return {"from": self.address, "to": to, "data": "0x" + data.hex()}
+
+
+def _unknown(called: str, why: object) -> UnknownOutcomeError:
+    return UnknownOutcomeError(f"{called} was sent, outcome unknown: look for it before sending again ({why})")
 
 
 def _bytes(text: str) -> bytes:

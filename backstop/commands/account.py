@@ -24,9 +24,9 @@ def account_command(who: str, rpc: str, deployment: Path, as_json: bool) -> None
 
     OWNER_OR_ACCOUNT is an address, for every account of it that holds anything, or the id of one account.
     """
-    from backstop.account_id import is_well_formed
-    from backstop.chain.deployment import Deployment, is_address
-    from backstop.chain.endpoint import Endpoint
+    from backstop.account_id import is_well_formed, owner_of
+    from backstop.chain.deployment import is_address
+    from backstop.trading.client import Client
     from backstop.trading.standing import read_standings
 
     account = bytes.fromhex(who[2:]) if _ACCOUNT.fullmatch(who) else None
@@ -37,9 +37,10 @@ def account_command(who: str, rpc: str, deployment: Path, as_json: bool) -> None
         )
     if account is not None and not is_well_formed(account):
         raise BackstopError(f"{who} is no account id: its sub-id names neither a market nor a cross account")
-    state, standings = read_standings(
-        Endpoint(rpc), Deployment.load(deployment), None if account is not None else who, account
-    )
+    client = Client.open(rpc, deployment)
+    state, standings = read_standings(client.endpoint, client.deployment, None if account is not None else who, account)
+    owner = who if account is None else owner_of(account)
+    wallet = client.token.amount(client.balance(owner, {"blockHash": state.block.hash}))
     for market, reason in (state.unpriced | state.left_out).items():
         click.echo(
             f"warning: {market} has no price now, and is judged at its last one if it had any: {reason}", err=True
@@ -47,8 +48,9 @@ def account_command(who: str, rpc: str, deployment: Path, as_json: bool) -> None
     if as_json:
         from backstop.trading.results import account_document
 
-        click.echo(json.dumps([account_document(standing) for standing in standings], indent=2))
+        click.echo(json.dumps([account_document(standing, wallet) for standing in standings], indent=2))
         return
-    from backstop.render_accounts import print_accounts
+    from backstop.render_accounts import print_accounts, print_wallet
 
-    print_accounts(standings, who, state.block.number)
+    print_wallet(owner, wallet, client.token.symbol, state.block.number)
+    print_accounts(standings, who, state.backstop_ratio)

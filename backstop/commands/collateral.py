@@ -20,6 +20,7 @@ from backstop.commands.options import (
     send_options,
     show_steps,
 )
+from backstop.errors import RevertError
 from backstop.math.wad import format_amount
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def deposit_command(amount: int, market: str | None, cross: bool, index: int, **
     sub_id = choice.sub_id(client)
     steps = deposit_steps(client, sender.address, sub_id, amount)
     account = account_of(sender.address, sub_id)
-    _do(client, sender, steps, amount, f"into {choice}", {"account": account}, **options)
+    _do(client, sender, steps, amount, f"into {choice}", {"account": account}, None, **options)
 
 
 @click.command("withdraw")
@@ -73,7 +74,8 @@ def withdraw_command(
     to = recipient or sender.address
     steps = withdraw_steps(client, sender.address, sub_id, amount, to)
     account = account_of(sender.address, sub_id)
-    _do(client, sender, steps, amount, f"out of {choice} to {to}", {"account": account}, recipient=to, **options)
+    accounts = {"account": account}
+    _do(client, sender, steps, amount, f"out of {choice} to {to}", accounts, choice, recipient=to, **options)
 
 
 @click.command("transfer")
@@ -106,7 +108,7 @@ def transfer_command(
     from_id, to_id = source.sub_id(client), target.sub_id(client)
     steps = transfer_steps(client, sender.address, from_id, to_id, amount)
     accounts = {"from": account_of(sender.address, from_id), "to": account_of(sender.address, to_id)}
-    _do(client, sender, steps, amount, f"from {source} to {target}", accounts, **options)
+    _do(client, sender, steps, amount, f"from {source} to {target}", accounts, source, **options)
 
 
 def _do(
@@ -116,6 +118,7 @@ def _do(
     amount: int,
     where: str,
     accounts: dict[str, bytes],
+    source: AccountChoice | None,
     *,
     send: bool,
     as_json: bool,
@@ -124,8 +127,14 @@ def _do(
 ) -> None:
     from backstop.account_id import account_text
     from backstop.trading.actions import take, taken_documents
+    from backstop.trading.collateral import explain_shortage
 
-    taken = take(sender, steps, send=send)
+    try:
+        taken = take(sender, steps, send=send)
+    except RevertError as refusal:
+        if source is None:
+            raise
+        raise explain_shortage(client, next(iter(accounts.values())), str(source), amount, refusal) from None
     name = steps[-1].name
     if as_json:
         document: dict[str, Any] = {"action": name, "sent": send, "amount": format_amount(amount)}

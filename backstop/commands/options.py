@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from backstop.commands.sent import remember
 from backstop.errors import BackstopError
 from backstop.math.wad import parse_amount
 
@@ -20,24 +22,54 @@ if TYPE_CHECKING:
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 FILE = click.Path(path_type=Path)  # what cannot be read is told in one line by whoever reads it
-INDEX = click.IntRange(0, 2**64 - 1)
+STDOUT = Path("-")
+RPC_VARIABLE, DEPLOYMENT_VARIABLE = "BACKSTOP_RPC", "BACKSTOP_DEPLOYMENT"
+_EXAMPLE = "100.5"
+_WHOLE = re.compile(r"-?[0-9]{1,80}")
 
 
 class Amount(click.ParamType):
-    """A decimal amount above zero, in WAD."""
+    """A decimal amount above zero, or from zero on, in WAD."""
 
     name = "amount"
+
+    def __init__(self, *, or_zero: bool = False) -> None:
+        self._or_zero = or_zero
 
     def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
         if isinstance(value, int):
             return value
         try:
-            amount = parse_amount(value)
+            amount = parse_amount(value, _EXAMPLE)
         except ValueError as fault:
-            raise BackstopError(_line(str(fault))) from None
-        if amount <= 0:
-            raise BackstopError(f'"{value}" is not above zero: give an amount like "100.5"')
+            raise BackstopError(f"{_name(param)}{_line(str(fault))}") from None
+        if amount < 0 or (amount == 0 and not self._or_zero):
+            bound = "is negative" if self._or_zero else "is not above zero"
+            raise BackstopError(f'{_name(param)}"{value}" {bound}: give an amount like "{_EXAMPLE}"')
         return amount
+
+
+class Whole(click.ParamType):
+    """A whole number from `least` to `most`."""
+
+    name = "integer"
+
+    def __init__(self, least: int, most: int | None = None) -> None:
+        self._least, self._most = least, most
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        number: int | None = None
+        if isinstance(value, int):
+            number = value
+        elif _WHOLE.fullmatch(value):
+            number = int(value)
+        if number is None or number < self._least or (self._most is not None and number > self._most):
+            to = "on" if self._most is None else f"to {self._most}"
+            raise BackstopError(f"{_name(param)}{_shown(str(value))} is not a whole number from {self._least} {to}")
+        return number
+
+
+INDEX = Whole(0, 2**64 - 1)
 
 
 class Address(click.ParamType):
@@ -56,11 +88,24 @@ class Address(click.ParamType):
 
 
 def chain_options(command: _Command) -> _Command:
-    """Adds `--rpc` and `--deployment`, both required."""
-    command = click.option("--deployment", required=True, type=FILE, metavar="FILE", help="deployments/NAME.json")(
-        command
-    )
-    return click.option("--rpc", required=True, metavar="URL", help="The node to read from and send to.")(command)
+    """Adds `--rpc` and `--deployment`, both required, each of which has a variable of the environment."""
+    command = click.option(
+        "--deployment",
+        required=True,
+        type=FILE,
+        metavar="FILE",
+        envvar=DEPLOYMENT_VARIABLE,
+        show_envvar=True,
+        help="deployments/NAME.json",
+    )(command)
+    return click.option(
+        "--rpc",
+        required=True,
+        metavar="URL",
+        envvar=RPC_VARIABLE,
+        show_envvar=True,
+        help="The node.",
+    )(command)
 
 
 def key_options(command: _Command) -> _Command:
@@ -126,6 +171,13 @@ class AccountChoice:
         return f"{kind} {self.index}" + ("" if self.market is None else f" in {self.market}")
 
 
+def _name(param: click.Parameter | None) -> str:
+    """`--contracts: `, or `AMOUNT: ` of an argument."""
+    if param is None:
+        return ""
+    return f"{param.opts[0] if isinstance(param, click.Option) else param.make_metavar()}: "
+
+
 def _shown(value: str) -> str:
     text = repr(value)
     return text if len(text) <= 80 else text[:80] + "…"
@@ -145,7 +197,7 @@ def open_sender(
 
     signer = load_key(keystore, passphrase_file)
     client = Client.open(rpc, deployment)
-    return client, Sender(client.endpoint, signer, client.deployment.chain_id)
+    return client, remember(Sender(client.endpoint, signer, client.deployment.chain_id))
 
 
 def show_steps(taken: Sequence[Taken]) -> None:
@@ -155,6 +207,8 @@ def show_steps(taken: Sequence[Taken]) -> None:
             line = f"done in block {one.receipt.block}, {one.receipt.gas_used:,} gas: {one.receipt.transaction}"
         elif one.gas is not None:
             line = f"would use about {one.gas:,} gas"
+        elif one.step.gas_limit is not None:
+            line = f"would be sent with a gas limit of {one.step.gas_limit:,}"
         else:
             line = "can be simulated only after that"
         click.echo(f"  {one.step.name}: {line}")

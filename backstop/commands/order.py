@@ -4,36 +4,38 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from backstop.commands.options import (
     FILE,
+    INDEX,
+    STDOUT,
     AccountChoice,
     Address,
     Amount,
+    Whole,
     chain_options,
     key_options,
     open_sender,
     send_options,
     show_steps,
 )
+from backstop.commands.order_output import check_fresh, hand_over
 from backstop.commands.order_settle import settle_command
+from backstop.commands.order_show import show_command
 from backstop.errors import BackstopError
-
-if TYPE_CHECKING:
-    from backstop.trading.order_file import OrderFile
 
 _DAY = 86400
 
 
 @click.group("order")
 def order_group() -> None:
-    """Orders as files (docs/orders.md): make, sign, settle, cancel."""
+    """Orders as files (docs/orders.md): make, sign, show, settle, cancel."""
 
 
 order_group.add_command(settle_command)
+order_group.add_command(show_command)
 
 
 @order_group.command("new")
@@ -44,18 +46,16 @@ order_group.add_command(settle_command)
 @click.option("--cross", is_flag=True, help="Trade on a cross account; else on the isolated one of the market.")
 @click.option(
     "--index",
-    type=click.IntRange(0, 2**64 - 1),
+    type=INDEX,
     default=0,
     metavar="INDEX",
     help="Which of the owner's accounts of that kind. Default 0.",
 )
 @click.option("--owner", type=Address(), metavar="ADDRESS", help="Whose account; else the key's owner.")
-@click.option(
-    "--expires-in", type=click.IntRange(1), metavar="SECONDS", help="After the latest block. Default 86400, a day."
-)
-@click.option("--expiry", type=click.IntRange(0), metavar="TIMESTAMP", help="Or when, in seconds since 1970.")
+@click.option("--expires-in", type=Whole(1), metavar="SECONDS", help="After the latest block. Default 86400, a day.")
+@click.option("--expiry", type=Whole(0), metavar="TIMESTAMP", help="Or when, in seconds since 1970.")
 @click.option("--reduce-only", is_flag=True, help="Fills may only bring the position nearer to zero.")
-@click.option("-o", "--output", type=FILE, metavar="FILE", help="Write to FILE, which must not exist yet.")
+@click.option("-o", "--output", type=FILE, metavar="FILE", help="Write to FILE, which must not exist yet; - is stdout.")
 @click.option("--json", "as_json", is_flag=True, help="Print the order, also where it is written to a file.")
 @chain_options
 @key_options
@@ -80,10 +80,11 @@ def new_command(
     """Write an order of the owner's present epoch, with a random salt. It is not signed yet, and nothing is sent."""
     from backstop.chain.keys import load_key
     from backstop.trading.client import Client
-    from backstop.trading.ordering import new_order
+    from backstop.trading.ordering import doubts, new_order
 
     if expires_in is not None and expiry is not None:
         raise BackstopError("--expires-in and --expiry say the same: give one of them")
+    check_fresh(output)
     who = owner or str(load_key(keystore, passphrase_file).address)
     client = Client.open(rpc, deployment)
     item = new_order(
@@ -97,12 +98,14 @@ def new_command(
         timestamp=expiry,
         reduce_only=reduce_only,
     )
-    _hand_over(item, output, as_json, fresh=True)
+    for doubt in doubts(client, item):
+        click.echo(f"warning: {doubt}", err=True)
+    hand_over(item, None if output == STDOUT else output, as_json, fresh=True)
 
 
 @order_group.command("sign")
 @click.argument("file", type=FILE)
-@click.option("-o", "--output", type=FILE, metavar="OUT", help="Write to OUT instead, which must not exist yet.")
+@click.option("-o", "--output", type=FILE, metavar="OUT", help="Write to OUT, which must not exist yet; - is stdout.")
 @click.option("--json", "as_json", is_flag=True, help="Print the signed order too.")
 @chain_options
 @key_options
@@ -117,16 +120,21 @@ def sign_command(
 ) -> None:
     """Sign the order in FILE with its owner's key, and write the signature into FILE. Nothing is sent.
 
-    An order for another exchange, or one that could not be filled any more, is not signed.
+    What is signed is told first. An order for another exchange, or one that could not be filled any more (it has
+    expired, is filled or cancelled), is not signed.
     """
     from backstop.chain.keys import load_key
     from backstop.trading.client import Client
     from backstop.trading.order_file import load
-    from backstop.trading.ordering import signed_order
+    from backstop.trading.ordering import check_to_sign, signed_order, terms_in_words
 
+    check_fresh(output)
     signer = load_key(keystore, passphrase_file)
-    item = signed_order(Client.open(rpc, deployment), load(file), signer)
-    _hand_over(item, output or file, as_json, fresh=output is not None)
+    client, item = Client.open(rpc, deployment), load(file)
+    check_to_sign(client, item, signer.address)
+    click.echo(f"signing: {terms_in_words(item)}", err=True)
+    to = None if output == STDOUT else output or file
+    hand_over(signed_order(item, signer), to, as_json, fresh=output is not None)
 
 
 @order_group.command("cancel")
@@ -149,7 +157,7 @@ def cancel_command(
     from backstop.chain.bindings import CANCEL, CANCEL_ALL
     from backstop.trading.actions import Step, take, taken_documents
     from backstop.trading.order_file import load
-    from backstop.trading.ordering import CANCELLED, check_order, check_owner
+    from backstop.trading.ordering import check_order, check_owner, new_epoch, order_state
 
     if (file is None) == (not everything):
         raise BackstopError("give one order FILE to cancel, or --all")
@@ -157,40 +165,22 @@ def cancel_command(
     client, sender = open_sender(rpc, deployment, keystore, passphrase_file)
     exchange = client.deployment.exchange
     if item is None:
-        epoch = client.epoch(sender.address)
-        step, what = Step("cancelAll", exchange, CANCEL_ALL.encode()), f"all orders of {sender.address}, epoch {epoch}"
+        step = Step("cancelAll", exchange, CANCEL_ALL.encode())
+        what = f"all orders of {sender.address}, epoch {client.epoch(sender.address)}"
     else:
         check_order(client, item)
         check_owner(item, sender.address)
-        filled = client.filled(item.digest)
-        if filled >= abs(item.order.size):
-            state = "cancelled" if filled == CANCELLED else "filled"
-            raise BackstopError(f"{item.file} is {state} already: there is nothing to cancel")
+        if (end := order_state(client, item).end) is not None:
+            raise BackstopError(f"{item.file} is {end} already: there is nothing to cancel")
         step, what = Step("cancel", exchange, CANCEL.encode(item.order.values())), str(item)
     taken = take(sender, [step], send=send)
+    epoch = new_epoch(taken[0].receipt) if taken[0].receipt else None
     if as_json:
         digest = "0x" + item.digest.hex() if item else None
-        document = {"action": step.name, "sent": send, "order": digest, "steps": taken_documents(taken)}
-        click.echo(json.dumps(document, indent=2))
+        document = {"action": step.name, "sent": send, "order": digest, "epoch": epoch}
+        click.echo(json.dumps(document | {"steps": taken_documents(taken)}, indent=2))
         return
     click.echo(f"cancel {what}")
     show_steps(taken)
-
-
-def _hand_over(item: OrderFile, output: Path | None, as_json: bool, *, fresh: bool) -> None:
-    """Prints an order, or writes it and tells of it on stderr; a fresh file must not exist."""
-    from backstop.trading.order_file import dumps
-
-    text = dumps(item)
-    if output is not None:
-        try:
-            with output.open("x" if fresh else "w", encoding="utf-8") as stream:
-                stream.write(text)
-        except FileExistsError:
-            raise BackstopError(f"{output} exists already: name another file, or move it away") from None
-        except OSError as fault:
-            raise BackstopError(f"cannot write {output}: {fault.strerror or fault}") from None
-        state = "not signed yet" if item.signature is None else "signed"
-        click.echo(f"{item}: {state}, 0x{item.digest.hex()} in {output}", err=True)
-    if output is None or as_json:
-        click.echo(text, nl=False)
+    if epoch is not None:
+        click.echo(f"  the order epoch is {epoch} now: no order of an older one can be filled")

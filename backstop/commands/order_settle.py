@@ -36,6 +36,7 @@ def settle_command(
 
     from backstop.chain.keys import load_key
     from backstop.chain.transactions import Sender
+    from backstop.commands.sent import remember
     from backstop.trading.actions import take, taken_documents
     from backstop.trading.client import Client
     from backstop.trading.order_file import load
@@ -44,16 +45,16 @@ def settle_command(
     items = [load(file) for file in files]
     signer = load_key(keystore, passphrase_file) if send or keystore else Account.create()
     client = Client.open(rpc, deployment)
-    sender = Sender(client.endpoint, signer, client.deployment.chain_id)
+    sender = remember(Sender(client.endpoint, signer, client.deployment.chain_id))
     plan = plan_settlement(client, sender, make_pairs(client, items, contracts))
-    send = send and not all(plan.refusals)
-    taken = [] if all(plan.refusals) else take(sender, [plan.step], send=send)
+    hopeless = all(plan.refusals)
+    taken = [] if hopeless else take(sender, [plan.step], send=send)
     receipt = taken[0].receipt if taken else None
-    refusals = refused_pairs(receipt, len(plan.pairs)) if receipt else plan.refusals
+    refusals = refused_pairs(receipt, plan) if receipt else plan.refusals
     if as_json:
         document = {
             "action": plan.step.name,
-            "sent": send,
+            "sent": receipt is not None,
             "pairs": [
                 {
                     "maker": "0x" + pair.maker.digest.hex(),
@@ -76,6 +77,9 @@ def settle_command(
             )
             if refusal:
                 click.echo(f"  refused: {refusal}")
-        show_steps(taken)
+        if hopeless:
+            click.echo(f"Nothing {'was' if send else 'would be'} sent: every pair is refused.")
+        else:
+            show_steps(taken)
     if any(refusals):
         click.get_current_context().exit(1)

@@ -10,32 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from backstop.commands.options import INDEX, Amount, chain_options, key_options
+from backstop.commands.sent import remember
 from backstop.commands.signals import quits_at_signals
+from backstop.commands.upkeep_options import upkeep_of, upkeep_options
 from backstop.errors import BackstopError
-from backstop.math.wad import parse_amount
 
 if TYPE_CHECKING:
     from backstop.chain.endpoint import Endpoint
+    from backstop.chain.transactions import Sender
     from backstop.keeper.cycle import Action, Cycle
-
-_FILE = click.Path(path_type=Path)  # what cannot be read is told in one line by whoever reads it
-
-
-class _Quote(click.ParamType):
-    """A decimal amount of quote from 0 on, in WAD."""
-
-    name = "amount"
-
-    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        if isinstance(value, int):
-            return value
-        try:
-            amount = parse_amount(value)
-        except ValueError as fault:
-            self.fail(str(fault), param, ctx)
-        if amount < 0:
-            self.fail(f'"{value}" is negative', param, ctx)
-        return amount
 
 
 class _Seconds(click.FloatRange):
@@ -54,16 +38,12 @@ class _Seconds(click.FloatRange):
 @click.command("run")
 @click.option("--once", is_flag=True, help="One cycle: everything that is due now, until nothing is.")
 @click.option("--send", is_flag=True, help="Sign and send. Without it nothing is sent: what would be done is shown.")
-@click.option("--rpc", required=True, metavar="URL", help="The node to read from and send to.")
-@click.option("--deployment", required=True, type=_FILE, metavar="FILE", help="deployments/NAME.json")
-@click.option(
-    "--keystore", type=_FILE, metavar="FILE", help="Key that signs; else BACKSTOP_PRIVATE_KEY of the environment."
-)
-@click.option("--passphrase-file", type=_FILE, metavar="FILE", help="What opens the keystore.")
+@chain_options
+@key_options
 @click.option(
     "--liquidate-up-to",
     "notional",
-    type=_Quote(),
+    type=Amount(or_zero=True),
     default=0,
     metavar="NOTIONAL",
     help="Liquidate onto the key's own funded account, until its position in a market is worth this much quote. "
@@ -71,18 +51,19 @@ class _Seconds(click.FloatRange):
 )
 @click.option(
     "--least-discount",
-    type=_Quote(),
+    type=Amount(or_zero=True),
     default="0.1",
     metavar="AMOUNT",
     help="Leave a liquidation alone whose discount is less quote than this. Default 0.1.",
 )
 @click.option(
     "--sub-account",
-    type=click.IntRange(0, 2**64 - 1),
+    type=INDEX,
     default=0,
     metavar="INDEX",
     help="Which of the key's isolated accounts in a market liquidates. Default 0.",
 )
+@upkeep_options
 @click.option(
     "--poll",
     type=_Seconds(),
@@ -105,8 +86,11 @@ def run_command(
     sub_account: int,
     poll: float,
     as_json: bool,
+    **upkeep: Any,
 ) -> None:
-    """Liquidate, take over and deleverage where it is due. A dry run unless --send is given.
+    """Liquidate, take over and deleverage where it is due, then sample, redistribute and pay ripe exits.
+
+    A dry run unless --send is given.
 
     Runs a cycle at every new block until SIGINT or SIGTERM, and then ends with status 0. A node that does not answer
     is told of on stderr and asked again, at least every 30 s. What is only shown, or refused, is shown once while it
@@ -129,17 +113,17 @@ def run_command(
     endpoint = Endpoint(rpc)
     # A dry run needs no key, what anyone may call, anyone may simulate; but liquidations depend on whose account it is.
     signer = load_key(keystore, passphrase_file) if send or keystore or notional else Account.create()
-    sender = Sender(endpoint, signer, place.chain_id)
+    sender = remember(Sender(endpoint, signer, place.chain_id))
     liquidator = Liquidator(sender.address, sub_account, notional, least_discount) if notional else None
-    cycle = Cycle(endpoint, place, sender, send=send, liquidator=liquidator)
+    cycle = Cycle(endpoint, place, sender, send=send, liquidator=liquidator, upkeep=upkeep_of(**upkeep))
     if once:
-        _run_once(cycle, as_json)
+        _run_once(cycle, sender, as_json)
     else:
-        _run_on(endpoint, cycle, poll, _printer(as_json), send)
+        _run_on(endpoint, cycle, poll, _printer(sender, as_json), send)
 
 
-def _run_once(cycle: Cycle, as_json: bool) -> None:
-    show = (lambda _: None) if as_json else _printer(as_json)
+def _run_once(cycle: Cycle, sender: Sender, as_json: bool) -> None:
+    show = (lambda _: None) if as_json else _printer(sender, as_json)
     done: list[Action] = []
     fault: BackstopError | None = None
     try:
@@ -172,12 +156,16 @@ def _run_on(endpoint: Endpoint, cycle: Cycle, poll: float, show: Callable[[Actio
         loop.run()
 
 
-def _printer(as_json: bool) -> Callable[[Action], None]:
-    """Prints an action at once: as an object on a line of its own, or for people."""
-    if not as_json:
-        from backstop.render import print_action
-
-        return print_action
+def _printer(sender: Sender, as_json: bool) -> Callable[[Action], None]:
+    """Prints an action at once: as an object on a line of its own, or for people. What is printed is told."""
     from backstop.keeper.results import action_document
+    from backstop.render import print_action
 
-    return lambda action: click.echo(json.dumps(action_document(action)))
+    def show(action: Action) -> None:
+        if as_json:
+            click.echo(json.dumps(action_document(action)))
+        else:
+            print_action(action)
+        sender.mined.clear()
+
+    return show

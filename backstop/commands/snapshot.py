@@ -7,28 +7,21 @@ from pathlib import Path
 import click
 
 from backstop.adl.snapshot_file import dumps
+from backstop.commands.options import FILE, STDOUT, Whole, chain_options
 from backstop.commands.source import read_source
 from backstop.errors import BackstopError
 
 
 @click.command("snapshot")
-@click.option("--rpc", required=True, metavar="URL", help="The node to read from.")
-@click.option(
-    "--deployment",
-    required=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="The deployment to read: deployments/NAME.json.",
-)
-@click.option(
-    "--block", type=click.IntRange(min=0), metavar="NUMBER", help="An older block; the node must still have it."
-)
-@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="Write to FILE.")
+@chain_options
+@click.option("--block", type=Whole(0), metavar="NUMBER", help="An older block; the node must still have it.")
+@click.option("-o", "--output", type=FILE, metavar="FILE", help="Write to FILE; - is standard output.")
 @click.option("--json", "as_json", is_flag=True, help="Print the snapshot, also where it is written to a file.")
 def snapshot_command(rpc: str, deployment: Path, block: int | None, output: Path | None, as_json: bool) -> None:
     """Read everything at one block and write it as a snapshot file (docs/snapshot.md); without -o it is printed."""
     snapshot = read_source(None, rpc, deployment, block)
     text = dumps(snapshot)
+    output = None if output == STDOUT else output
     if output is not None:
         try:
             output.write_text(text, encoding="utf-8")

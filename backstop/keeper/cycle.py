@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from backstop.adl.snapshot import Block
 from backstop.chain.deployment import Deployment
@@ -11,11 +12,15 @@ from backstop.chain.endpoint import Endpoint
 from backstop.chain.snapshot import ChainState, read_chain
 from backstop.chain.transactions import Receipt, Sender
 from backstop.errors import FailedTransactionError, RevertError, RpcError
-from backstop.keeper.duties import Duty, Liquidate, rounds, take_overs
+from backstop.keeper.duties import Deleverage, Liquidate, TakeOver, rounds, take_overs
 from backstop.keeper.liquidations import Liquidator, liquidations
 from backstop.keeper.uncarried import uncarried
+from backstop.keeper.upkeep import Upkeep, UpkeepDuty, UpkeepReader
 
 _TURN = 4  # liquidations, and take-overs, before the rounds have their turn
+_UPKEEP_TURN = 3  # one of each kind, before what is urgent is looked at again
+
+Duty = Liquidate | TakeOver | Deleverage | UpkeepDuty
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +42,8 @@ class Cycle:
     decides which ADL is due; then rounds.
 
     They take turns: after a few liquidations and a few take-overs the rounds have theirs, so that nobody can hold ADL
-    up with a crowd of dust accounts. Without a `liquidator` nothing is liquidated.
+    up with a crowd of dust accounts. Without a `liquidator` nothing is liquidated. With `upkeep` the fund is kept in
+    order once nothing else is left to do.
     """
 
     def __init__(
@@ -48,12 +54,14 @@ class Cycle:
         *,
         send: bool,
         liquidator: Liquidator | None = None,
+        upkeep: Upkeep | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._deployment = deployment
         self._sender = sender
         self._send = send
         self._liquidator = liquidator
+        self._upkeep = UpkeepReader(endpoint, deployment, upkeep) if upkeep else None
         # What was refused, or liquidated, and the block of the state that it was decided on.
         self._tried: dict[tuple[str, ...], Block] = {}
         self._acted_in = 0
@@ -77,6 +85,9 @@ class Cycle:
             state = yield from self._do(self._liquidations, state, at_once=1, most=_TURN)
             state = yield from self._do(take_overs, state, at_once=_TURN, most=_TURN)
             state = yield from self._do(rounds, state, at_once=1, most=None)
+            if not self._send or self._acts == before:
+                due = partial(self._upkeep_due, warn)
+                state = yield from self._do(due, state, at_once=_UPKEEP_TURN, most=_UPKEEP_TURN)
             acted = self._send and self._acts > before
             if self._sent > sent:
                 self._tried = {key: block for key, block in self._tried.items() if block == state.block}
@@ -107,6 +118,15 @@ class Cycle:
         if self._liquidator is None or (self._send and self._sender.has_pending()):
             return []
         return liquidations(state, self._liquidator, without={key[1] for key in self._tried if key[0] == "liquidate"})
+
+    def _upkeep_due(self, warn: Callable[[str], None], state: ChainState) -> Sequence[Duty]:
+        if self._upkeep is None:
+            return []
+        try:
+            return self._upkeep.due(state)
+        except RpcError as fault:  # what is urgent does not wait for a node that has no logs
+            warn(f"samples, exits and redistribution are left alone: {fault}")
+            return []
 
     def _read(self, warn: Callable[[str], None]) -> ChainState:
         state = read_chain(self._endpoint, self._deployment)

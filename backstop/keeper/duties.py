@@ -18,9 +18,9 @@ SIDE_CODES = {Side.LONG: 0, Side.SHORT: 1}
 # that a feed gone wrong in between does.
 _PRICE_TOLERANCE = 20  # a twentieth of the mark, to both sides
 _DEADLINE = 600  # seconds of chain time after the planned block
-# A round over this many positions, those that cross counterparties hold in other markets among them, stays well within
-# half a block of 30 million gas: each costs some 27,000. The next one takes the rest.
-MOST_POSITIONS = 400
+# A round over this many positions, those that cross counterparties hold in other markets among them, can be sent with
+# half the gas of a block of 30 million: each asks for some 41,000, part of it refunded. The next one takes the rest.
+MOST_POSITIONS = 300
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +108,6 @@ class Deleverage:
             for place, (account, total) in enumerate(zip(self.plan.candidates, totals, strict=True))
             if place == 0 or total <= MOST_POSITIONS
         ]
-
-
-Duty = Liquidate | TakeOver | Deleverage
 
 
 def take_overs(state: ChainState) -> list[TakeOver]:

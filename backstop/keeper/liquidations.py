@@ -50,7 +50,7 @@ class Liquidator:
 
 
 @dataclass(frozen=True, slots=True)
-class _WeakLeg:
+class WeakLeg:
     """A position of a weak account; `share` is the part of the equity that it stands for."""
 
     market: str
@@ -59,7 +59,7 @@ class _WeakLeg:
 
 
 @dataclass(frozen=True, slots=True)
-class _Weak:
+class Weak:
     """An account with `0 < E < MM` that is not to be taken over yet, and what is missing to its initial margin.
 
     `legs` begin with the one that asks for most margin.
@@ -69,7 +69,7 @@ class _Weak:
     equity: int
     maintenance_margin: int
     shortfall: int
-    legs: tuple[_WeakLeg, ...]
+    legs: tuple[WeakLeg, ...]
 
 
 def liquidations(state: ChainState, liquidator: Liquidator, without: Container[str] = ()) -> list[Liquidate]:
@@ -82,7 +82,7 @@ def liquidations(state: ChainState, liquidator: Liquidator, without: Container[s
     own = {account.id: account for account in state.snapshot.accounts}
     held: dict[str, PositionState] = {}
     due: list[Liquidate] = []
-    for weak in _weak_accounts(state):
+    for weak in weak_accounts(state):
         if weak.account in without:
             continue
         for leg in weak.legs:
@@ -99,9 +99,9 @@ def liquidations(state: ChainState, liquidator: Liquidator, without: Container[s
     return due
 
 
-def _weak_accounts(state: ChainState) -> list[_Weak]:
-    """Every account to liquidate, the worst margin rate first; the contracts want a live price of all it holds."""
-    found: list[_Weak] = []
+def weak_accounts(state: ChainState) -> list[Weak]:
+    """Every account to liquidate, what lacks most first; the contracts want a live price of all it holds."""
+    found: list[Weak] = []
     for account in state.snapshot.accounts:
         if not account.positions or any(position.market in state.unpriced for position in account.positions):
             continue
@@ -119,13 +119,13 @@ def _weak_accounts(state: ChainState) -> list[_Weak]:
         )
         pairs = sorted(zip(account.positions, legs, strict=True), key=lambda pair: -pair[1].maintenance_margin)
         found.append(
-            _Weak(
+            Weak(
                 account=account.id,
                 equity=own,
                 maintenance_margin=margin,
                 shortfall=initial - own,
                 legs=tuple(
-                    _WeakLeg(position.market, leg.size, share_of_equity(own, leg.maintenance_margin, margin))
+                    WeakLeg(position.market, leg.size, share_of_equity(own, leg.maintenance_margin, margin))
                     for position, leg in pairs
                 ),
             )
@@ -134,7 +134,7 @@ def _weak_accounts(state: ChainState) -> list[_Weak]:
 
 
 def _plan(
-    weak: _Weak, leg: _WeakLeg, carrier: str, before: PositionState, market: Market, terms: MarketTerms, notional: int
+    weak: Weak, leg: WeakLeg, carrier: str, before: PositionState, market: Market, terms: MarketTerms, notional: int
 ) -> tuple[Liquidate, PositionState] | None:
     """The liquidation of as much as is needed and can be carried, and the carrier's position after it."""
     mark, side, contracts = market.mark_price, Side.of(leg.size), abs(leg.size)

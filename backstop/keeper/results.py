@@ -6,13 +6,20 @@ from typing import Any
 
 from backstop.account_id import account_text
 from backstop.adl.results import plan_document
-from backstop.chain.bindings import CANDIDATE_SKIPPED, DELEVERAGED, LIQUIDATED, ROUND_EXECUTED
+from backstop.chain.bindings import CANDIDATE_SKIPPED, CHECKPOINTED, DELEVERAGED, ENTERED, LIQUIDATED, ROUND_EXECUTED
 from backstop.chain.transactions import Receipt
 from backstop.keeper.cycle import Action
 from backstop.keeper.duties import Liquidate, TakeOver
+from backstop.keeper.upkeep import Checkpoint, Redistribute, SettleExit, UpkeepDuty
 from backstop.math.wad import WAD, format_amount
 
-_DUTIES = {Liquidate: "liquidate", TakeOver: "takeOver"}
+_DUTIES = {
+    Liquidate: "liquidate",
+    TakeOver: "takeOver",
+    Checkpoint: "checkpoint",
+    Redistribute: "redistribute",
+    SettleExit: "settleExit",
+}
 SKIP_REASONS = ("flat", "inventorySide", "bankrupt", "duplicate", "insolventAtAdlPrice")
 
 
@@ -38,6 +45,8 @@ def action_document(action: Action) -> dict[str, Any]:
             "equity": format_amount(action.duty.equity),
             "maintenanceMargin": format_amount(action.duty.maintenance_margin),
         }
+    if isinstance(action.duty, Checkpoint | Redistribute | SettleExit):
+        return document | _upkeep(action.duty, action.receipt)
     executed = executed_round(action.receipt) if action.receipt else None
     return document | {"plan": plan_document(action.duty.plan), "round": executed}
 
@@ -57,6 +66,36 @@ def _liquidation(duty: Liquidate, receipt: Receipt | None) -> dict[str, Any]:
         "equity": format_amount(duty.equity),
         "maintenanceMargin": format_amount(duty.maintenance_margin),
     }
+
+
+def _upkeep(duty: UpkeepDuty, receipt: Receipt | None) -> dict[str, Any]:
+    if isinstance(duty, Checkpoint):
+        sample = executed_sample(receipt) if receipt else None
+        return {
+            "market": duty.market,
+            "lastSample": duty.last,
+            "unseen": duty.unseen,
+            "result": format_amount(sample[0]) if sample else None,
+            "drawdown": format_amount(sample[1]) if sample else None,
+        }
+    if isinstance(duty, Redistribute):
+        return {"given": format_amount(executed_redistribution(receipt) if receipt else duty.given)}
+    return {"pool": duty.pool, "owner": duty.owner, "value": format_amount(duty.value), "ripeAt": duty.ripe_at}
+
+
+def executed_sample(receipt: Receipt) -> tuple[int, int] | None:
+    """Result and drawdown of a market as its sample tells them, WAD."""
+    for _, topics, data in receipt.logs:
+        if topics[0] == CHECKPOINTED.topic:
+            _, result, _, drawdown = CHECKPOINTED.decode(topics, data)
+            return result, drawdown
+    return None
+
+
+def executed_redistribution(receipt: Receipt) -> int:
+    """What changed hands, WAD."""
+    moved = [ENTERED.decode(topics, data)[3] for _, topics, data in receipt.logs if topics[0] == ENTERED.topic]
+    return sum(max(0, amount) for amount in moved)
 
 
 def executed_liquidation(receipt: Receipt) -> tuple[int, int, int, int] | None:

@@ -88,13 +88,18 @@ def is_group_depleted(balances: Sequence[int]) -> bool:
     return sum(balances) <= 0 and any(balance <= 0 for balance in balances)
 
 
+def surplus_and_deficit(balances: Iterable[int]) -> tuple[int, int]:
+    """What members of a group have above zero, and what others lack."""
+    balances = list(balances)
+    return sum(max(0, balance) for balance in balances), sum(max(0, -balance) for balance in balances)
+
+
 def redistribute(balances: Sequence[int]) -> list[int]:
     """The balances of a depleted group after its positive ones are given to the deficits, pro rata.
 
     Every giver ends at 0. Gifts are rounded down, the remainder goes to the last member with a deficit.
     """
-    given = sum(balance for balance in balances if balance > 0)
-    deficit = -sum(balance for balance in balances if balance < 0)
+    given, deficit = surplus_and_deficit(balances)
     after = [min(balance, 0) + (given * max(-balance, 0) // deficit if deficit else 0) for balance in balances]
     if deficit:
         last = max(i for i, balance in enumerate(balances) if balance < 0)
@@ -103,11 +108,12 @@ def redistribute(balances: Sequence[int]) -> list[int]:
 
 
 def rests_as_giver(balance: int, group: Sequence[int]) -> bool:
-    """Whether the drawdown trigger of a mutual pool rests because it gives, or has just given, all it has.
+    """Whether a mutual pool's drawdown trigger rests: it gives, or has just given, all it has, and that is too little.
 
-    A giver stands at 0 after the redistribution, so 0 counts: who calls it first must not decide what is due.
+    A giver stands at 0 after the redistribution, so 0 counts: who calls it first must not decide what is due. Where the
+    sum is 0 everybody stands there, and nobody rests.
     """
-    return balance >= 0 and sum(group) <= 0 and any(member < 0 for member in group)
+    return balance >= 0 and sum(group) < 0
 
 
 def adl_price(size: int, entry_notional: int, mark: int, compensation: int) -> AdlPrice:

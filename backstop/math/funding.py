@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from backstop.math.wad import WAD, div_ceil, mul_ceil, mul_floor
+from backstop.math.wad import WAD, div_ceil, div_toward_zero, mul_ceil
 
 HOUR = 3600
 _MOST, _LEAST = 2**103 - 1, -(2**103)
 _MOST_DUST = 2**32 - 1
+_LEAST_VOLUME_DIVISOR = 100
 
 
 def hour_of(timestamp: int) -> int:
@@ -19,20 +20,24 @@ def hour_of(timestamp: int) -> int:
     return timestamp // HOUR
 
 
-def index_after(index: int, premium: int, volume: int) -> int:
-    """The cumulative index after an hour with fills of `volume` contracts and a summed `premium`; down, saturating."""
+def index_after(index: int, premium: int, volume: int, open_interest: int) -> int:
+    """The cumulative index after an hour with fills of `volume` contracts and a summed `premium`; down, saturating.
+
+    Less volume than a hundredth of open interest is averaged as if the rest had been filled at mark.
+    """
     if volume == 0:
         return index
-    return max(_LEAST, min(index + premium * WAD // volume, _MOST))
+    averaged = max(volume, open_interest // _LEAST_VOLUME_DIVISOR)
+    return max(_LEAST, min(index + premium * WAD // averaged, _MOST))
 
 
 def premium_of(contracts: int, price: int, mark: int, cap: int) -> int:
-    """What a fill adds to the hour's premium: contracts times its price over mark, capped; down.
+    """What a fill adds to the hour's premium: contracts times its price over mark, capped; toward zero.
 
     `cap` is a WAD fraction of mark.
     """
     most = mark * cap // WAD
-    return mul_floor(max(-most, min(price - mark, most)), contracts)
+    return div_toward_zero(max(-most, min(price - mark, most)) * contracts, WAD)
 
 
 def payment(size: int, index_change: int) -> int:

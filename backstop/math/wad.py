@@ -48,17 +48,17 @@ def mul_ceil(a: int, b: int) -> int:
     return -(-a * b // WAD)
 
 
-def parse_amount(text: str) -> int:
+def parse_amount(text: str, example: str = "-7000.5") -> int:
     """The WAD integer of a decimal string: `-?digits(.digits)?` with at most 18 decimals, exactly.
 
-    Raises ValueError with a sentence that names the text and the way out.
+    Raises ValueError with a sentence that names the text and the way out, an amount like the `example`.
     """
     if len(text) > _MAX_TEXT:
         raise ValueError(f'"{text[:20]}…" has {len(text)} characters: an amount has at most {_MAX_TEXT}')
     match = _AMOUNT.fullmatch(text)
     if match is None:
         raise ValueError(
-            f'"{text}" is not a decimal amount: write digits, at most one dot, no exponent, like "-7000.5"'
+            f'"{text}" is not a decimal amount: write digits, at most one dot, no exponent, like "{example}"'
         )
     sign, whole, fraction = match[1], match[2], match[3] or ""
     if len(fraction) > DECIMALS:

@@ -8,22 +8,26 @@ from typing import Any
 
 from backstop.chain.transactions import Receipt, Sender
 from backstop.errors import BackstopError, RevertError, TransactionError
-from backstop.trading.refusals import explained
+from backstop.trading.refusals import NO_NAMES, Names, explained
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A call to send; `gas` is given where an estimate would say too little."""
+    """A call to send; the gas limit is given where an estimate says too little, `names` are for the refusal of it."""
 
     name: str
     to: str
     data: bytes
-    gas: int | None = None
+    gas_limit: int | None = None
+    names: Names = NO_NAMES
 
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """A step that was sent (`receipt`), or simulated: `gas` is None where it cannot be before those ahead of it."""
+    """A step that was sent (`receipt`), or simulated; `gas` is what it used, or would.
+
+    It is None where nobody can say: before the steps ahead of it are done, and where a limit is given instead.
+    """
 
     step: Step
     receipt: Receipt | None
@@ -31,18 +35,25 @@ class Taken:
 
 
 def take(sender: Sender, steps: Sequence[Step], *, send: bool) -> list[Taken]:
-    """Sends all steps, or simulates the first. Raises RevertError with a sentence where the contracts refuse one."""
+    """Sends all steps, or simulates the first.
+
+    Raises RevertError with a sentence where the contracts refuse the first, and TransactionError for whatever goes
+    wrong once something was sent: its text names that.
+    """
     taken: list[Taken] = []
     for step in steps:
         try:
             if send:
-                receipt = sender.send(step.to, step.data, step.gas)
+                receipt = sender.send(step.to, step.data, step.gas_limit, name=step.name)
                 taken.append(Taken(step, receipt, receipt.gas_used))
             else:
-                gas = (step.gas or sender.simulate(step.to, step.data)) if not taken else None
-                taken.append(Taken(step, None, gas))
+                is_estimated = step.gas_limit is None and not taken
+                taken.append(Taken(step, None, sender.simulate(step.to, step.data) if is_estimated else None))
         except RevertError as refusal:
-            raise RevertError(f"{explained(refusal)}{_standing(taken)}") from None
+            reason = explained(refusal, step.names)
+            if taken and send:
+                raise TransactionError(f"{reason}{_standing(taken)}") from None
+            raise reason from None
         except BackstopError as fault:
             if taken and send:
                 raise TransactionError(f"{fault}{_standing(taken)}") from None
@@ -53,17 +64,23 @@ def take(sender: Sender, steps: Sequence[Step], *, send: bool) -> list[Taken]:
 def _standing(taken: Sequence[Taken]) -> str:
     """What has happened all the same."""
     sent = [f"{one.step.name} ({one.receipt.transaction})" for one in taken if one.receipt]
-    return f"; {', '.join(sent)} was sent and stands" if sent else ""
+    return f"; {standing(sent)}" if sent else ""
+
+
+def standing(mined: Sequence[str]) -> str:
+    """That transactions were mined, in words."""
+    return f"{', '.join(mined)} {'was sent and stands' if len(mined) == 1 else 'were sent and stand'}"
 
 
 def taken_documents(taken: Sequence[Taken]) -> list[dict[str, Any]]:
-    """The steps as JSON: gas used or estimated, block and transaction `null` where nothing was sent."""
+    """The steps as JSON: gas used or estimated, the limit where one is set; `null` what is not known."""
     return [
         {
             "call": one.step.name,
             "transaction": one.receipt.transaction if one.receipt else None,
             "block": one.receipt.block if one.receipt else None,
             "gas": one.gas,
+            "gasLimit": one.step.gas_limit,
         }
         for one in taken
     ]

@@ -14,6 +14,7 @@ from backstop.chain.bindings import (
     COLLATERAL,
     DECIMALS,
     FILLED,
+    LENS_ACCOUNT,
     ORDER_EPOCH,
     SYMBOL,
     TOKEN_NAME,
@@ -102,13 +103,18 @@ class Client:
         """The long name of the token, where it has one that prints."""
         return self._text_of_token(TOKEN_NAME)
 
-    def balance(self, owner: str) -> int:
-        """What somebody has of the token, in its units."""
-        return int(self._of_token(BALANCE_OF, owner))
+    def balance(self, owner: str, block: Any = "latest") -> int:
+        """What somebody has of the token at a block, in its units."""
+        return int(self._of_token(BALANCE_OF, owner, block=block))
 
     def allowance(self, owner: str) -> int:
         """What the exchange may take of that, in the token's units."""
         return int(self._of_token(ALLOWANCE, owner, self.deployment.exchange))
+
+    def collateral(self, account: bytes) -> int:
+        """What an account holds, funding settled, WAD, signed."""
+        _, health, *_ = self.endpoint.call(self.deployment.lens, LENS_ACCOUNT, account)
+        return int(health[0])
 
     def filled(self, digest: bytes) -> int:
         """Contracts of an order that are filled, WAD; the largest uint256 where it was cancelled."""
@@ -131,9 +137,9 @@ class Client:
                 "is the deployment file of this chain?"
             ) from None
 
-    def _of_token(self, function: Function, *arguments: str) -> int:
+    def _of_token(self, function: Function, *arguments: str, block: Any = "latest") -> int:
         try:
-            value: int = self.endpoint.call(self.deployment.token, function, *arguments)
+            value: int = self.endpoint.call(self.deployment.token, function, *arguments, block=block)
         except RpcError as fault:
             raise RpcError(f"the token of the deployment: {fault}") from None
         return value

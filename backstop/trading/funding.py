@@ -3,18 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from backstop.adl.snapshot import Block
 from backstop.chain.bindings import FUNDING_PAID
 from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
-from backstop.chain.snapshot import read_block
-from backstop.errors import NodeError, RpcError
-
-PAGE = 10_000  # blocks asked for at once; halved for a node that gives fewer
-_SMALLEST_PAGE = 10
+from backstop.chain.logs import check_still_there, read_logs
+from backstop.errors import RpcError
 
 
 def funding_paid(
@@ -32,31 +28,11 @@ def funding_paid(
         "address": deployment.exchange,
         "topics": ["0x" + FUNDING_PAID.topic.hex(), ["0x" + account.hex() for account in accounts]],
     }
-    for log in _logs(endpoint, query, deployment.block, block.number):
+    for log in read_logs(endpoint, query, deployment.block, block.number):
         try:
-            topics = [bytes.fromhex(topic[2:]) for topic in log["topics"]]
-            account, market, amount = FUNDING_PAID.decode(topics, bytes.fromhex(log["data"][2:]))
+            account, market, amount = FUNDING_PAID.decode(log.topics, log.data)
         except Exception:
             raise RpcError(f"{endpoint.url} answers eth_getLogs with a log that cannot be read") from None
         paid[account, market] += amount
-    if read_block(endpoint, block.chain_id, block.number).hash != block.hash:
-        raise RpcError(f"the chain was reorganised at block {block.number} while it was read: ask again")
+    check_still_there(endpoint, block)
     return paid
-
-
-def _logs(endpoint: Endpoint, query: dict[str, Any], first: int, last: int) -> Iterator[Any]:
-    page = PAGE
-    while first <= last:
-        end = min(first + page - 1, last)
-        try:
-            found = endpoint.request("eth_getLogs", query | {"fromBlock": hex(first), "toBlock": hex(end)})
-        except NodeError:
-            # Nodes limit how many blocks, or logs, they give at once, each by its own measure.
-            if end - first < _SMALLEST_PAGE:
-                raise
-            page = (end - first + 1) // 2
-            continue
-        if not isinstance(found, list):
-            raise RpcError(f"{endpoint.url} answers eth_getLogs with no list")
-        yield from found
-        first = end + 1

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 from backstop.errors import RevertError
 from backstop.math.wad import format_amount
@@ -24,16 +26,16 @@ _SENTENCES = {
     "MarketIsolatedOnly": "only isolated accounts may hold this market: leave --cross out",
     "NotAccountOwner": "the account belongs to somebody else than {1!s}: give its owner's key",
     "OpenInterestTooLarge": "open interest would be {1}, and may be {2}: trade less",
-    "OrderCancelledAlready": "an order was cancelled: make a new one",
-    "OrderEpochNotCurrent": "an order is of epoch {1!s}, which its owner cancelled; {2!s} is current: make a new one",
-    "OrderExpired": "an order expired at {1!s}: make a new one",
-    "OrderFilled": "all {2} contracts of an order are filled: make a new one",
+    "OrderCancelledAlready": "the order was cancelled: make a new one",
+    "OrderEpochNotCurrent": "the order is of epoch {1!s}, which its owner cancelled; {2!s} is current: make a new one",
+    "OrderExpired": "the order expired at {1!s}: make a new one",
+    "OrderFilled": "all {2} contracts of the order are filled: make a new one",
     "OrderMarketMismatch": "the orders are of two markets: pair orders of one",
     "OrderNotReducing": "a reduce-only order would change a position of {1} by {2}: fill less, or sign another",
-    "OrderOverfilled": "{1} contracts are asked for where {2} remain of an order: lower --contracts",
+    "OrderOverfilled": "{1} contracts are asked for where {2} remain of the order: lower --contracts",
     "OrderPriceOutOfBounds": "the maker's price {0} is beyond what the exchange takes",
     "OrderSidesEqual": "both orders are on one side: pair one that buys with one that sells",
-    "OrderSignatureInvalid": "a signature is not of the account's owner: sign the order again",
+    "OrderSignatureInvalid": "the signature is not of the account's owner: sign the order again",
     "OrderWithSelf": "both orders are of one account",
     "PositionTooLarge": "the position would be worth {1}, and may be worth {2}: trade less",
     "PositionTooSmall": "a position of {1} contracts would be left, and the smallest is {2}: trade more, or close it",
@@ -56,10 +58,25 @@ class _Value(str):
         return format_amount(int(self)) if self.lstrip("-").isdigit() else str(self)
 
 
-def explained(refusal: RevertError) -> RevertError:
-    """The refusal with a sentence before it, where there is one for it."""
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the orders and accounts of a call are called, by their ids in hex; and the call as a whole."""
+
+    by_id: Mapping[str, str]
+    whole: str = ""
+
+
+NO_NAMES = Names({})
+
+
+def explained(refusal: RevertError, names: Names = NO_NAMES) -> RevertError:
+    """The refusal with a sentence before it, where there is one for it, and with the name of what it is about."""
     found = _CALL.fullmatch(str(refusal))
+    values = found[2].split(", ") if found else []
+    about = next((names.by_id[value] for value in values if value in names.by_id), names.whole)
     sentence = _SENTENCES.get(found[1]) if found else None
-    if found is None or sentence is None:
-        return RevertError(f"refused by the contracts: {refusal}")
-    return RevertError(f"{sentence.format(*map(_Value, found[2].split(', ')))} [{refusal}]")
+    if sentence is None:
+        text = f"refused by the contracts: {refusal}"
+    else:
+        text = f"{sentence.format(*map(_Value, values))} [{refusal}]"
+    return RevertError(f"{about}: {text}" if about else text)

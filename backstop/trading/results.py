@@ -9,8 +9,11 @@ from backstop.math.wad import format_amount
 from backstop.trading.standing import AccountStanding, PositionStanding
 
 
-def account_document(standing: AccountStanding) -> dict[str, Any]:
-    """An account and its positions; each repeats its account's collateral, mode and ratio, as ccxt expects it."""
+def account_document(standing: AccountStanding, wallet: int) -> dict[str, Any]:
+    """An account and its positions; each repeats its account's collateral, mode and ratio, as ccxt expects it.
+
+    `wallet` is what its owner has of the token outside the exchange, WAD.
+    """
     return {
         "account": account_text(standing.account),
         "owner": owner_of(standing.account),
@@ -23,6 +26,8 @@ def account_document(standing: AccountStanding) -> dict[str, Any]:
         "initialMargin": format_amount(standing.initial_margin),
         "marginRatio": _optional(standing.margin_ratio),
         "marginLow": standing.is_low,
+        "due": standing.due and standing.due.value,
+        "wallet": format_amount(wallet),
         "fundingPaid": format_amount(standing.funding_paid),
         "fundingPending": format_amount(standing.funding_pending),
         "positions": [_position_document(position, standing) for position in standing.positions],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from itertools import pairwise
 
 from backstop.chain.bindings import PAIR_REFUSED, SETTLE, SETTLE_BATCH, describe_revert
 from backstop.chain.transactions import Receipt, Sender
@@ -14,29 +14,11 @@ from backstop.trading.actions import Step
 from backstop.trading.client import Client
 from backstop.trading.order_file import OrderFile
 from backstop.trading.ordering import check_order, remaining
+from backstop.trading.pairing import Pair, names_of, shortage, why_refused
 from backstop.trading.refusals import explained
 
-_GAS_OF_A_PAIR = 1_000_000  # where it cannot be estimated by itself
+_GAS_OF_A_PAIR = 1_000_000  # of one that is settled only after others, and cannot be estimated by itself
 _ATTEMPTS = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Pair:
-    """Two signed orders that meet, and for how many contracts, WAD."""
-
-    maker: OrderFile
-    taker: OrderFile
-    contracts: int
-
-    def values(self) -> tuple[Any, ...]:
-        """The fields as the contracts take them."""
-        return (
-            self.maker.order.values(),
-            self.maker.signature,
-            self.taker.order.values(),
-            self.taker.signature,
-            self.contracts,
-        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +34,7 @@ def make_pairs(client: Client, items: Sequence[OrderFile], contracts: int | None
     """Makers and takers in turn, each pair for `contracts` (WAD), or for all that remains of both.
 
     Raises BackstopError for an odd one, an order that is not signed or of another exchange, and for a single pair of
-    which nothing remains. Of many pairs those with nothing left are kept: the exchange refuses them by themselves.
+    which nothing, or not enough, remains. Of many such pairs are kept: the exchange refuses them by themselves.
     """
     if len(items) % 2:
         raise BackstopError(f"{len(items)} orders make no pairs: give MAKER TAKER, and more of both")
@@ -73,7 +55,10 @@ def make_pairs(client: Client, items: Sequence[OrderFile], contracts: int | None
             raise OrderFileError(f"{spent.file}: nothing remains of it, it was filled or cancelled: make a new one")
         for one in (maker, taker):
             used[one.digest] += size
-        pairs.append(Pair(maker, taker, size or min(abs(one.order.size) for one in (maker, taker))))
+        size = size or min(abs(one.order.size) for one in (maker, taker))
+        pairs.append(Pair(maker, taker, size, (left[maker.digest], left[taker.digest])))
+    if len(pairs) == 1 and (reason := shortage(pairs[0], {})) is not None:
+        raise OrderFileError(reason)
     return pairs
 
 
@@ -81,24 +66,35 @@ def plan_settlement(client: Client, sender: Sender, pairs: Sequence[Pair]) -> Pl
     """One pair is settled by itself, and raises RevertError where it cannot be; of many some may be refused."""
     exchange = client.deployment.exchange
     if len(pairs) == 1:
-        return Plan(tuple(pairs), (None,), Step("settle", exchange, SETTLE.encode(*pairs[0].values())))
+        data = SETTLE.encode(*pairs[0].values())
+        return Plan(tuple(pairs), (None,), Step("settle", exchange, data, names=names_of(pairs[0], whole=True)))
     alone = [_try_alone(sender, exchange, pair) for pair in pairs]
     counts = [0, *(_settled(client, sender, pairs[: end + 1]) for end in range(len(pairs)))]
+    is_settled = [after > before for before, after in pairwise(counts)]
     refusals = [
-        None if counts[place + 1] > counts[place] else reason or "refused after the pairs before it"
+        None if is_settled[place] else why_refused(pairs, place, reason, is_settled)
         for place, (_, reason) in enumerate(alone)
     ]
-    gas = _enough_gas(client, sender, pairs, sum(estimate or _GAS_OF_A_PAIR for estimate, _ in alone), counts[-1])
+    # A pair gets its part of the gas that is left, so that one that burns all it gets spends no more than that.
+    largest = max(
+        estimate or (0 if refusal else _GAS_OF_A_PAIR) for (estimate, _), refusal in zip(alone, refusals, strict=True)
+    )
+    gas = _enough_gas(client, sender, pairs, len(pairs) * (largest or _GAS_OF_A_PAIR), counts[-1])
     return Plan(tuple(pairs), tuple(refusals), Step("settleBatch", exchange, _batch(pairs), gas))
 
 
-def refused_pairs(receipt: Receipt, pairs: int) -> tuple[str | None, ...]:
-    """By pair why a batch that was mined left it out, from its events."""
-    refusals: list[str | None] = [None] * pairs
+def refused_pairs(receipt: Receipt, plan: Plan) -> tuple[str | None, ...]:
+    """By pair why a batch that was mined left it out, from its events.
+
+    Where too little remained, of which the exchange names the first order that it looks at, as it was foreseen.
+    """
+    refusals: list[str | None] = [None] * len(plan.pairs)
     for _, topics, data in receipt.logs:
         if topics and topics[0] == PAIR_REFUSED.topic:
             index, reason = PAIR_REFUSED.decode(topics, data)
-            refusals[index] = str(explained(RevertError(describe_revert(reason))))
+            refusal = RevertError(describe_revert(reason))
+            foreseen = plan.refusals[index] if str(refusal).startswith("OrderOverfilled(") else None
+            refusals[index] = foreseen or str(explained(refusal, names_of(plan.pairs[index])))
     return tuple(refusals)
 
 
@@ -111,7 +107,7 @@ def _try_alone(sender: Sender, exchange: str, pair: Pair) -> tuple[int | None, s
     try:
         return sender.simulate(exchange, SETTLE.encode(*pair.values())), None
     except RevertError as refusal:
-        return None, str(explained(refusal))
+        return None, str(explained(refusal, names_of(pair)))
 
 
 def _settled(client: Client, sender: Sender, pairs: Sequence[Pair], gas: int | None = None) -> int:
@@ -123,7 +119,7 @@ def _settled(client: Client, sender: Sender, pairs: Sequence[Pair], gas: int | N
 
 
 def _enough_gas(client: Client, sender: Sender, pairs: Sequence[Pair], gas: int, settled: int) -> int:
-    """Gas with which a batch settles as many as it can.
+    """A gas limit with which a batch settles as many as it can, from a first one without a margin.
 
     An estimate is of no use: a pair that runs out of gas is a pair refused, and the batch succeeds without it.
     """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -14,8 +15,17 @@ from backstop.chain.bindings import LENS_ACCOUNT, LENS_ACCOUNTS
 from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
 from backstop.chain.snapshot import PAGE, ChainState, read_chain
+from backstop.errors import BackstopError
+from backstop.math.margin import is_liquidatable, is_to_be_taken_over
 from backstop.math.wad import UINT256_MAX, WAD, div_ceil, div_floor
 from backstop.trading.funding import funding_paid
+
+
+class Due(StrEnum):
+    """What anyone may do to an account. The text is what JSON says."""
+
+    LIQUIDATION = "liquidation"
+    TAKEOVER = "takeover"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +59,8 @@ class AccountStanding:
     """An account. WAD; `collateral` (margin, funding settled) and `equity` signed.
 
     `market` is None for a cross account, `margin_ratio` (`MM/E`) is None where the equity is not above zero, and
-    `is_low` says that anyone may flag it. Funding is summed over all markets, also those that it has left.
+    `is_low` says that anyone may flag it, `due` what else they may do. Funding is summed over all markets, also those
+    that it has left.
     """
 
     account: bytes
@@ -62,6 +73,7 @@ class AccountStanding:
     initial_margin: int
     margin_ratio: int | None
     is_low: bool
+    due: Due | None
     funding_paid: int
     funding_pending: int
     positions: tuple[PositionStanding, ...]
@@ -70,8 +82,17 @@ class AccountStanding:
 def read_standings(
     endpoint: Endpoint, deployment: Deployment, owner: str | None, account: bytes | None
 ) -> tuple[ChainState, list[AccountStanding]]:
-    """Every account of an owner (a 0x address) that holds anything, by id; or just one, also where it is empty."""
+    """Every account of an owner (a 0x address) that holds anything, by id; or just one, also where it is empty.
+
+    Raises BackstopError for an isolated one in a market that is not listed.
+    """
     state = read_chain(endpoint, deployment)
+    if account is not None and not is_cross(account) and market_of(account) not in state.market_ids.values():
+        listed = ", ".join(f"{name} ({number})" for name, number in state.market_ids.items())
+        raise BackstopError(
+            f"{account_text(account)} is an account in market {market_of(account)}, which is not listed: "
+            f"the exchange has {listed or 'none'}"
+        )
     at = {"blockHash": state.block.hash}
     ids = [account] if account is not None else _accounts_of(endpoint, deployment, state, (owner or "").lower())
     paid = funding_paid(endpoint, deployment, state.block, ids)
@@ -80,7 +101,8 @@ def read_standings(
     standings = []
     for one in ids:
         view = _AccountState(*endpoint.call(deployment.lens, LENS_ACCOUNT, one, block=at))
-        standings.append(_standing(view, names, {m: amount for (a, m), amount in paid.items() if a == one}, places))
+        own = {m: amount for (a, m), amount in paid.items() if a == one}
+        standings.append(_standing(view, names, own, places, state.backstop_ratio))
     return state, standings
 
 
@@ -141,7 +163,15 @@ class _Leg(NamedTuple):
     bankruptcy_price: int
 
 
-def _standing(view: _AccountState, names: dict[int, str], paid: dict[int, int], places: _Places) -> AccountStanding:
+def _due(equity: int, maintenance_margin: int, backstop_ratio: int) -> Due | None:
+    if is_to_be_taken_over(equity, maintenance_margin, backstop_ratio):
+        return Due.TAKEOVER
+    return Due.LIQUIDATION if is_liquidatable(equity, maintenance_margin) else None
+
+
+def _standing(
+    view: _AccountState, names: dict[int, str], paid: dict[int, int], places: _Places, backstop_ratio: int
+) -> AccountStanding:
     collateral, equity, _, maintenance_margin, initial_margin = view.health
     legs = [_Leg(*leg) for leg in view.legs]
     cross = is_cross(view.account)
@@ -156,6 +186,7 @@ def _standing(view: _AccountState, names: dict[int, str], paid: dict[int, int], 
         initial_margin=initial_margin,
         margin_ratio=None if view.margin_rate == UINT256_MAX else view.margin_rate,
         is_low=view.is_low,
+        due=_due(equity, maintenance_margin, backstop_ratio) if legs else None,
         funding_paid=sum(paid.values()),
         funding_pending=sum(leg.funding for leg in legs),
         positions=tuple(
