@@ -24,6 +24,7 @@ from backstop.math.wad import WAD
 from scripts.stage.crowd import Call, account, deposit_calls, send_all, trade_call
 from scripts.stage.gas_parts import gas_parts
 from scripts.stage.parameters import full_market
+from scripts.stage.ring_gas import ring_gas
 from scripts.stage.venue import Venue, wad
 
 RESULTS = Path("build") / "bench.json"
@@ -33,9 +34,14 @@ CONTRACTS = (
     "SolvencyModule",
     "MarketModule",
     "InsuranceFund",
+    "InventoryModule",
+    "PoolModule",
+    "PoolShares",
+    "PoolSharesFactory",
     "ADLEngine",
     "ChainlinkPriceFeed",
     "BackstopLens",
+    "FundLens",
 )
 SIZE_LIMIT = 24_576
 ROUNDS = (1, 10, 100)
@@ -49,6 +55,11 @@ _PARTS = {
     "computation": "computation",
     "refunds": "refunds",
 }
+_RING = {
+    "touchInBucket": "a sample in a known bucket",
+    "touchOpensBucket": "a sample that opens a bucket",
+    "maximum": "the maximum of eight hours",
+}
 
 
 @click.command(cls=ConnectedProviderCommand)
@@ -61,6 +72,7 @@ def cli() -> None:
     gas["deleverage"] = {str(size): measure_round(venue, size) for size in ROUNDS}
     few, many = gas["deleverage"]["10"], gas["deleverage"]["100"]
     gas["marginalPerCounterparty"] = (many - few) // 90
+    gas["ring"] = ring_gas(venue.owner, venue.endpoint)
     sizes = {name: len(getattr(project, name).contract_type.runtime_bytecode.bytecode) // 2 - 1 for name in CONTRACTS}
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps({"gas": gas, "contractSizes": sizes}, indent=2) + "\n", encoding="utf-8")
@@ -148,6 +160,8 @@ def show(gas: dict[str, Any], sizes: dict[str, int]) -> None:
     for size, used in gas["deleverage"].items():
         table.add_row(f"deleverage, {size} counterparties", f"{used:,}")
     table.add_row("deleverage, marginal per counterparty", f"{gas['marginalPerCounterparty']:,}")
+    for name, heading in _RING.items():
+        table.add_row(heading, f"{gas['ring'][name]:,}")
     console.print(table)
     table = Table("Contract", title="Runtime bytecode", title_justify="left")
     for heading in ("Bytes", "Room"):

@@ -28,7 +28,9 @@ from backstop.math.wad import format_amount
 from scripts.stage.cases import CASES, Case
 from scripts.stage.crash_run import run_crash
 from scripts.stage.cross_run import run_cross
+from scripts.stage.fund_screen import show_fund
 from scripts.stage.keeper_process import run_keeper_once
+from scripts.stage.mutual_run import run_mutual
 from scripts.stage.outcome import check_plan, entry_of, one
 from scripts.stage.screen import Screen
 from scripts.stage.venue import Venue, rpc_url
@@ -36,12 +38,13 @@ from scripts.stage.venue import Venue, rpc_url
 BUILD = Path("build")
 DEPLOYMENT = BUILD / "deployment.json"
 RESULTS = BUILD / "demo.json"
+PLOT = BUILD / "fund.png"
 
 
 @click.command(cls=ConnectedProviderCommand)
 @network_option(default="ethereum:local:foundry")
 def cli() -> None:
-    """Deploy, trade, gap the price, and let a keeper clean up; five cases."""
+    """Deploy, trade, gap the price, and let a keeper clean up; six cases."""
     ape.logging.logger.set_level("ERROR")
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A bar that the terminal cannot show is no reason to fail.
@@ -56,8 +59,10 @@ def cli() -> None:
 
     cases = [run_case(case, number, venue, keeper, screen) for number, case in enumerate(CASES, start=1)]
     cases.append(run_cross(venue, keeper, screen))
+    cases.append(run_mutual(venue, keeper, screen))
     cases.append(run_crash(venue, keeper, screen))
 
+    pools = show_fund(screen, rpc_url(), DEPLOYMENT, PLOT)
     state = read_chain(venue.endpoint, venue.deployment)
     screen.proof(state)
     document = {
@@ -65,6 +70,7 @@ def cli() -> None:
         "sumOfClaims": format_amount(state.claims),
         "claims": {kind: format_amount(amount) for kind, amount in state.claims_of.items()},
         "markets": [{"name": name, "sumOfSizes": format_amount(total)} for name, total in state.sums_of_sizes.items()],
+        "pools": pools,
         "cases": cases,
     }
     RESULTS.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")

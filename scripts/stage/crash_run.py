@@ -31,7 +31,7 @@ _DUTIES = ("liquidate", "takeOver", "deleverage")
 
 def run_crash(venue: Venue, keeper: LocalAccount, screen: Screen) -> dict[str, Any]:
     """Plays the crash and returns its entry of build/demo.json."""
-    screen.heading(f"Case 5, crash: {2 * TRADERS} traders, two markets, {STEPS} steps of price, a keeper running")
+    screen.heading(f"Case 6, crash: {2 * TRADERS} traders, two markets, {STEPS} steps of price, a keeper running")
     shown = CrashScreen(screen.console)
     markets = list_crash(venue)
     calls = crowd_calls(venue, markets)

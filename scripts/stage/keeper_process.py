@@ -59,9 +59,10 @@ class KeeperProcess:
 
 
 def keeper_command(rpc: str, deployment: Path, *options: str) -> list[str]:
-    """The command line of a keeper that sends."""
+    """The command line of a keeper that sends; samples in between would only add blocks to a case."""
     backstop = str(Path(sys.executable).with_name("backstop"))
-    return [backstop, "run", "--send", "--json", "--rpc", rpc, "--deployment", str(deployment), *options]
+    chain = ["--rpc", rpc, "--deployment", str(deployment)]
+    return [backstop, "run", "--send", "--json", "--no-checkpoint", *chain, *options]
 
 
 def keeper_environment(signer: LocalAccount) -> dict[str, str]:

@@ -13,7 +13,7 @@ UNLIMITED_OPEN_INTEREST = 2**111 - 1
 
 
 class MarketParameters(NamedTuple):
-    """`MarketParameters` of the contracts, in their order, WAD. By default no fees, no funding and no limits."""
+    """`MarketParameters` of the contracts, in their order, WAD. By default no fees, no funding, no limits."""
 
     initial_margin_fraction: int
     maintenance_margin_fraction: int
@@ -28,6 +28,8 @@ class MarketParameters(NamedTuple):
     max_open_interest: int = UNLIMITED_OPEN_INTEREST
     pool_fee_share: int = WAD // 2
     treasury_fee_share: int = WAD * 3 // 10
+    initial_margin_step: int = 0
+    stress_band: int = 0
 
 
 def plain_market(initial: Decimal, maintenance: Decimal) -> MarketParameters:

@@ -21,7 +21,7 @@ from scripts.stage.outcome import drawdown_of
 _WIDTH = 104
 _LEAST_WIDTH = 80  # a narrower terminal folds the lines itself, and nothing is cut
 _BAR = 26
-_WORDS = ("Trader", "Light", "Side", "Pool", "Market", "Account", "Positions", "")
+_WORDS = ("Trader", "Kind", "Light", "Side", "Pool", "Market", "Account", "Positions", "")
 
 
 def has_bars(console: Console) -> bool:

@@ -21,9 +21,13 @@ class System:
     solvency_module: Any
     market_module: Any
     exchange: Any
+    inventory_module: Any
+    pool_module: Any
+    shares_factory: Any
     fund: Any
     engine: Any
     lens: Any
+    fund_lens: Any
     block: int
 
     def record(self) -> Deployment:
@@ -37,9 +41,13 @@ class System:
             solvency_module=self.solvency_module.address,
             market_module=self.market_module.address,
             exchange=self.exchange.address,
+            inventory_module=self.inventory_module.address,
+            pool_module=self.pool_module.address,
+            shares_factory=self.shares_factory.address,
             fund=self.fund.address,
             engine=self.engine.address,
             lens=self.lens.address,
+            fund_lens=self.fund_lens.address,
         )
 
 
@@ -52,12 +60,31 @@ def deploy_system(owner: Any, token: Any) -> System:
         for container in (project.SettlementModule, project.SolvencyModule, project.MarketModule)
     ]
     exchange = owner.deploy(project.Exchange, token, price_feed, *modules, owner)
-    fund = owner.deploy(project.InsuranceFund, exchange, price_feed, owner)
+    shares_factory = owner.deploy(project.PoolSharesFactory)
+    inventory_module = owner.deploy(project.InventoryModule, exchange, price_feed)
+    pool_module = owner.deploy(project.PoolModule, exchange, price_feed, shares_factory)
+    fund = owner.deploy(project.InsuranceFund, exchange, price_feed, inventory_module, pool_module, owner)
     engine = owner.deploy(project.ADLEngine, exchange, fund, price_feed)
     lens = owner.deploy(project.BackstopLens, exchange, fund, price_feed)
+    fund_lens = owner.deploy(project.FundLens, fund)
     exchange.wire(fund, engine, sender=owner)
     fund.wire(engine, sender=owner)
-    system = System(token, price_feed, *modules, exchange, fund, engine, lens, block)
+    system = System(
+        token=token,
+        price_feed=price_feed,
+        settlement_module=modules[0],
+        solvency_module=modules[1],
+        market_module=modules[2],
+        exchange=exchange,
+        inventory_module=inventory_module,
+        pool_module=pool_module,
+        shares_factory=shares_factory,
+        fund=fund,
+        engine=engine,
+        lens=lens,
+        fund_lens=fund_lens,
+        block=block,
+    )
     assert_wired(system, owner)
     return system
 
@@ -77,6 +104,9 @@ def assert_wired(system: System, owner: Any) -> None:
         "fund.exchange": (s.fund.exchange(), s.exchange),
         "fund.priceFeed": (s.fund.priceFeed(), s.price_feed),
         "fund.engine": (s.fund.engine(), s.engine),
+        "fund.inventoryModule": (s.fund.inventoryModule(), s.inventory_module),
+        "fund.poolModule": (s.fund.poolModule(), s.pool_module),
+        "poolModule.sharesFactory": (s.pool_module.sharesFactory(), s.shares_factory),
         "fund.owner": (s.fund.owner(), owner),
         "engine.exchange": (s.engine.exchange(), s.exchange),
         "engine.fund": (s.engine.fund(), s.fund),
@@ -84,6 +114,7 @@ def assert_wired(system: System, owner: Any) -> None:
         "lens.exchange": (s.lens.exchange(), s.exchange),
         "lens.fund": (s.lens.fund(), s.fund),
         "lens.priceFeed": (s.lens.priceFeed(), s.price_feed),
+        "fundLens.fund": (s.fund_lens.fund(), s.fund),
         "priceFeed.owner": (s.price_feed.owner(), owner),
     }
     for name, (found, meant) in held.items():

@@ -99,18 +99,27 @@ class Venue:
         """A market with a feed at `price`, in a new isolated pool."""
         return self.list_in_pool(name, self.create_pool(pool), price, plain_market(initial, maintenance))
 
-    def create_pool(self, name: str, *, shared: bool = False) -> int:
+    def create_pool(self, name: str, *, shared: bool = False, mutual: bool = False) -> int:
         """A new pool's id."""
-        self.system.fund.createPool(name_bytes(name), int(shared), sender=self.owner)
+        self.system.fund.createPool(name_bytes(name), int(shared), int(mutual), sender=self.owner)
         return int(self.system.fund.poolCount())
 
-    def list_in_pool(self, name: str, pool: int, price: Decimal, parameters: MarketParameters) -> TestMarket:
+    def list_in_pool(
+        self,
+        name: str,
+        pool: int,
+        price: Decimal,
+        parameters: MarketParameters,
+        *,
+        heartbeat: int = HEARTBEAT,
+        lowest: Decimal = Decimal("0.0001"),
+    ) -> TestMarket:
         """A market with a feed at `price`, in a pool that may stand behind others too."""
         s = self.system
         feed = self.owner.deploy(project.MockAggregator, FEED_DECIMALS, int(price * 10**FEED_DECIMALS))
         s.exchange.listMarket(name_bytes(name), pool, parameters, sender=self.owner)
         market = TestMarket(s.exchange.marketCount(), name, pool, feed)
-        s.price_feed.setFeed(market.id, feed, HEARTBEAT, wad("0.0001"), wad(10**9), sender=self.owner)
+        s.price_feed.setFeed(market.id, feed, heartbeat, wad(lowest), wad(10**9), sender=self.owner)
         self.markets[name] = market
         return market
 
