@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from ape import accounts
 
+from backstop.chain.keys import ENVIRONMENT
+from backstop.commands.options import DEPLOYMENT_VARIABLE, RPC_VARIABLE
 from scripts.stage.venue import TestMarket, Venue
+
+# What a developer's shell says of another chain is not what is tested.
+for _variable in (ENVIRONMENT, RPC_VARIABLE, DEPLOYMENT_VARIABLE):
+    os.environ.pop(_variable, None)
 
 
 @pytest.fixture(scope="session")

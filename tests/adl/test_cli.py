@@ -22,6 +22,7 @@ from .books import ETH, EXAMPLES, account, document, held, market, pool, positio
 QUEUE = str(EXAMPLES / "six-trader-queue.json")
 WORKED_TEXT = json.dumps(worked_document())
 BACKSTOP = Path(sys.executable).parent / "backstop"
+PRINTING = [["plan", QUEUE], ["plan", QUEUE, "--json"], ["rank", QUEUE, "--market", ETH, "--side", "short"], ["--help"]]
 
 
 def run(*arguments: str, stdin: str | bytes | None = None) -> Result:
@@ -45,7 +46,7 @@ def refused(result: Result, *, status: int = 2) -> str:
 
 def usage_error(result: Result) -> str:
     assert (result.exit_code, result.stdout) == (2, "")
-    assert result.stderr.startswith("Error: ")
+    assert result.stderr.startswith("error: ")
     assert result.stderr.endswith(" --help)\n")
     assert result.stderr.count("\n") == 1
     return result.stderr
@@ -218,6 +219,26 @@ def test_exactly_one_source_is_needed(arguments: tuple[str, ...]) -> None:
     assert "--rpc URL together with --deployment FILE" in usage_error(run(*arguments))
 
 
+def test_a_file_goes_before_the_chain_of_the_environment(worked: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = run("plan", worked, "--json").stdout
+    monkeypatch.setenv("BACKSTOP_RPC", "http://127.0.0.1:9")
+    monkeypatch.setenv("BACKSTOP_DEPLOYMENT", worked)
+    assert run("plan", worked, "--json").stdout == expected
+    assert "--rpc URL together with --deployment FILE" in usage_error(
+        run("plan", worked, "--rpc", "http://127.0.0.1:9")
+    )
+    assert "is expected" in refused(run("plan"))  # the environment's deployment file, which is none
+    monkeypatch.delenv("BACKSTOP_DEPLOYMENT")
+    assert "--rpc URL together with --deployment FILE" in usage_error(run("plan"))
+
+
+@pytest.mark.parametrize("command", ["rank", "plan", "snapshot", "run", "account", "deposit", "faucet"])
+def test_help_tells_of_the_environment(command: str) -> None:
+    shown = run(command, "--help").stdout
+    assert "BACKSTOP_RPC" in shown
+    assert "BACKSTOP_DEPLOYMENT" in shown
+
+
 def test_rank_needs_a_market_and_a_side(worked: str) -> None:
     assert "'--market'" in usage_error(run("rank", worked, "--side", "long"))
     assert "'--side'" in usage_error(run("rank", worked, "--market", ETH))
@@ -337,14 +358,18 @@ def test_a_terminal_without_unicode_gets_plain_bars() -> None:
     assert b"zo\\xeb" in result.stdout
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [["plan", QUEUE], ["plan", QUEUE, "--json"], ["rank", QUEUE, "--market", ETH, "--side", "short"], ["--help"]],
-)
+@pytest.mark.parametrize("arguments", PRINTING)
 def test_output_that_cannot_be_written_is_one_line(arguments: list[str]) -> None:
     with Path("/dev/full").open("wb") as full:
         result = subprocess.run([BACKSTOP, *arguments], stdout=full, stderr=subprocess.PIPE, timeout=60, check=False)
     assert (result.returncode, result.stderr) == (1, b"error: No space left on device\n")
+
+
+@pytest.mark.parametrize("arguments", PRINTING)
+def test_output_that_is_closed_is_one_line(arguments: list[str]) -> None:
+    line = ["bash", "-c", 'exec "$@" >&-', "-", str(BACKSTOP), *arguments]
+    result = subprocess.run(line, stderr=subprocess.PIPE, timeout=60, check=False)
+    assert (result.returncode, result.stderr) == (1, b"error: standard output is closed\n")
 
 
 @pytest.mark.parametrize("module", ["click", "rich", "web3"])

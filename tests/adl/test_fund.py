@@ -141,6 +141,7 @@ def test_a_giver_rests_before_and_after_it_gave() -> None:
     assert not rests_as_giver(-6, [5, -6])
     assert not rests_as_giver(7, [7, -6])
     assert not rests_as_giver(0, [0, 0])
+    assert not rests_as_giver(6, [6, -6])
 
 
 def test_the_price_of_the_worked_case() -> None:

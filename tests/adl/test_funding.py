@@ -15,7 +15,7 @@ from backstop.math.funding import (
     payment,
     premium_of,
 )
-from backstop.math.wad import WAD, div_ceil
+from backstop.math.wad import WAD
 
 from .books import wad
 
@@ -46,10 +46,13 @@ def test_an_outlier_counts_the_cap_and_no_more(sign: int) -> None:
     assert premium_of(WAD, edge, wad("100"), 0) == 0
 
 
-def test_a_premium_is_rounded_down() -> None:
-    # A wei of contracts at a tenth above mark, and a tenth below.
-    assert premium_of(1, wad("1.1"), WAD, WAD) == 0
-    assert premium_of(1, wad("0.9"), WAD, WAD) == -1
+def test_a_premium_is_rounded_toward_zero() -> None:
+    # A wei of contracts at a tenth above mark, and a tenth below; and ten of them, which make a wei.
+    for sign in (1, -1):
+        price = WAD + sign * wad("0.1")
+        assert premium_of(1, price, WAD, WAD) == 0
+        assert premium_of(9, price, WAD, WAD) == 0
+        assert premium_of(10, price, WAD, WAD) == sign
 
 
 # ------------------------------------------------------------------ the index
@@ -58,18 +61,29 @@ def test_a_premium_is_rounded_down() -> None:
 def test_the_index_moves_by_the_mean_premium() -> None:
     # 30 contracts at +0.1 and 10 at -0.1: 2 / 40.
     premium = premium_of(wad("30"), wad("100.1"), wad("100"), CAP) + premium_of(wad("10"), wad("99.9"), wad("100"), CAP)
-    assert index_after(wad("7"), premium, wad("40")) == wad("7.05")
+    assert index_after(wad("7"), premium, wad("40"), 0) == wad("7.05")
+    assert index_after(wad("7"), premium, wad("40"), wad("4000")) == wad("7.05")
 
 
 def test_an_hour_without_fills_pays_nothing() -> None:
-    assert index_after(wad("7"), 0, 0) == wad("7")
+    assert index_after(wad("7"), 0, 0, wad("4000")) == wad("7")
+
+
+def test_little_volume_counts_by_its_part_of_a_hundredth_of_open_interest() -> None:
+    # A contract at 0.1 above mark beside 400 that are open: a quarter of 0.1, as if 3 had been filled at mark.
+    assert index_after(0, wad("0.1"), wad("1"), wad("400")) == wad("0.025")
+    assert index_after(0, wad("-0.1"), wad("1"), wad("400")) == wad("-0.025")
+    assert index_after(0, wad("0.1"), wad("1"), wad("100")) == wad("0.1")
+    # The hundredth is rounded down.
+    assert index_after(0, wad("0.1"), wad("1"), wad("100") + 99) == wad("0.1")
+    assert index_after(0, wad("0.1"), wad("1"), wad("100") + 100) == wad("0.1") - 1
 
 
 def test_the_index_is_rounded_down_and_saturates() -> None:
-    assert index_after(0, 1, 3 * WAD) == 0
-    assert index_after(0, -1, 3 * WAD) == -1
-    assert index_after(MOST - 1, 1, WAD) == index_after(MOST, 1, WAD) == MOST
-    assert index_after(LEAST + 1, -1, WAD) == index_after(LEAST, -1, WAD) == LEAST
+    assert index_after(0, 1, 3 * WAD, 0) == 0
+    assert index_after(0, -1, 3 * WAD, 0) == -1
+    assert index_after(MOST - 1, 1, WAD, 0) == index_after(MOST, 1, WAD, 0) == MOST
+    assert index_after(LEAST + 1, -1, WAD, 0) == index_after(LEAST, -1, WAD, 0) == LEAST
 
 
 # ------------------------------------------------------------------ what positions pay
@@ -140,7 +154,25 @@ def test_settling_in_between_costs_at_most_a_wei(size: int, first: int, second: 
 def test_a_premium_is_within_its_cap(contracts: int, price: int, mark: int, cap: int, beside: int) -> None:
     premium = premium_of(contracts, price, mark, cap)
     most = mark * cap // WAD
-    assert -div_ceil(most * contracts, WAD) <= premium <= most * contracts // WAD
+    assert abs(premium) * WAD <= most * contracts
     # Once beyond the cap, further does not count.
     if price > mark + most:
         assert premium_of(contracts, price + beside, mark, cap) == premium
+
+
+fills = st.lists(
+    st.tuples(st.one_of(st.integers(1, 3), st.integers(1, 2**90)), st.integers(1, 2**80)), min_size=1, max_size=5
+)
+
+
+@given(fills, st.integers(1, 2**80), st.integers(0, WAD // 100), st.integers(0, 2**100))
+def test_an_hour_moves_the_index_by_no_more_than_the_cap(
+    hour: list[tuple[int, int]], mark: int, cap: int, open_interest: int
+) -> None:
+    """Whatever is filled, a wei of contracts too; and by less where little is filled."""
+    premium = sum(premium_of(contracts, price, mark, cap) for contracts, price in hour)
+    volume, most = sum(contracts for contracts, _ in hour), mark * cap // WAD
+    step = index_after(0, premium, volume, open_interest)
+    assert abs(step) <= most
+    if open_interest >= 100 * volume:
+        assert (abs(step) - 1) * (open_interest // 100) <= most * volume

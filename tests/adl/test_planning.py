@@ -249,8 +249,9 @@ def test_a_group_that_can_carry_its_members_lets_them_be() -> None:
     assert [(one.pool, one.trigger) for one in due] == [("A", "drawdown")]
     # 2,000 in the window, base 4,500 and a wei: 2,000 - floor(1,125.00…0025).
     assert due[0].compensation == wad("875")
-    # At a sum of zero all is given and nothing is lacking.
-    assert plan(group_of_three("2500", "-1800", "-700")) == []
+    # At a sum of zero all is given and nothing is lacking; nobody rests, and what is left of the base is what was lost.
+    due = plan(group_of_three("2500", "-1800", "-700"))
+    assert [(one.pool, one.trigger, one.compensation) for one in due] == [("A", "drawdown", wad("1500"))]
 
 
 def test_pools_on_their_own_are_no_part_of_the_group() -> None:

@@ -236,6 +236,27 @@ def test_a_wallet_that_calls_back_gets_its_pair_left_out(desk: Desk) -> None:
     assert desk.holding(desk.trader("dove")).size == TEN
 
 
+@pytest.mark.parametrize("place", [0, 4, 8])
+def test_a_wallet_that_burns_its_gas_spends_its_pairs_share(desk: Desk, place: int) -> None:
+    """It does so only where gas has a price, so that no simulation sees it."""
+    wallet = desk.venue.owner.deploy(project.MockWallet, desk.trader("warden").address)
+    desk.venue.endpoint.request("anvil_setBalance", wallet.address, hex(10**20))
+    desk.deposit(wallet, 1000)
+    # A loop where GASPRICE is not zero, else the magic value.
+    desk.venue.endpoint.request("anvil_setCode", wallet.address, "0x3a601357631626ba7e60e01b5f5260205ff3005b601356")
+    hawk, matcher = desk.trader("hawk"), desk.trader("matcher")
+    made, taken = desk.order(hawk, -wad(1), HUNDRED), desk.order(wallet, wad(1), HUNDRED)
+    batch = [pair(desk, wad(1)) for _ in range(8)]
+    batch.insert(place, (made.values(), desk.signed(made, hawk), taken.values(), b"", wad(1)))
+    settle(desk, pair(desk))
+    alone = desk.trade(hawk, desk.trader("dove"), wad(1), HUNDRED).gas_used
+    assert int(imagine(matcher, desk.exchange.settleBatch, batch), 16) == 9
+    # As `backstop order settle` sends it.
+    done = act(matcher, desk.exchange.settleBatch, batch, gas=9 * alone * 5 // 4)
+    assert [index for index, _ in left_out(desk, done)] == [place]
+    assert len(emitted(done, desk.exchange.Settled)) == 8
+
+
 def test_a_pair_in_a_batch_costs_little_more_than_alone(desk: Desk) -> None:
     settle(desk, pair(desk))
     alone = desk.trade(desk.trader("hawk"), desk.trader("dove"), wad(1), HUNDRED).gas_used

@@ -11,7 +11,7 @@ from backstop.math.wad import WAD
 from scripts.stage.venue import HEARTBEAT, ONE_DAY, TestMarket, Venue, wad
 from tests.support.acting import Done, act, emitted, imagine, now, refused, wait_until
 from tests.support.desk import ALL, Account, Desk, damaged, open_desk
-from tests.support.enums import Side
+from tests.support.enums import Item, Side
 from tests.support.proofs import assert_proofs
 
 LONG, SHORT = Side.LONG, Side.SHORT
@@ -458,7 +458,7 @@ def test_only_the_exchange_sells(desk: Desk) -> None:
     with refused(desk.fund.CallerNotExchange, caller=stranger.address):
         act(stranger, desk.fund.sell, market, LONG, WAD, wad(90), wad("0.05"), 0)
     with refused(desk.fund.CallerNotExchange, caller=stranger.address):
-        act(stranger, desk.fund.creditFee, market, WAD)
+        act(stranger, desk.fund.creditFee, market, Item.LIQUIDATION_FEE, WAD)
 
 
 def test_the_module_itself_does_nothing(desk: Desk) -> None:

@@ -236,10 +236,14 @@ def test_a_view_renews_nothing(desk: Desk) -> None:
 
 
 def test_at_the_trigger_a_lapsed_memory_starts_anew(desk: Desk) -> None:
+    """For whoever listens it has never ended."""
     start = next_bucket() + 1
     desk.sample(93, start)
-    done = desk.sample(93, start + EIGHT_HOURS)
-    assert drawdowns(done, desk.fund.ADLStarted) == [3000]
+    read(desk, 93, start + EIGHT_HOURS - 1)
+    wait_until(start + EIGHT_HOURS)
+    assert (desk.backing().started, desk.backing().drawdownDue) == (False, True)
+    done = desk.checkpoint(at=start + EIGHT_HOURS + 1)
+    assert emitted(done, desk.fund.ADLStarted) == emitted(done, desk.fund.ADLEnded) == []
     assert desk.backing().started
 
 
@@ -251,7 +255,10 @@ def test_just_before_it_lapses_a_start_goes_on(desk: Desk) -> None:
 
 
 def test_without_a_base_the_memory_neither_serves_nor_ends(desk: Desk) -> None:
-    """All results of the window are below minus the cash, so there is no base; the memory then lapses by time alone."""
+    """All results of the window are below minus the cash, so there is no base; the memory then lapses by time alone.
+
+    The pool is depleted then, so ADL goes on for that reason; it ends when the price comes back.
+    """
     start = next_bucket() + 1
     desk.sample(93, start)
     desk.sample(70, start + 3600)
@@ -266,7 +273,11 @@ def test_without_a_base_the_memory_neither_serves_nor_ends(desk: Desk) -> None:
     read(desk, 84, last + 100)
     assert desk.backing().started
     done = desk.sample(70, last + EIGHT_HOURS)
+    assert (desk.backing().started, emitted(done, desk.fund.ADLEnded)) == (False, [])
+    assert tuple(desk.fund.seen(desk.market.id)) == (Trigger.DEPLETION, 4, 0)
+    done = desk.sample(90, last + EIGHT_HOURS + 100)
     assert drawdowns(done, desk.fund.ADLEnded) == [0]
+    assert tuple(desk.fund.seen(desk.market.id)) == (Trigger.NONE, 0, 0)
 
 
 def test_a_base_that_comes_back_without_a_drawdown_ends_it(desk: Desk) -> None:

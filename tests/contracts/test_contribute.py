@@ -173,11 +173,13 @@ def test_token_that_moves_less_than_it_says(desk: Desk, donor: Any) -> None:
 
 
 def test_token_that_says_no(desk: Desk, donor: Any) -> None:
-    with refused(desk.fund.SafeERC20FailedOperation, token=desk.token.address):
+    with refused(desk.venue.system.pool_module.SafeERC20FailedOperation, token=desk.token.address):
         imagine(donor, desk.fund.contribute, desk.market.pool, 0, 1, code={desk.token: answering(0)})
 
 
-@pytest.mark.parametrize("signature", ["contribute(uint16,uint16,uint256)", "checkpoint(uint16)"])
+@pytest.mark.parametrize(
+    "signature", ["contribute(uint16,uint16,uint256)", "checkpoint(uint16)", "redistribute()", "repay(uint16,uint256)"]
+)
 def test_token_that_calls_back(desk: Desk, donor: Any, signature: str) -> None:
     with refused(desk.fund.ReentrancyGuardReentrantCall):
         imagine(donor, desk.fund.contribute, desk.market.pool, 0, 1, code={desk.token: calling_back(signature)})

@@ -667,6 +667,29 @@ def test_no_round_without_a_price(desk: Desk) -> None:
         desk.deleverage(Side.LONG, traders(desk, "hawk"), at=updated + 3601)
 
 
+def test_the_price_of_a_round_is_remembered(desk: Desk) -> None:
+    """From then on nobody can have an older answer accepted."""
+    desk.price(79)
+    published = desk.priced_at()
+    with nothing_changes(desk.venue):
+        desk.checkpoint()  # a reading, whoever asks for it
+    assert desk.price_feed.accepted(desk.market.id).price == wad(80)
+    desk.deleverage(Side.LONG, traders(desk, "hawk swift heron"))
+    last = desk.price_feed.accepted(desk.market.id)
+    assert (last.price, last.updatedAt) == (wad(79), published)
+    act(desk.venue.owner, desk.market.feed.setRound, 99, 90 * 10**8, published - 1, 99)
+    back = {"market": desk.market.id, "updatedAt": published - 1, "acceptedAt": published}
+    with refused(desk.price_feed.PriceWentBack, **back):
+        act(desk.trader("stranger"), desk.price_feed.accept, desk.market.id)
+
+
+def test_a_round_that_is_refused_remembers_nothing(desk: Desk) -> None:
+    desk.price(100)
+    with refused(desk.engine.ADLNotDue, market=desk.market.id, side=Side.LONG):
+        desk.deleverage(Side.LONG, traders(desk, "hawk"))
+    assert desk.price_feed.accepted(desk.market.id).price == wad(80)
+
+
 def test_anybody_may_and_at_once(desk: Desk) -> None:
     """No permission and no delay: takeover and round of a stranger in one block."""
     stranger = desk.trader("stranger")
@@ -775,7 +798,8 @@ def test_no_call_leaves_the_system(desk: Desk) -> None:
     """Internal credit only: not the counterparties, and not the token."""
     done = desk.deleverage(Side.LONG, traders(desk, "hawk swift heron owl finch whale"))
     system = desk.venue.system
-    contracts = (system.engine, system.fund, system.exchange, system.solvency_module, system.price_feed)
+    modules = (system.solvency_module, system.market_module, system.inventory_module)
+    contracts = (system.engine, system.fund, system.exchange, *modules, system.price_feed)
     assert called(done.transaction) == {each.address.lower() for each in (*contracts, desk.market.feed)}
 
 

@@ -10,7 +10,7 @@ import pytest
 from scripts.stage.venue import TestMarket, Venue, tokens, wad
 from tests.support.acting import Done, act, emitted, refused
 from tests.support.desk import Account, Desk
-from tests.support.enums import Side
+from tests.support.enums import Item, Side
 from tests.support.proofs import nothing_changes
 
 TEN = wad(10)
@@ -134,8 +134,8 @@ def test_a_sweep(desk: Desk) -> None:
     done = sweep(desk)
     shares = {"toPool": wad("0.35"), "toTreasury": wad("0.21"), "toKeepers": wad("0.14"), "dust": 0}
     assert emitted(done, desk.exchange.FeesSwept) == [{"market": desk.market.id, **shares}]
-    credited = {"pool": desk.market.pool, "market": desk.market.id, "amount": wad("0.35")}
-    assert emitted(done, desk.fund.FeeCredited) == [credited]
+    credited = {"pool": desk.market.pool, "market": desk.market.id, "item": Item.TRADING_FEE, "amount": wad("0.35")}
+    assert emitted(done, desk.fund.Entered) == [credited | {"cash": wad("1.35")}]
     assert reserves(desk) == (wad("0.21"), wad("0.14"))
     assert (desk.pool_cash(), desk.funding().fees) == (wad("1.35"), 0)
     # The pool's share is a result of the market.
@@ -173,7 +173,7 @@ def test_one_may_get_all(desk: Desk, pool: str, treasury: str, shares: tuple[str
     fill(desk)
     done = sweep(desk)
     assert (desk.pool_cash(), *reserves(desk)) == tuple(wad(share) for share in shares)
-    assert len(emitted(done, desk.fund.FeeCredited)) == (pool == "1")
+    assert len(emitted(done, desk.fund.Entered)) == (pool == "1")
 
 
 def test_what_was_earned_by_old_parameters_is_shared_by_them(desk: Desk) -> None:

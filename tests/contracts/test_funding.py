@@ -18,8 +18,8 @@ HUNDRED = wad(100)
 
 @pytest.fixture(scope="module")
 def desk(venue: Venue, market: TestMarket) -> Desk:
-    """At 100, 100x; a fill counts at most 1 % of mark. Hawk and dove have 100,000 each."""
-    desk = open_desk(venue, "FUND-USD", 100)
+    """At 100, 40x, mmf 2 %; a fill counts at most 1 % of mark. Hawk and dove have 100,000 each."""
+    desk = open_desk(venue, "FUND-USD", 100, initial="0.025", maintenance="0.02")
     desk.set_parameters(funding_cap=wad("0.01"))
     for name in ("hawk", "dove"):
         desk.deposit(desk.trader(name), 100_000)
@@ -126,12 +126,13 @@ def test_the_average_is_rounded_down(desk: Desk) -> None:
     assert index_after(desk, (wad(1), HUNDRED - 2), (wad(2), HUNDRED)) == -1
 
 
-def test_the_premium_of_a_fill_is_rounded_down(desk: Desk) -> None:
+@pytest.mark.parametrize("sign", [1, -1])
+def test_the_premium_of_a_fill_is_rounded_toward_zero(desk: Desk, sign: int) -> None:
     end = open_hour(desk)
-    fill(desk, wad("0.5"), HUNDRED + 1)
-    assert (desk.funding().premium, desk.funding().volume) == (0, wad("0.5"))
-    fill(desk, wad("0.5"), HUNDRED - 1)
-    assert (desk.funding().premium, desk.funding().volume) == (-1, wad(1))
+    fill(desk, wad("1.5"), HUNDRED + sign)
+    assert (desk.funding().premium, desk.funding().volume) == (sign, wad("1.5"))
+    fill(desk, wad("0.5"), HUNDRED + sign)
+    assert (desk.funding().premium, desk.funding().volume) == (sign, wad(2))
     assert now() < end
 
 
@@ -265,19 +266,19 @@ def test_a_deposit_settles_nothing_and_loses_nothing(desk: Desk) -> None:
 
 
 def test_what_is_owed_cannot_be_withdrawn(desk: Desk) -> None:
-    """Swan, long 10 on 100 that need 10, owes 10 after an hour at the cap."""
+    """Swan, long 10 on 100 that need 25, owes 10 after an hour at the cap."""
     end = open_hour(desk)
     swan = desk.trader("swan")
     desk.deposit(swan, 100)
     desk.trade(desk.trader("hawk"), swan, TEN, wad(101))
     wait_until(end)
     desk.price(101)
-    # No loss at 101; 100 - 10 of funding - 10.1.
-    short = {"account": desk.account(swan), "available": wad("10.1") - 10**12, "required": wad("10.1")}
+    # No loss at 101; 100 - 10 of funding - 25.25.
+    short = {"account": desk.account(swan), "available": wad("25.25") - 10**12, "required": wad("25.25")}
     with refused(desk.exchange.MarginInsufficient, **short):
-        act(swan, desk.exchange.withdraw, desk.account(swan), tokens("79.9") + 1, swan.address)
-    act(swan, desk.exchange.withdraw, desk.account(swan), tokens("79.9"), swan.address)
-    assert desk.holding(swan) == Account(TEN, wad(1010), wad("20.1"))
+        act(swan, desk.exchange.withdraw, desk.account(swan), tokens("64.75") + 1, swan.address)
+    act(swan, desk.exchange.withdraw, desk.account(swan), tokens("64.75"), swan.address)
+    assert desk.holding(swan) == Account(TEN, wad(1010), wad("35.25"))
 
 
 def test_what_is_due_to_be_got_can_be_withdrawn_from_the_margin(desk: Desk) -> None:
@@ -287,16 +288,19 @@ def test_what_is_due_to_be_got_can_be_withdrawn_from_the_margin(desk: Desk) -> N
     desk.trade(desk.trader("dove"), swan, -TEN, wad(101))
     wait_until(end)
     desk.price(101)
-    act(swan, desk.exchange.withdraw, desk.account(swan), tokens("99.9"), swan.address)
-    assert desk.exchange.health(desk.account(swan)).equity == wad("10.1")
+    act(swan, desk.exchange.withdraw, desk.account(swan), tokens("84.75"), swan.address)
+    assert desk.exchange.health(desk.account(swan)).equity == wad("25.25")
 
 
-def long_of_ten_at_the_cap(desk: Desk, deposit: str) -> Any:
-    """Swan, long 10 from 101, which cost it 10 at mark and now 10 of funding; MM is 5."""
+def long_of_ten_at_the_cap(desk: Desk, deposit: str, hours: int = 1) -> Any:
+    """Swan, long 10 from 101, which cost it 10 at mark and then 10 of funding in each hour; MM is 20."""
     end = open_hour(desk)
     swan = desk.trader("swan")
     desk.deposit(swan, deposit)
     desk.trade(desk.trader("hawk"), swan, TEN, wad(101))
+    for _ in range(hours - 1):
+        end = open_hour(desk)
+        fill(desk, TEN, wad(101))
     wait_until(end)
     desk.price(100)
     return swan
@@ -305,8 +309,8 @@ def long_of_ten_at_the_cap(desk: Desk, deposit: str) -> Any:
 def test_funding_alone_brings_a_liquidation(desk: Desk) -> None:
     liquidator = desk.trader("liquidator")
     desk.deposit(liquidator, 1000)
-    swan = long_of_ten_at_the_cap(desk, "25")
-    due = {"account": desk.account(swan), "equity": wad(5), "maintenanceMargin": wad(5)}
+    swan = long_of_ten_at_the_cap(desk, "40")
+    due = {"account": desk.account(swan), "equity": wad(20), "maintenanceMargin": wad(20)}
     with nothing_changes(desk.venue), refused(desk.exchange.LiquidationNotDue, **due):
         desk.liquidate(swan, by=liquidator)
     act(swan, desk.exchange.cancelAll)
@@ -325,32 +329,50 @@ def test_funding_alone_brings_a_liquidation(desk: Desk) -> None:
     }
 
 
-@pytest.mark.parametrize(("deposit", "due"), [("22.500001", False), ("22.5", True)])
+@pytest.mark.parametrize(("deposit", "due"), [("40.000001", False), ("40", True)])
 def test_funding_alone_brings_a_takeover(desk: Desk, deposit: str, due: bool) -> None:
-    swan = long_of_ten_at_the_cap(desk, deposit)
+    """In two hours at least: the cap is half of the maintenance margin fraction, and it was above all of that."""
+    swan = long_of_ten_at_the_cap(desk, deposit, hours=2)
     if due:
         (taken,) = emitted(desk.take_over(swan), desk.exchange.TakenOver)
-        assert (taken["equity"], taken["bankruptcyNotional"]) == (wad("2.5"), wad("997.5"))
+        assert (taken["equity"], taken["bankruptcyNotional"]) == (wad(10), wad(990))
         return
-    equity = wad("2.500001")
-    with refused(desk.exchange.TakeoverNotDue, account=desk.account(swan), equity=equity, maintenanceMargin=wad(5)):
+    equity = wad("10.000001")
+    with refused(desk.exchange.TakeoverNotDue, account=desk.account(swan), equity=equity, maintenanceMargin=wad(20)):
         desk.take_over(swan)
+
+
+@pytest.mark.parametrize("side", [1, -1])
+def test_an_hour_at_a_constant_price_costs_at_most_half_of_the_maintenance_margin(desk: Desk, side: int) -> None:
+    """This is the widest cap that the margin allows."""
+    swan = desk.trader("swan")
+    desk.deposit(swan, 50)
+    end = open_hour(desk)
+    desk.trade(desk.trader("hawk"), swan, side * TEN, HUNDRED)
+    before = desk.exchange.health(desk.account(swan))
+    fill(desk, wad(10_000), HUNDRED + side * wad(5))
+    desk.trade(desk.trader("hawk"), desk.trader("dove"), -wad(10_000), HUNDRED + side * wad(5))
+    wait_until(end)
+    desk.price(100)
+    after = desk.exchange.health(desk.account(swan))
+    paid = before.equity - after.equity
+    assert wad("9.99") < paid < before.maintenanceMargin // 2 == TEN
 
 
 def test_a_takeover_settles_what_is_owed(desk: Desk) -> None:
     end = open_hour(desk)
     swan = desk.trader("swan")
-    desk.deposit(swan, 20)
+    desk.deposit(swan, 35)
     desk.trade(desk.trader("hawk"), swan, TEN, HUNDRED + wad("0.5"))
     wait_until(end)
-    desk.price("98.9")
+    desk.price("97.4")
     done = desk.take_over(swan)
     assert emitted(done, desk.exchange.FundingPaid) == [
         {"account": desk.account(swan), "market": desk.market.id, "amount": wad(5)}
     ]
     (taken,) = emitted(done, desk.exchange.TakenOver)
-    # 20 - 5 - 10 * 1.6; the pool takes it over from where the margin ended.
-    assert (taken["equity"], taken["bankruptcyNotional"]) == (-wad(1), wad(1005) - wad(15))
+    # 35 - 5 - 10 * 3.1; the pool takes it over from where the margin ended.
+    assert (taken["equity"], taken["bankruptcyNotional"]) == (-wad(1), wad(1005) - wad(30))
     assert desk.exchange.market(desk.market.id).funding.pot == wad(5)
 
 

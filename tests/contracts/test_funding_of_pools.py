@@ -22,8 +22,8 @@ HUNDRED = wad(100)
 
 @pytest.fixture(scope="module")
 def desk(venue: Venue, market: TestMarket) -> Desk:
-    """At 100, 100x; a fill counts at most 1 % of mark. Hawk and dove have 1,000,000 each; the pool has 3,000."""
-    desk = open_desk(venue, "FUND-USD", 100)
+    """At 100, 40x; a fill counts at most 1 % of mark. Hawk and dove have 1,000,000 each; the pool has 3,000."""
+    desk = open_desk(venue, "FUND-USD", 100, initial="0.025", maintenance="0.02")
     desk.set_parameters(funding_cap=wad("0.01"))
     for name in ("hawk", "dove"):
         desk.deposit(desk.trader(name), 1_000_000)
@@ -32,16 +32,16 @@ def desk(venue: Venue, market: TestMarket) -> Desk:
 
 
 def hour_of(desk: Desk, price: int, mark: int | str = 100) -> None:
-    """An hour in which one contract is filled at a price, and the first second of the one after it."""
+    """An hour in which 20 contracts are filled at a price, and the first second of the one after it."""
     start = (now() // HOUR + 1) * HOUR
     desk.price(mark, at=start)
-    desk.trade(desk.trader("hawk"), desk.trader("dove"), wad(1), price)
+    desk.trade(desk.trader("hawk"), desk.trader("dove"), wad(20), price)
     desk.price(mark, at=start + HOUR)
 
 
 def with_inventory(desk: Desk, side: Side, contracts: int = 1000) -> None:
-    """Taken over at mark and at its price of bankruptcy, 99 or 101: no loss, no gain."""
-    desk.inherit("icarus", side.sign * contracts, 100, contracts, 100 - side.sign)
+    """Taken over at mark and at its price of bankruptcy, 97 or 103: no loss, no gain."""
+    desk.inherit("icarus", side.sign * contracts, 100, 3 * contracts, 100 - 3 * side.sign)
 
 
 def accrue(desk: Desk) -> Done:
@@ -55,7 +55,7 @@ def accrue(desk: Desk) -> Done:
 @pytest.mark.parametrize("premium", ["0.5", "-0.5"])
 def test_inventory_pays_and_gets_at_once_in_the_result(desk: Desk, side: Side, premium: str) -> None:
     with_inventory(desk, side)
-    mark = 100 - side.sign
+    mark = 100 - 3 * side.sign
     hour_of(desk, wad(mark) + wad(premium), mark)
     paid = side.sign * wad(premium) * 1000
     for _ in range(2):
@@ -67,7 +67,7 @@ def test_inventory_pays_and_gets_at_once_in_the_result(desk: Desk, side: Side, p
 
 def test_it_is_settled_when_the_inventory_is_touched(desk: Desk) -> None:
     with_inventory(desk, Side.LONG)
-    hour_of(desk, wad("99.5"), 99)
+    hour_of(desk, wad("97.5"), 97)
     desk.deposit(desk.trader("buyer"), 10_000)
     before = desk.backing()
     assert before.pnl == -wad(500)
@@ -76,7 +76,7 @@ def test_it_is_settled_when_the_inventory_is_touched(desk: Desk) -> None:
         {"pool": desk.market.pool, "market": desk.market.id, "side": Side.LONG, "amount": wad(500)}
     ]
     (bought,) = emitted(done, desk.exchange.InventoryBought)
-    assert desk.pool_cash() == wad(3000) - wad(500) + bought["value"] - wad(99)
+    assert desk.pool_cash() == wad(3000) - wad(500) + bought["value"] - wad(97)
     assert desk.funding().pot == wad(500)
     # And not again.
     done = desk.buy(Side.LONG, wad(1), by=desk.trader("buyer"))
@@ -85,9 +85,9 @@ def test_it_is_settled_when_the_inventory_is_touched(desk: Desk) -> None:
 
 def test_what_comes_in_later_pays_nothing_for_the_past(desk: Desk) -> None:
     with_inventory(desk, Side.LONG)
-    hour_of(desk, wad("99.5"), 99)
+    hour_of(desk, wad("97.5"), 97)
     desk.price(100)
-    done = desk.inherit("midas", 500, 100, 500, 99)
+    done = desk.inherit("midas", 500, 100, 1500, 97)
     assert [event["amount"] for event in emitted(done, desk.fund.InventoryFundingPaid)] == [wad(500)]
     assert desk.inventory(Side.LONG)[0] == wad(1500)
     assert desk.backing().pnl == -wad(500)
@@ -95,15 +95,15 @@ def test_what_comes_in_later_pays_nothing_for_the_past(desk: Desk) -> None:
 
 def test_both_sides_are_settled_by_a_round(desk: Desk) -> None:
     with_inventory(desk, Side.LONG)
-    desk.inherit("midas", -400, 99, 400, 100, against="kraken")
-    hour_of(desk, wad("99.5"), "98.5")
-    hour_of(desk, wad(96), 96)
+    desk.inherit("midas", -400, 97, 1200, 100, against="kraken")
+    hour_of(desk, wad("98.5"), 97)
+    hour_of(desk, wad(95), 95)
     assert desk.terms(Side.LONG).trigger == Trigger.DRAWDOWN
     done = desk.deleverage(Side.LONG, [desk.trader(name) for name in ("whale", "hawk")])
-    # 0.985, the cap at 98.5.
+    # 0.97, the cap at 97.
     assert [(event["side"], event["amount"]) for event in emitted(done, desk.fund.InventoryFundingPaid)] == [
-        (Side.LONG, wad("985")),
-        (Side.SHORT, -wad("394")),
+        (Side.LONG, wad("970")),
+        (Side.SHORT, -wad("388")),
     ]
 
 
@@ -111,16 +111,16 @@ def test_roundings_of_inventories_are_dust_too(desk: Desk) -> None:
     """An index of a third; the proofs hold it against the pot."""
     with_inventory(desk, Side.LONG)
     start = (now() // HOUR + 1) * HOUR
-    desk.price(99, at=start)
-    for contracts, price in ((wad(1), wad(99) + 1), (wad(2), wad(99) + wad("0.5"))):
+    desk.price(97, at=start)
+    for contracts, price in ((wad(10), wad(97) + 1), (wad(20), wad(97) + wad("0.5"))):
         desk.trade(desk.trader("hawk"), desk.trader("dove"), contracts, price)
-    desk.price(99, at=start + HOUR)
+    desk.price(97, at=start + HOUR)
     desk.deposit(desk.trader("buyer"), 10_000)
     for contracts in (1, 7, wad(1) + 3):
         desk.buy(Side.LONG, contracts, by=desk.trader("buyer"))
-        hour_of(desk, wad(99) + 7, 99)
+        hour_of(desk, wad(97) + 7, 97)
     for name in ("hawk", "dove", "whale"):
-        desk.trade(desk.trader("buyer"), desk.trader(name), wad(-1) - 1, wad(99))
+        desk.trade(desk.trader("buyer"), desk.trader(name), wad(-1) - 1, wad(97))
     act(desk.trader("stranger"), desk.exchange.sweep, desk.market.id)
     assert desk.funding().dust == 0
 
@@ -133,7 +133,7 @@ def test_funding_alone_brings_the_drawdown_to_its_trigger(desk: Desk, premium: s
     """900 of 3,000 are 30 %, whether they are accrued, settled or only owed."""
     with_inventory(desk, Side.LONG)
     desk.checkpoint()
-    hour_of(desk, wad(99) + wad(premium), 99)
+    hour_of(desk, wad(97) + wad(premium), 97)
     assert desk.backing().drawdownDue == due
     # There is nothing to close against anybody: the inventory itself has lost nothing at mark.
     assert desk.terms(Side.LONG).trigger == Trigger.NONE
@@ -144,21 +144,21 @@ def test_funding_alone_brings_the_drawdown_to_its_trigger(desk: Desk, premium: s
 
 def test_a_round_makes_up_for_it_as_far_as_the_inventory_has_lost(desk: Desk) -> None:
     with_inventory(desk, Side.LONG)
-    hour_of(desk, wad(100), 99)
-    desk.price("98.9")
+    hour_of(desk, wad(98), 97)
+    desk.price("96.9")
     terms = desk.terms(Side.LONG)
-    # 990 of funding and 100 of inventory, of 3,000: 340 are due, and 100 is all that the price of bankruptcy allows.
-    assert (terms.trigger, terms.compensation, terms.inventoryLoss) == (Trigger.DRAWDOWN, wad(340), wad(100))
-    assert terms.price == wad(99)
+    # 970 of funding and 100 of inventory, of 3,000: 320 are due, and 100 is all that the price of bankruptcy allows.
+    assert (terms.trigger, terms.compensation, terms.inventoryLoss) == (Trigger.DRAWDOWN, wad(320), wad(100))
+    assert terms.price == wad(97)
 
 
 def test_what_it_gets_raises_the_peak(desk: Desk) -> None:
     with_inventory(desk, Side.SHORT)
-    hour_of(desk, wad(102), 101)
+    hour_of(desk, wad(104), 103)
     done = desk.checkpoint()
     (sample,) = emitted(done, desk.fund.Checkpointed)
     assert (sample["pnl"], sample["balance"]) == (wad(1000), wad(4000))
-    desk.price(102)
+    desk.price(104)
     backing = desk.backing()
     assert (backing.loss, backing.base) == (wad(1000), wad(4000))
 
@@ -167,13 +167,13 @@ def test_depletion_by_funding(desk: Desk) -> None:
     """3,000 are gone after four hours at the cap; what falls below mark then is a deficit."""
     with_inventory(desk, Side.LONG)
     for _ in range(4):
-        hour_of(desk, wad(110), 99)
+        hour_of(desk, wad(110), 97)
     backing = desk.backing()
-    assert backing.balance == wad(3000) - 4 * wad(990)
-    desk.price(98)
+    assert backing.balance == wad(3000) - 4 * wad(970)
+    desk.price(96)
     terms = desk.terms(Side.LONG)
     assert terms.trigger != Trigger.NONE
-    assert terms.price == wad(99)
+    assert terms.price == wad(97)
 
 
 # ---------------------------------------------------------------------- thirty days on
@@ -185,12 +185,12 @@ def thirty_days_on(desk: Desk) -> tuple[list[Any], Cross]:
     desk.deposit(crow, 5000)
     desk.trade(desk.trader("dove"), crow, -wad(300), HUNDRED)
     with_inventory(desk, Side.LONG)
-    hour_of(desk, wad("99.7"), 99)
-    hour_of(desk, wad("99.21") + 13, 99)
+    hour_of(desk, wad("97.7"), 97)
+    hour_of(desk, wad("97.21") + 13, 97)
     # This hour stays open for thirty days.
-    desk.trade(desk.trader("hawk"), desk.trader("dove"), wad(7), wad("99.333"))
+    desk.trade(desk.trader("hawk"), desk.trader("dove"), wad(20), wad("97.333"))
     later = now() + 30 * DAY
-    desk.price("97.5", at=later)
+    desk.price("95.5", at=later)
     return [desk.trader("whale"), desk.trader("hawk"), crow], crow
 
 
@@ -202,7 +202,7 @@ def outcome(desk: Desk, done: Done) -> tuple[Any, ...]:
 
 def test_a_round_is_the_same_whether_or_not_funding_was_accrued_before_it(venue: Venue) -> None:
     """adl(s) == adl(accrue(s)): the terms, the ranking, the fills, and the state to the wei."""
-    desk, _ = open_shared(venue, "WARP-USD", "IDLE-USD", initial="0.01", maintenance="0.005")
+    desk, _ = open_shared(venue, "WARP-USD", "IDLE-USD", initial="0.025", maintenance="0.02")
     desk.set_parameters(funding_cap=wad("0.01"))
     for name in ("hawk", "dove"):
         desk.deposit(desk.trader(name), 1_000_000)
@@ -236,10 +236,10 @@ def test_a_round_is_the_same_whether_or_not_funding_was_accrued_before_it(venue:
 def test_a_takeover_is_the_same_too(desk: Desk) -> None:
     end = (now() // HOUR + 1) * HOUR
     swan = desk.trader("swan")
-    desk.deposit(swan, 20)
+    desk.deposit(swan, 40)
     desk.price(100, at=end)
     desk.trade(desk.trader("hawk"), swan, TEN, wad("100.777"))
-    desk.price("98.5", at=now() + 30 * DAY)
+    desk.price(98, at=now() + 30 * DAY)
     at = now() + 100
     found = []
     for first in (False, True):

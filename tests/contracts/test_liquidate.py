@@ -13,6 +13,7 @@ from scripts.stage.parameters import NO_BAND, UNLIMITED_NOTIONAL
 from scripts.stage.venue import HEARTBEAT, TestMarket, Venue, wad
 from tests.support.acting import Done, act, emitted, imagine, refused
 from tests.support.desk import ALL, FLAT, Account, Desk, damaged, open_desk
+from tests.support.enums import Item
 from tests.support.proofs import nothing_changes
 
 
@@ -79,8 +80,8 @@ def test_it_restores_the_initial_margin_of_a_long(desk: Desk) -> None:
     assert desk.equity(trader) == wad(22)
     assert desk.holding(liquidator) == Account(closed, value, wad(1000))
     assert desk.pool_cash() == wad(9)
-    credited = {"pool": desk.market.pool, "market": desk.market.id, "amount": wad(9)}
-    assert emitted(done, desk.fund.FeeCredited) == [credited]
+    credited = {"pool": desk.market.pool, "market": desk.market.id, "item": Item.LIQUIDATION_FEE, "amount": wad(9)}
+    assert emitted(done, desk.fund.Entered) == [credited | {"cash": wad(9)}]
 
 
 def test_it_restores_the_initial_margin_of_a_short(desk: Desk) -> None:
@@ -343,7 +344,7 @@ def test_without_a_fee_ones_own_second_account_earns_nothing(desk: Desk) -> None
     done = desk.liquidate(trader, by=trader, onto=desk.account(trader, 1))
     assert liquidated(desk, done)[3] == 0
     assert desk.holding(trader).cash + desk.holding(trader, 1).cash == before
-    assert emitted(done, desk.fund.FeeCredited) == []
+    assert emitted(done, desk.fund.Entered) == []
 
 
 def test_the_fee_is_the_pools_and_counts_as_the_markets_result(desk: Desk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
@@ -9,11 +10,11 @@ import pytest
 from ape import project
 
 from scripts.stage.parameters import MarketParameters, plain_market
-from scripts.stage.system import name_bytes
+from scripts.stage.system import System, name_bytes
 from scripts.stage.venue import Venue, wad
 from tests.support.acting import Done, act, emitted, imagine_deployment, refused, refused_without_reason, wait_until
 from tests.support.desk import Desk, create_pool, list_in_pool, open_desk
-from tests.support.enums import PoolKind, Side
+from tests.support.enums import Backer, PoolKind, Side, Trigger
 from tests.support.proofs import nothing_changes
 
 ZERO = "0x" + "0" * 40
@@ -43,19 +44,24 @@ OPEN = {
         "sweep",
         "acceptOwnership",
     },
-    "fund": {"contribute", "checkpoint", "acceptOwnership"},
+    "fund": {"contribute", "repay", "redistribute", "checkpoint", "acceptOwnership"},
     "engine": {"deleverage"},
     "price_feed": {"accept", "acceptOrLast", "acceptOwnership"},
     "lens": set(),
     "settlement_module": set(),
     "solvency_module": set(),
     "market_module": set(),
+    "inventory_module": set(),
+    "pool_module": set(),
+    "shares_factory": {"create"},
+    "fund_lens": set(),
 }
 OWNERS: dict[str, dict[str, tuple[Any, ...]]] = {
     "exchange": {
         "wire": (ZERO, ZERO),
         "listMarket": (NAME, 1, PARAMETERS),
         "setParameters": (1, PARAMETERS),
+        "moveMarket": (1, 1),
         "setBackstopRatio": (wad("0.5"),),
         "setWarningRate": (wad("0.8"),),
         "setTreasury": ("0x" + "1" * 40,),
@@ -64,7 +70,9 @@ OWNERS: dict[str, dict[str, tuple[Any, ...]]] = {
     },
     "fund": {
         "wire": (ZERO,),
-        "createPool": (NAME, 0),
+        "createPool": (NAME, 0, 0),
+        "setStaking": (1, 1, 86400),
+        "renewShares": (1,),
         "setDrawdownBounds": (1, wad("0.3"), wad("0.25"), wad("0.25")),
         "setAuctionParameters": (1, wad("0.02"), 1800),
         "transferOwnership": (ZERO,),
@@ -79,11 +87,18 @@ OWNERS: dict[str, dict[str, tuple[Any, ...]]] = {
 }
 ROLES: dict[tuple[str, str], tuple[str, str, tuple[Any, ...]]] = {
     ("exchange", "applyDeleverage"): ("engine", "CallerNotEngine", (1, [], 0, 1, [0, 0])),
+    ("exchange", "payOut"): ("fund", "CallerNotFund", ("0x" + "1" * 40, 1)),
+    ("exchange", "applyStress"): ("fund", "CallerNotFund", (1, 1, True)),
     ("exchange", "settleOne"): ("exchange", "OnlyWithinBatch", (PAIR,)),
     ("exchange", "collect"): ("treasury", "CallerNotTreasury", (1,)),
     ("fund", "inherit"): ("exchange", "CallerNotExchange", ([(1, 1, 1, 0)],)),
     ("fund", "assignMarket"): ("exchange", "CallerNotExchange", (1, 1)),
-    ("fund", "creditFee"): ("exchange", "CallerNotExchange", (1, 1)),
+    ("fund", "moveMarket"): ("exchange", "CallerNotExchange", (1, 1)),
+    ("fund", "creditFee"): ("exchange", "CallerNotExchange", (1, 1, 1)),
+    ("fund", "creditDust"): ("exchange", "CallerNotExchange", (1, 1)),
+    ("fund", "absorb"): ("exchange", "CallerNotExchange", (1,)),
+    ("fund", "stake"): ("shares", "CallerNotShares", (1, 1)),
+    ("fund", "unstake"): ("shares", "CallerNotShares", (1, 1, "0x" + "1" * 40, True)),
     ("fund", "sell"): ("exchange", "CallerNotExchange", (1, 0, 1, 1, 0, 0)),
     ("fund", "close"): ("engine", "CallerNotEngine", (1, 0, 1, 1, 1, 0)),
 }
@@ -103,6 +118,8 @@ MODULES: dict[str, dict[str, tuple[Any, ...]]] = {
     "market_module": {
         "listMarket": (NAME, 1, PARAMETERS),
         "setParameters": (1, PARAMETERS),
+        "moveMarket": (1, 1),
+        "applyStress": (1, 1, True),
         "setBackstopRatio": (wad("0.5"),),
         "setWarningRate": (wad("0.8"),),
         "setTreasury": ("0x" + "1" * 40,),
@@ -111,7 +128,31 @@ MODULES: dict[str, dict[str, tuple[Any, ...]]] = {
         "collect": (1,),
     },
 }
-CONTRACTS = ("exchange", "fund", "engine", "price_feed", *MODULES)
+FUND_MODULES: dict[str, dict[str, tuple[Any, ...]]] = {
+    "inventory_module": {
+        "checkpoint": (1,),
+        "inherit": ([(1, 1, 1, 0)],),
+        "sell": (1, 0, 1, 1, 0, 0),
+        "close": (1, 0, 1, 1, 1, 0),
+    },
+    "pool_module": {
+        "contribute": (1, 0, 1),
+        "repay": (1, 1),
+        "redistribute": (),
+        "absorb": (1,),
+        "stake": (1, 1),
+        "unstake": (1, 1, "0x" + "1" * 40, True),
+        "renewShares": (1,),
+        "createPool": (NAME, 0, 0),
+        "setStaking": (1, 1, 86400),
+        "assignMarket": (1, 1),
+        "moveMarket": (1, 1),
+        "setDrawdownBounds": (1, wad("0.3"), wad("0.25"), wad("0.25")),
+        "setAuctionParameters": (1, wad("0.02"), 1800),
+    },
+}
+ALL_MODULES = MODULES | FUND_MODULES
+CONTRACTS = ("exchange", "fund", "engine", "price_feed", *ALL_MODULES)
 
 
 def everybody(desk: Desk) -> dict[str, Any]:
@@ -124,21 +165,26 @@ def everybody(desk: Desk) -> dict[str, Any]:
     return people | {"owner": desk.venue.owner} | contracts
 
 
+def test_every_contract_is_in_the_matrix() -> None:
+    assert set(OPEN) == {field.name for field in fields(System)} - {"token", "block"}
+
+
 @pytest.mark.parametrize("name", list(OPEN))
 def test_every_function_is_in_the_matrix(venue: Venue, name: str) -> None:
     contract = getattr(venue.system, name)
     found = {abi.name for abi in contract.contract_type.mutable_methods}
     roles = {function for owner, function in ROLES if owner == name}
-    assert found == OPEN[name] | set(OWNERS.get(name, {})) | roles | set(MODULES.get(name, {}))
+    assert found == OPEN[name] | set(OWNERS.get(name, {})) | roles | set(ALL_MODULES.get(name, {}))
 
 
-def test_the_modules_have_between_them_what_the_exchange_routes(venue: Venue) -> None:
-    """Each routed selector is one of the exchange's own, with the same arguments, and of one module only."""
+@pytest.mark.parametrize(("name", "modules"), [("exchange", MODULES), ("fund", FUND_MODULES)])
+def test_the_modules_have_between_them_what_is_routed(venue: Venue, name: str, modules: dict[str, Any]) -> None:
+    """Each routed selector is one of the router's own, with the same arguments, and of one module only."""
     selectors = [
-        method.selector for name in MODULES for method in getattr(venue.system, name).contract_type.mutable_methods
+        method.selector for module in modules for method in getattr(venue.system, module).contract_type.mutable_methods
     ]
     assert len(selectors) == len(set(selectors))
-    own = {method.selector for method in venue.system.exchange.contract_type.mutable_methods}
+    own = {method.selector for method in getattr(venue.system, name).contract_type.mutable_methods}
     assert set(selectors) <= own
 
 
@@ -167,13 +213,13 @@ def test_only_the_contract_meant(desk: Desk, name: str, function: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "function"), [(name, function) for name, functions in MODULES.items() for function in functions]
+    ("name", "function"), [(name, function) for name, functions in ALL_MODULES.items() for function in functions]
 )
 def test_a_module_is_never_called_directly(desk: Desk, name: str, function: str) -> None:
     module = getattr(desk.venue.system, name)
     for who in everybody(desk).values():
         with refused(desk.exchange.OnlyByDelegatecall):
-            act(who, getattr(module, function), *MODULES[name][function])
+            act(who, getattr(module, function), *ALL_MODULES[name][function])
 
 
 @pytest.mark.parametrize("name", ["exchange", "fund", "price_feed"])
@@ -229,7 +275,7 @@ def test_no_owner(venue: Venue) -> None:
     s = venue.system
     for container, arguments in (
         (project.Exchange, (s.token, s.price_feed, *modules(venue), ZERO)),
-        (project.InsuranceFund, (s.exchange, s.price_feed, ZERO)),
+        (project.InsuranceFund, (s.exchange, s.price_feed, s.inventory_module, s.pool_module, ZERO)),
         (project.ChainlinkPriceFeed, (ZERO,)),
     ):
         with refused(s.exchange.OwnableInvalidOwner, owner=ZERO):
@@ -247,7 +293,10 @@ def test_wired_once(desk: Desk) -> None:
 def test_wiring(venue: Venue) -> None:
     s, owner = venue.system, venue.owner
     exchange = owner.deploy(project.Exchange, s.token, s.price_feed, *modules(venue), owner)
-    fund = owner.deploy(project.InsuranceFund, exchange, s.price_feed, owner)
+    for missing in ((ZERO, s.pool_module), (s.inventory_module, ZERO)):
+        with refused(exchange.AddressZero):
+            imagine_deployment(project.InsuranceFund, exchange, s.price_feed, *missing, owner)
+    fund = owner.deploy(project.InsuranceFund, exchange, s.price_feed, s.inventory_module, s.pool_module, owner)
     engine = owner.deploy(project.ADLEngine, exchange, fund, s.price_feed)
     with refused(exchange.NotWired):
         act(owner, exchange.listMarket, NAME, 1, PARAMETERS)
@@ -280,7 +329,8 @@ def test_a_market_is_listed(venue: Venue) -> None:
     assert emitted(done, s.exchange.MarketListed) == [{"market": market_id, "name": NAME, "pool": pool}]
     assert parameters_set(done, s.exchange) == (market_id, PARAMETERS)
     bounds = {"trigger": wad("0.3"), "stop": wad("0.25"), "target": wad("0.25")}
-    assert emitted(done, s.fund.MarketAssigned) == [{"market": market_id, "pool": pool, **bounds}]
+    assert emitted(done, s.fund.MarketAssigned) == [{"market": market_id, "pool": pool}]
+    assert emitted(done, s.fund.DrawdownBoundsSet) == [{"market": market_id, **bounds}]
     assert s.exchange.marketCount() == market_id
     listed = s.exchange.market(market_id)
     assert (listed.name, listed.openInterest, listed.pool, listed.isolatedOnly) == (NAME, 0, pool, True)
@@ -303,9 +353,9 @@ def test_a_name_is_given_once(desk: Desk) -> None:
         act(owner, s.exchange.listMarket, taken, pool, PARAMETERS)
     for kind in PoolKind:
         with nothing_changes(desk.venue), refused(s.fund.PoolNameTaken, name=name_bytes("test")):
-            act(owner, s.fund.createPool, name_bytes("test"), kind)
+            act(owner, s.fund.createPool, name_bytes("test"), kind, Backer.OWN)
     # A pool may have the name of a market.
-    act(owner, s.fund.createPool, taken, PoolKind.ISOLATED)
+    act(owner, s.fund.createPool, taken, PoolKind.ISOLATED, Backer.OWN)
 
 
 # Lowest and highest initial fraction, lowest maintenance fraction, and maintenance below initial.
@@ -417,7 +467,20 @@ EDGES: list[tuple[dict[str, int], dict[str, int], str, dict[str, int]]] = [
         {"funding_cap": wad("0.01")},
         {"funding_cap": wad("0.01") + 1},
         "FundingCapOutOfBounds",
-        {"fundingCap": wad("0.01") + 1},
+        {"fundingCap": wad("0.01") + 1, "maintenanceMarginFraction": MAINTENANCE},
+    ),
+    # An hour of funding at a constant price leaves an account that met its maintenance margin half of it.
+    (
+        margins(wad("0.1"), wad("0.002") + 1) | {"funding_cap": wad("0.001")},
+        margins(wad("0.1"), wad("0.002") + 1) | {"funding_cap": wad("0.001") + 1},
+        "FundingCapOutOfBounds",
+        {"fundingCap": wad("0.001") + 1, "maintenanceMarginFraction": wad("0.002") + 1},
+    ),
+    (
+        margins(wad("0.1"), wad("0.02")) | {"funding_cap": wad("0.01")},
+        margins(wad("0.1"), wad("0.02") - 1) | {"funding_cap": wad("0.01")},
+        "FundingCapOutOfBounds",
+        {"fundingCap": wad("0.01"), "maintenanceMarginFraction": wad("0.02") - 1},
     ),
     (
         {"max_open_interest": 2**111 - 1},
@@ -491,23 +554,47 @@ def test_backstop_ratio_out_of_bounds(desk: Desk, ratio: int) -> None:
 # ---------------------------------------------------------------------- pools
 
 
-@pytest.mark.parametrize("kind", list(PoolKind))
-def test_a_pool_is_created(venue: Venue, kind: PoolKind) -> None:
+@pytest.mark.parametrize(
+    ("kind", "backer"),
+    [(PoolKind.ISOLATED, Backer.OWN), (PoolKind.ISOLATED, Backer.MUTUAL), (PoolKind.SHARED, Backer.OWN)],
+)
+def test_a_pool_is_created(venue: Venue, kind: PoolKind, backer: Backer) -> None:
     fund = venue.system.fund
     pool = fund.poolCount() + 1
-    done = act(venue.owner, fund.createPool, NAME, kind)
-    assert emitted(done, fund.PoolCreated) == [{"pool": pool, "name": NAME, "kind": kind}]
+    done = act(venue.owner, fund.createPool, NAME, kind, backer)
+    assert emitted(done, fund.PoolCreated) == [{"pool": pool, "name": NAME, "kind": kind, "backer": backer}]
     created = fund.pool(pool)
-    assert (created.name, created.kind, created.cash, list(created.markets)) == (NAME, kind, 0, [])
+    assert (created.name, created.kind, created.backer) == (NAME, kind, backer)
+    assert (created.cash, list(created.markets)) == (0, [])
+    assert (created.cap, created.cooldown) == (2**96 - 1, 3 * 86400)
     assert fund.poolCount() == pool
+    assert list(fund.group()[0]) == [pool] * (backer is Backer.MUTUAL)
+    shares = project.PoolShares.at(created.shares)
+    assert (shares.poolId(), shares.fund(), shares.asset()) == (pool, fund.address, venue.system.token.address)
+    assert (shares.name(), shares.symbol(), shares.decimals()) == ("Backstop pool TEST-USD", "bp-TEST-USD", 18)
+    assert emitted(done, fund.SharesIssued) == [{"pool": pool, "shares": created.shares.lower()}]
+
+
+def test_a_shared_pool_stands_on_its_own(venue: Venue) -> None:
+    with nothing_changes(venue), refused(venue.system.fund.SharedPoolNotMutual, name=NAME):
+        act(venue.owner, venue.system.fund.createPool, NAME, PoolKind.SHARED, Backer.MUTUAL)
+
+
+def test_the_mutual_group_has_room_for_sixteen(venue: Venue) -> None:
+    for number in range(16):
+        create_pool(venue, f"member {number}", PoolKind.ISOLATED, Backer.MUTUAL)
+    with refused(venue.system.fund.GroupFull, members=16):
+        create_pool(venue, "one more", PoolKind.ISOLATED, Backer.MUTUAL)
 
 
 def test_a_pool_needs_a_name_and_a_kind(venue: Venue) -> None:
     fund = venue.system.fund
     with refused(fund.PoolNameEmpty):
-        act(venue.owner, fund.createPool, bytes(32), PoolKind.SHARED)
+        act(venue.owner, fund.createPool, bytes(32), PoolKind.SHARED, Backer.OWN)
     with refused_without_reason():
-        act(venue.owner, fund.createPool, NAME, 2)
+        act(venue.owner, fund.createPool, NAME, 2, Backer.OWN)
+    with refused_without_reason():
+        act(venue.owner, fund.createPool, NAME, PoolKind.ISOLATED, 2)
 
 
 def test_a_market_needs_a_pool(venue: Venue) -> None:
@@ -577,7 +664,9 @@ def test_drawdown_bounds_change_after_a_sample_under_the_old_ones(desk: Desk) ->
     desk.inherit("icarus", 10, 100, 100, 90)
     desk.price(60)
     done = act(desk.venue.owner, desk.fund.setDrawdownBounds, desk.market.id, wad("0.5"), wad("0.2"), wad("0.2"))
-    assert emitted(done, desk.fund.ADLStarted) == [{"market": desk.market.id, "drawdown": wad("0.3")}]
+    assert emitted(done, desk.fund.ADLStarted) == [
+        {"market": desk.market.id, "reason": Trigger.DRAWDOWN, "drawdown": wad("0.3")}
+    ]
     assert desk.backing().drawdownDue
     assert desk.terms(Side.LONG).compensation == wad(100)
 

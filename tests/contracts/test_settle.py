@@ -895,7 +895,7 @@ def test_no_trade_on_a_stale_price(desk: Desk) -> None:
 
 def test_a_market_without_a_feed_does_not_trade(desk: Desk, venue: Venue) -> None:
     pool = desk.fund.poolCount() + 1
-    desk.fund.createPool(b"dark".ljust(32, b"\0"), 0, sender=venue.owner)
+    desk.fund.createPool(b"dark".ljust(32, b"\0"), 0, 0, sender=venue.owner)
     act(venue.owner, desk.exchange.listMarket, b"DARK-USD".ljust(32, b"\0"), pool, desk.parameters())
     dark = Desk(venue, replace(desk.market, id=desk.exchange.marketCount(), name="DARK-USD", pool=pool))
     for name in ("hawk", "dove"):

@@ -25,13 +25,14 @@ from backstop.adl.snapshot import (
     Side,
     Snapshot,
 )
-from backstop.math import fund, margin
+from backstop.math import deficit, fund, margin
 from backstop.math import round as fills
 from backstop.math.leveraged_return import leveraged_return
 from backstop.math.position import PositionState, apply_trade, trade_value
 from backstop.math.rolling_max import RollingMax
 from backstop.math.wad import WAD, div_ceil
 
+TOKEN = 10**12  # WAD in a token unit
 MEMORY_SECONDS = 8 * 3600
 FLAT = PositionState(0, 0, 0)
 SIDES = (Side.LONG, Side.SHORT)
@@ -119,7 +120,7 @@ class Outcome:
 
 
 class Signal(NamedTuple):
-    """An event of a checkpoint: the sample, or the start or the end of ADL with its drawdown."""
+    """An event of a checkpoint: the sample, the start of ADL with reason and drawdown, or its end with its drawdown."""
 
     kind: str
     market: int
@@ -141,6 +142,7 @@ class Book:
     target: int = WAD // 4
     haircut: int = 0
     last_due: int = 0
+    seen: int = Trigger.NONE
     realized: int = 0
     inventory: dict[Side, tuple[int, int]] = field(default_factory=lambda: dict.fromkeys(SIDES, (0, 0)))
     peak: RollingMax = field(default_factory=RollingMax)
@@ -186,6 +188,7 @@ class Model:
     vaults: dict[str, Vault]
     backstop_ratio: int = WAD // 2
     tokens: int = 0
+    overdrawn: list[str] = field(default_factory=list)
     signals: list[Signal] = field(default_factory=list)
 
     # ------------------------------------------------------------------ what traders do
@@ -207,8 +210,26 @@ class Model:
         if available < required:
             return (f"MarginInsufficient({account_text(account)}, {available}, {required})",)
         book.accounts[account] = state._replace(margin=state.margin - amount)
-        self.tokens -= amount
+        self.tokens -= self._share_deficits(amount)
         return ()
+
+    def _share_deficits(self, amount: int) -> int:
+        """What a withdrawal is paid; what it gives up goes to the pools with an open deficit."""
+        parts = [deficit.open_deficit(self.vaults[pool].cash) for pool in self.overdrawn]
+        paid = deficit.paid_tokens(amount // TOKEN, self.tokens, sum(parts)) * TOKEN
+        for pool, share in zip(list(self.overdrawn), deficit.share_out(amount - paid, parts), strict=True):
+            self._enter(pool, share)
+        return paid
+
+    def _enter(self, pool: str, amount: int) -> None:
+        """Moves a pool's cash; the overdrawn are listed as the fund lists them."""
+        vault = self.vaults[pool]
+        was, vault.cash = vault.cash < 0, vault.cash + amount
+        if was < (vault.cash < 0):
+            self.overdrawn.append(pool)
+        elif was > (vault.cash < 0):
+            last = self.overdrawn.pop()
+            self.overdrawn = [last if one == pool else one for one in self.overdrawn]
 
     def trade(self, name: str, maker: bytes, taker: bytes, contracts: int, price: int) -> Refusals:
         """The taker takes signed `contracts`. Errors that refuse it, one of each at most; none where done."""
@@ -240,9 +261,12 @@ class Model:
         required = margin.margin_requirement(after.size, book.mark, book.initial)
         return f"InitialMarginInsufficient({who}, {has}, {required})" if has < required else None
 
-    def contribute(self, pool: str, market: str | None, amount: int) -> None:
-        """A gift to a pool, and to the result of one of its markets where that is named."""
-        self.vaults[pool].cash += amount
+    def contribute(self, pool: str, market: str | None, amount: int, now: int) -> None:
+        """A gift to a pool, and to the result of one of its markets where that is named, once what is due is noted."""
+        for book in self.books.values():
+            if book.pool == pool:
+                self.remember(book.name, now)
+        self._enter(pool, amount)
         self.tokens += amount
         if market is not None:
             self.books[market].realized += amount
@@ -272,15 +296,30 @@ class Model:
         book, standing = self.books[name], self.standing(name, now)
         book.peak.touch(now, standing.pnl)
         self.signals.append(Signal("Checkpointed", book.id, (standing.pnl, standing.balance, standing.drawdown)))
+        self.remember(name, now)
+
+    def remember(self, name: str, now: int) -> None:
+        """Keeps or ends the memory of a market's trigger, and what ADL was last seen due for."""
+        book, standing = self.books[name], self.standing(name, now)
+        reason = Trigger.NONE
         if standing.drawdown_due:
-            if not standing.started:
-                if book.haircut and any(size for size, _ in book.inventory.values()):
-                    return
-                self.signals.append(Signal("ADLStarted", book.id, (standing.drawdown,)))
+            reason = Trigger.DRAWDOWN
+        elif standing.balance < 0 and standing.long_loss + standing.short_loss:
+            reason = Trigger.DEPLETION
+        begins = reason and (not book.seen or (standing.drawdown_due and not standing.started))
+        if begins and book.haircut and any(size for size, _ in book.inventory.values()):
+            return
+        if standing.drawdown_due:
             book.last_due = now
-        elif book.last_due and (standing.base > 0 or now >= book.last_due + MEMORY_SECONDS):
+        elif standing.base > 0 or now >= book.last_due + MEMORY_SECONDS:
             book.last_due = 0
+        if book.last_due and not reason:
+            reason = Trigger.DRAWDOWN
+        if reason and not book.seen:
+            self.signals.append(Signal("ADLStarted", book.id, (reason, standing.drawdown)))
+        elif book.seen and not reason:
             self.signals.append(Signal("ADLEnded", book.id, (standing.drawdown,)))
+        book.seen = reason
 
     def deleverage(self, name: str, side: Side, candidates: list[bytes], now: int) -> Outcome | str:
         """A round against these candidates, in any order, or the error that refuses it."""
@@ -370,7 +409,7 @@ class Model:
                 book.inventory[one] = size - part, entry - carried
                 result -= carried
             outcome.left -= side.sign * outcome.netted
-        self.vaults[book.pool].cash += result
+        self._enter(book.pool, result)
         book.realized += result
         self.checkpoint(name, now)
 

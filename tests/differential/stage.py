@@ -118,8 +118,8 @@ class Stage:
         """A gift of token units, to the result of a market where one is named."""
         pool_id = list(POOLS).index(pool) + 1
         market_id = self.model.books[market].id if market else 0
+        self.model.contribute(pool, market, units * TOKEN, self.now)
         self._send(self.anybody(), self.world.deployment.fund, CONTRIBUTE.encode(pool_id, market_id, units))
-        self.model.contribute(pool, market, units * TOKEN)
 
     def checkpoint(self, name: str) -> None:
         """A sample."""

@@ -1,7 +1,8 @@
-"""Twenty histories of 500 actions on the complete exchange: contracts and Python agree to the wei after each action.
+"""Histories of 500 actions on the complete exchange: contracts and Python agree to the wei after each action.
 
 Trades with fees, funding hours, price moves, dead feeds, liquidations, takeovers, inventory sales and rounds, on cross
-and isolated accounts in four markets. They run on an EVM in this process.
+and isolated accounts in six markets; stakes and exits, deficits that withdrawals share, and redistribution in the pools
+behind them, of which three back each other. They run on an EVM in this process.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from .complete.evm import Evm
 
 ACTIONS = 500
-STORIES = [(plot, seed) for plot in PLOTS for seed in range(5)]
+STORIES = [(plot, seed) for plot in PLOTS for seed in range(3)]
 
 # What the histories have to come to, or they would prove little.
 MEANT = (
@@ -30,6 +31,8 @@ MEANT = (
     "batch with a refused pair",
     "buy",
     "buy refused: AuctionPriceBeyondLimit",
+    "cancel",
+    "cancel refused: RequestMissing",
     "checkpoint",
     "collect",
     "collect refused: TreasuryExceeded",
@@ -40,24 +43,57 @@ MEANT = (
     "deleverage refused: NothingDeleveraged",
     "deposit",
     "dust goes to a pool",
+    "exit at the shared rate",
+    "exit from a pool with a burden",
+    "exit that has waited for long enough",
+    "fees beyond a cap go to the treasury",
     "flag",
     "flag refused: MarginCallNotDue",
     "funding index moved",
+    "leave",
+    "leave refused: ERC4626ExceededMaxWithdraw",
     "liquidate",
     "liquidate refused: InitialMarginInsufficient",
     "liquidate refused: LiquidationNotDue",
     "liquidate refused: PositionTooSmall",
     "liquidation of a cross account",
+    "mint",
+    "move",
+    "move refused: InventoryOpen",
+    "move refused: MarketHeldInCross",
     "parameters",
     "price",
+    "redeem",
+    "redistribute",
+    "redistribute refused: RedistributionNotDue",
+    "redistribution within a round",
+    "renew",
+    "renew refused: SharesNotWorthless",
+    "repay",
+    "repay refused: RepaymentTooLarge",
+    "request",
+    "request refused: ERC20InsufficientBalance",
+    "request refused: RequestOpen",
     "round against a cross account",
     "round that leaves inventory",
+    "settle",
+    "settle refused: ExitOfOther",
+    "settle refused: ExitUnripe",
+    "settle refused: ExitWaits",
+    "settle refused: PoolDepleted",
+    "stake",
+    "stake refused: CapExceeded",
+    "stake refused: SharesWorthless",
+    "stake refused: StakeWhileADLDue",
+    "stake refused: StakeWithoutPrice",
+    "staking refused: CooldownOutOfBounds",
     "sweep",
     "take over",
     "take over refused: TakeoverNotDue",
     "takeover at a last price",
     "takeover of one leg",
     "takeover of several legs",
+    "the treasury's share goes to a deficit",
     "trade",
     "trade refused: AccountBankrupt",
     "trade refused: InitialMarginInsufficient",
@@ -71,8 +107,10 @@ MEANT = (
     "trade refused: PriceOutsideBand",
     "transfer",
     "transfer refused: MarginInsufficient",
+    "treasury collects at the shared rate",
     "withdraw",
     "withdraw refused: MarginInsufficient",
+    "withdrawal at the shared rate",
 )
 
 REACHED: Counter[str] = Counter()

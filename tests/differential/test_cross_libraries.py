@@ -47,12 +47,15 @@ def _index(rng: Random) -> int:
 
 
 def _hour(rng: Random) -> Case:
-    """An index, and an hour's premium and volume: as fills make them, and as far as their types go."""
+    """An index, an hour's premium and volume, as fills make them and as far as their types go, and open interest."""
     volume = rng.choice((0, extremes.positive(rng, 128)))
+    # About a hundred times the volume, where it begins to count, or anything.
+    near = min(2**112 - 1, max(0, 100 * volume + rng.randint(-101, 101)))
+    interest = rng.choice((near, extremes.magnitude(rng, 112)))
     if rng.random() < 0.3:
-        return _index(rng), extremes.signed(rng, 128), volume
+        return _index(rng), extremes.signed(rng, 128), volume, interest
     per_contract = extremes.magnitude(rng, 90)
-    return _index(rng), rng.choice((-1, 1)) * min(2**127 - 1, per_contract * volume // WAD), volume
+    return _index(rng), rng.choice((-1, 1)) * min(2**127 - 1, per_contract * volume // WAD), volume, interest
 
 
 def _fill(rng: Random) -> Case:
@@ -61,7 +64,8 @@ def _fill(rng: Random) -> Case:
     most = mark * cap // WAD
     near = mark + rng.choice((-1, 1)) * most + rng.randint(-2, 2)
     price = min(near, extremes.PRICE_MAX) if rng.random() < 0.5 and near > 0 else extremes.price(rng)
-    return extremes.positive(rng, 111), price, mark, cap
+    contracts = rng.choice((rng.randint(1, 10), extremes.positive(rng, 111), extremes.positive(rng, 111)))
+    return contracts, price, mark, cap
 
 
 def _stretch(rng: Random) -> Case:
@@ -73,7 +77,7 @@ def _stretch(rng: Random) -> Case:
     ("signature", "returns", "draw", "mirror"),
     [
         ("hourOf(uint256)", "uint24", lambda r: (r.randrange(2**32),), funding.hour_of),
-        ("indexAfter(int256,int256,uint256)", "int256", _hour, funding.index_after),
+        ("indexAfter(int256,int256,uint256,uint256)", "int256", _hour, funding.index_after),
         ("premiumOf(uint256,uint256,uint256,uint256)", "int256", _fill, funding.premium_of),
         ("payment(int256,int256)", "int256", _stretch, funding.payment),
     ],

@@ -5,9 +5,13 @@ from __future__ import annotations
 from random import Random
 from typing import Any
 
-from ape import chain
+import pytest
+from ape import chain, project
+from hypothesis import given
+from hypothesis import strategies as st
 
 from backstop.math.rolling_max import BUCKET_SECONDS, RING_BUCKETS, WINDOW_BUCKETS, RollingMax
+from tests.invariants.chain import PyrevmChain
 
 from . import extremes
 from .clock import Clock
@@ -83,3 +87,45 @@ def test_sample_beyond_112_bits_saturates(harness: Harness, owner: Any) -> None:
         mirror.touch(now, sample)
     assert list(read) == [extremes.INT112_MIN, extremes.INT112_MAX]
     assert list(read) == [mirror.maximum(now, extremes.INT112_MIN) for mirror in mirrors]
+
+
+@pytest.fixture(scope="module")
+def ring() -> tuple[PyrevmChain, str]:
+    """A harness on an EVM in this process, where a sample takes no time."""
+    pytest.importorskip("pyrevm", reason="there is no wheel of pyrevm for this Python")
+    evm = PyrevmChain()
+    code = project.MathHarness.contract_type.model_dump(mode="json")["deploymentBytecode"]["bytecode"]
+    address = evm.deploy(OWNER, bytes.fromhex(code[2:]))
+    evm.mark()
+    return evm, address
+
+
+OWNER = "0x" + "0e" * 20
+START = 1_790_000_000 // BUCKET_SECONDS * BUCKET_SECONDS
+steps = st.one_of(
+    st.integers(0, 60),
+    st.integers(0, 2 * BUCKET_SECONDS),
+    st.integers(0, 2 * WINDOW_SECONDS),
+    st.sampled_from((BUCKET_SECONDS - 1, BUCKET_SECONDS, WINDOW_SECONDS, WINDOW_SECONDS + BUCKET_SECONDS)),
+    st.just(TAGS * BUCKET_SECONDS),
+)
+values = st.one_of(st.integers(-1000, 1000), st.integers(extremes.INT112_MIN, extremes.INT112_MAX))
+
+
+@given(history=st.lists(st.tuples(steps, values), min_size=1, max_size=50), wait=steps)
+def test_never_below_the_true_maximum_and_at_most_one_bucket_older(
+    ring: tuple[PyrevmChain, str], history: list[tuple[int, int]], wait: int
+) -> None:
+    evm, harness = ring
+    evm.rewind()
+    mirror, samples, now = RollingMax(), [], START
+    for step, value in history:
+        now += step
+        assert evm.send(OWNER, harness, TOUCH.encode([value]), now).ok
+        mirror.touch(now, value)
+        samples.append((now, value))
+    now += wait
+    ((highest,),) = MAXIMA.decode(evm.view(harness, MAXIMA.encode([extremes.INT112_MIN]), now))
+    assert highest == mirror.maximum(now)
+    true, with_a_bucket_more = (_of_window(samples, now, WINDOW_SECONDS + more) for more in (0, BUCKET_SECONDS))
+    assert true <= highest <= with_a_bucket_more

@@ -5,10 +5,11 @@ from __future__ import annotations
 from backstop.chain.bindings import Event, Function
 
 _BACKING = "(int256,uint256,int256,int256,uint256,uint256,uint256,uint256,bool,bool)"
-_PARAMETERS = "(uint64,uint64,uint64,uint64,uint64,uint64,uint64,uint64,uint96,uint96,uint112,uint64,uint64)"
+_PARAMETERS = f"({'uint64,' * 8}uint96,uint96,uint112,uint64,uint64,uint64,uint64)"
 _FUNDING = "(int104,uint24,uint64,uint64,int128,uint128,int112,uint112,uint32)"
 _MARKET = (
-    "(uint64,uint64,uint112,uint16,uint64,uint64,uint64,uint64,uint96,uint96,uint64,uint112,uint64,uint64,bool,bytes32,"
+    "(uint64,uint64,uint112,uint16,uint64,uint64,uint64,uint64,uint96,uint96,uint64,uint112,uint64,uint64,bool,"
+    "uint32,uint64,uint64,uint64,uint64,bytes32,"
     f"{_FUNDING})"
 )
 _TERMS = "(uint8,int256,int256,uint256,uint256,uint256,int256,int256)"
@@ -27,5 +28,5 @@ EXCHANGE_SET_PARAMETERS = Function(f"setParameters(uint16,{_PARAMETERS})")
 AGGREGATOR_SET_ANSWER = Function("setAnswer(int256)")
 
 CHECKPOINTED = Event("Checkpointed", ("uint16",), "int256,int256,uint256")
-ADL_STARTED = Event("ADLStarted", ("uint16",), "uint256")
+ADL_STARTED = Event("ADLStarted", ("uint16", "uint8"), "uint256")
 ADL_ENDED = Event("ADLEnded", ("uint16",), "uint256")

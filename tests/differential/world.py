@@ -58,7 +58,7 @@ def build(owner: Any) -> World:
     venue = Venue.open(owner)
     system = venue.system
     for number, (pool, kind) in enumerate(POOLS.items(), start=1):
-        system.fund.createPool(name_bytes(pool), int(kind is PoolKind.SHARED), sender=owner)
+        system.fund.createPool(name_bytes(pool), int(kind is PoolKind.SHARED), 0, sender=owner)
         assert system.fund.poolCount() == number
     listings = {}
     for market_id, (name, pool) in enumerate(_LISTINGS.items(), start=1):

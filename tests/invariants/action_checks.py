@@ -10,7 +10,7 @@ from backstop.math.wad import WAD
 from backstop.orders import Order
 from scripts.stage.parameters import NO_BAND
 
-from . import actions
+from . import actions, pool_checks
 from .ledger import CANCELLED, NO_HOLDING
 from .round_checks import holds_after_round
 from .steps import Step, Violation
@@ -22,6 +22,7 @@ def holds_after(step: Step, counts: Counter[str]) -> Iterator[Violation]:
     yield from _only_those_meant(step, counts)
     yield from _on_good_prices(step, counts)
     yield from _index_moves_by_the_hour(step, counts)
+    yield from pool_checks.hold_after(step, counts)
     action = step.action
     match action:
         case actions.TakeOver():
@@ -223,7 +224,7 @@ def _taken_over(step: Step, action: actions.TakeOver, counts: Counter[str]) -> I
         if mine_after.size - mine.size != size:
             yield Violation("B1", f"inventory of market {market} gained {mine_after.size - mine.size} of {size}")
     paid = sum(_paid_into(step, market) for market in legs)
-    pool = MARKETS[legs[0] - 1].pool
+    pool = step.before.pool_of(legs[0])
     cash, cash_after = step.before.pools[pool - 1].cash, step.after.pools[pool - 1].cash
     # What the pots got, the account or the pool paid.
     if -entries + cash_after - cash != held.cash - paid:

@@ -165,6 +165,85 @@ class Contribute(Action):
 
 
 @dataclass(frozen=True, slots=True)
+class Repay(Action):
+    """An open deficit of a pool; `amount` in token units."""
+
+    pool: int
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Redistribute(Action):
+    """Within the mutual group."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetStaking(Action):
+    """Of a pool, by the OWNER or somebody who is not. `cap` is WAD, `cooldown` seconds."""
+
+    pool: int
+    cap: int
+    cooldown: int
+
+
+@dataclass(frozen=True, slots=True)
+class MoveMarket(Action):
+    """A market to another pool, by the OWNER or somebody who is not."""
+
+    market: int
+    pool: int
+
+
+@dataclass(frozen=True, slots=True)
+class RenewShares(Action):
+    """Of a pool, by the OWNER or somebody who is not; then everybody allows the new ones to take tokens."""
+
+    pool: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stake(Action):
+    """In a pool: `amount` in token units, or in shares."""
+
+    pool: int
+    amount: int
+    in_shares: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RequestExit(Action):
+    """Of shares of a pool."""
+
+    pool: int
+    shares: int
+
+
+@dataclass(frozen=True, slots=True)
+class CancelExit(Action):
+    """From a pool."""
+
+    pool: int
+
+
+@dataclass(frozen=True, slots=True)
+class Redeem(Action):
+    """A part of the exit of `owner`: `amount` in shares, or in token units."""
+
+    pool: int
+    owner: int
+    amount: int
+    in_assets: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SettleExit(Action):
+    """The whole exit of `owner`."""
+
+    pool: int
+    owner: int
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint(Action):
     """Of a market."""
 

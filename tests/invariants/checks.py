@@ -1,9 +1,20 @@
 """The invariants, each judged from what the contracts showed before and after an action.
 
-S1  what can be taken out is covered by the tokens held and by what others are in deficit
+S1  what can be taken out is covered by the tokens held and by what others are in deficit; while pools have an open
+    deficit every withdrawal is paid the same part, which the next one is paid too
 S2  tokens held are the claims of accounts, pools, funding pots, fees, the treasury and keepers, to the wei
 O1  sizes of accounts and pools cancel out, and the longs are the open interest
-F1  a funding pot is what all positions and inventories have yet to get, and the dust of roundings, exactly
+U1  a funding pot is what all positions and inventories have yet to get, and the dust of roundings, exactly
+U2  an hour moves a funding index by at most the cap of its fills, and by less where little of what is open was filled
+F1  no pool pays what it does not have: its shares stand for no more than its balance less its burden, and an exit gets
+    the smaller of its value then and now
+F2  a share is worth less only after a loss: of its pool, or of another member of its group
+F3  shares are made for stakes and go with exits; none are left with nobody, all together are worth no more than the
+    pool has, and none are sold that stand for nothing
+F4  an exit does not make ADL due, unless it has waited for as long as one may
+F5  a pool's account is moved by its own business alone, but for deficits that are paid for and redistribution in the
+    mutual group, which goes from those that have to those that lack and is no market's result
+F6  the items of a pool are its cash, to the wei
 L1  the legs of a cross account are what it holds, ascending, all of one shared pool
 A1  ADL conserves value to the wei
 A2  a flat account never pays
@@ -33,13 +44,14 @@ from backstop.account_id import is_cross
 from backstop.math.funding import payment
 from backstop.math.wad import WAD
 
+from . import pool_checks
 from .state import Inventory, State
 from .steps import Violation
 from .world import MARKETS, MOST_DUST, SHARED, label, market_of
 
 
 def holds_always(state: State, marks: list[int], counts: Counter[str]) -> Iterator[Violation]:
-    """S1, S2, O1, F1 and L1."""
+    """S1, S2, O1, U1 and L1, and what always holds of pools."""
     claims = sum(held.cash for held in state.accounts.values()) + sum(pool.claim for pool in state.pools)
     claims += state.treasury + state.keepers
     claims += sum(market.funding.pot + market.funding.fees for market in state.markets)
@@ -47,6 +59,7 @@ def holds_always(state: State, marks: list[int], counts: Counter[str]) -> Iterat
     if claims != state.tokens:
         yield Violation("S2", f"tokens held {state.tokens}, claims {claims}: {claims - state.tokens} too many")
     yield from _covered(state, marks, counts)
+    yield from pool_checks.hold_always(state, counts)
     for spec, market in zip(MARKETS, state.markets, strict=True):
         sizes = [held.size for held in state.of_market(spec.id).values()] + [market.long.size, market.short.size]
         longs = sum(size for size in sizes if size > 0)
@@ -58,7 +71,7 @@ def holds_always(state: State, marks: list[int], counts: Counter[str]) -> Iterat
             )
         yield from _pot_is_due(state, spec.id, counts)
     for account, held in state.accounts.items():
-        pools = {MARKETS[market - 1].pool for market in held.open()}
+        pools = {state.pool_of(market) for market in held.open()}
         counts["L1"] += len(held.legs) > 1
         if is_cross(account):
             holds = list(held.legs) == held.open() and pools <= {SHARED}
@@ -69,15 +82,15 @@ def holds_always(state: State, marks: list[int], counts: Counter[str]) -> Iterat
 
 
 def _pot_is_due(state: State, market: int, counts: Counter[str]) -> Iterator[Violation]:
-    """F1, in WAD squared, at the index that is stored."""
+    """U1, in WAD squared, at the index that is stored."""
     view = state.markets[market - 1]
     funding = view.funding
     owed = sum(position.due(funding.index) for position in state.of_market(market).values())
     owed += view.long.due(funding.index) + view.short.due(funding.index)
-    counts["F1"] += owed != 0
+    counts["U1"] += owed != 0
     unclaimed, dust = funding.pot * WAD + owed, funding.dust * WAD + funding.rest
     if unclaimed < dust if funding.dust == MOST_DUST else unclaimed != dust:
-        yield Violation("F1", f"market {market}: {unclaimed} of the pot is nobody's, the dust is {dust}")
+        yield Violation("U1", f"market {market}: {unclaimed} of the pot is nobody's, the dust is {dust}")
 
 
 def _covered(state: State, marks: list[int], counts: Counter[str]) -> Iterator[Violation]:
@@ -105,11 +118,10 @@ def _payable_and_deficits(state: State, marks: list[int]) -> tuple[int, int]:
         deficits += max(0, -sum_.equity)
     for number, pool in enumerate(state.pools, start=1):
         balance = pool.cash
-        for spec in MARKETS:
-            if spec.pool == number:
-                market = state.markets[spec.id - 1]
-                for held in (market.long, market.short):
-                    balance -= _loss(held, marks[spec.id - 1]) + payment(held.size, market.index - held.index)
+        for market_id in state.markets_of(number):
+            market = state.markets[market_id - 1]
+            for held in (market.long, market.short):
+                balance -= _loss(held, marks[market_id - 1]) + payment(held.size, market.index - held.index)
         payable += max(0, balance)
         deficits += max(0, -balance)
     payable += sum(market.funding.fees for market in state.markets)

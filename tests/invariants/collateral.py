@@ -6,7 +6,7 @@ from . import actions
 from .draws import TOKEN, Draws
 from .ledger import NO_HOLDING
 from .machine import Machine
-from .world import CROSS, LARGEST, MARKETS, TOKEN_SCALE, TRADERS, VAST, WALLET
+from .world import CROSS, LARGEST, POOL_OF, POOLS, TOKEN_SCALE, TRADERS, VAST, WALLET
 
 
 class Collateral(Draws):
@@ -68,21 +68,21 @@ class Collateral(Draws):
         """Little, so that pools run dry; now and then to no pool, or naming a market of another, or too much."""
         if self.is_vast and self._chance(0.5):
             return self.contribute_the_most(machine)
-        pool = self.rng.choice((1, 2, 3, 3, MARKETS[self.focus - 1].pool))
-        market = self.rng.choice((0, *(spec.id for spec in MARKETS if spec.pool == pool)))
+        pool = self.rng.choice((*POOLS, 3, *(POOL_OF[self.focus],) * 3))
+        market = self.rng.choice((0, *machine.state.markets_of(pool)))
         amount = self.rng.randrange(1, self.gift)
         if self._chance(0.08):
             pool, market, amount = self.rng.choice(
-                ((0, 0, 1), (4, 0, 1), (1, 2, 5), (3, 9, 5), (2, 2, 0), (1, 1, 2**120))
+                ((0, 0, 1), (9, 0, 1), (1, 2, 5), (3, 9, 5), (2, 2, 0), (1, 1, 2**120))
             )
         return actions.Contribute(self._trader(), self._soon(), pool, market, amount)
 
     def contribute_the_most(self, machine: Machine) -> actions.Action:
         """As much as a result can be told by samples, or a unit more; naming no market there is no such bound."""
         market, named = self.focus, self._chance(0.8)
-        room = (LARGEST - machine.model.realized[market - 1]) // TOKEN_SCALE
+        room = (LARGEST - machine.model.fund.books[market].realized) // TOKEN_SCALE
         amount = max(1, room + self.rng.choice((0, 0, 1)))
-        pool = MARKETS[market - 1].pool
+        pool = machine.state.pool_of(market)
         return actions.Contribute(VAST, self._soon(), pool, market if named else 0, amount)
 
     def checkpoint(self, machine: Machine) -> actions.Action:

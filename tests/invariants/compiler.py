@@ -26,14 +26,19 @@ DEPLOYED = {
     "ChainlinkPriceFeed": "contracts/oracles/ChainlinkPriceFeed.sol",
     "Exchange": "contracts/Exchange.sol",
     "InsuranceFund": "contracts/InsuranceFund.sol",
+    "InventoryModule": "contracts/InventoryModule.sol",
     "MarketModule": "contracts/MarketModule.sol",
     "MockAggregator": "contracts/mocks/MockAggregator.sol",
     "MockUSDC": "contracts/mocks/MockUSDC.sol",
+    "PoolModule": "contracts/PoolModule.sol",
+    "PoolShares": "contracts/PoolShares.sol",
+    "PoolSharesFactory": "contracts/PoolSharesFactory.sol",
     "SettlementModule": "contracts/SettlementModule.sol",
     "SolvencyModule": "contracts/SolvencyModule.sol",
     "StateReader": "contracts/mocks/StateReader.sol",
 }
 
+_AT_ONCE = 24
 _IMPORT = re.compile(r'(?:from|import)\s+"([^"]+)"')
 
 
@@ -71,10 +76,9 @@ def compile_variants(variants: Mapping[str, Iterable[Replacement]]) -> dict[str,
             if not file.exists():
                 missing.setdefault(file, _Unit(variant, name, closure, file))
     units = list(missing.values())
-    workers = os.cpu_count() or 1
-    with ThreadPoolExecutor(workers) as pool:
-        # One run of the compiler takes many sources in little more time than its start.
-        list(pool.map(_compile, [units[i::workers] for i in range(workers)]))
+    # One run of the compiler takes many sources in little more time than its start, until its memory is full.
+    with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
+        list(pool.map(_compile, [units[i : i + _AT_ONCE] for i in range(0, len(units), _AT_ONCE)]))
     return {
         variant: {**compile_system(), **{name: _load(file) for name, file in changed.items()}}
         for variant, changed in files.items()

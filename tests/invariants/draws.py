@@ -15,7 +15,7 @@ from . import actions
 from .ledger import NO_HOLDING
 from .machine import Machine
 from .state import Health, State
-from .world import BY_ADDRESS, CROSS, MARKETS, SHARED, TRADERS, market_of, owner_of
+from .world import BY_ADDRESS, CROSS, GROUP, MARKETS, SHARED, TRADERS, market_of, owner_of
 
 TOKEN = 10**6  # units
 
@@ -25,7 +25,7 @@ class Draws:
 
     def __init__(self, rng: Random) -> None:
         self.rng = rng
-        self.focus = rng.choice((1, 1, 2, 2, 3, 3, 4, 5))
+        self.focus = rng.choice((1, 1, 2, 2, 3, 3, 4, 5, 6, 7))
         self.crossing = rng.choice((0.0, 0.4, 0.9))  # how often an account of the shared pool's markets is a cross one
         self.traders = rng.sample(range(len(TRADERS)), rng.choice((3, 4, 6, 10)))
         self.resting: list[Order] = []
@@ -35,7 +35,10 @@ class Draws:
         if self.is_vast:
             self.focus = rng.choice((1, 2))  # where the pool is paid fees on top of that
         self.ahead: list[Order] = []  # signed for an epoch that is still to come
-        self.script: list[actions.Action] = []  # what comes next, whatever else there is to do
+        # What comes next, whatever else there is to do.
+        self.script: list[actions.Action | Callable[[Machine], actions.Action]] = []
+        self.is_staking = rng.random() < 0.6
+        self.spread = rng.choice((0.0, 0.6))  # how often something happens elsewhere in the mutual group
         self.gift = rng.choice((300, 3_000, 20_000, 100_000)) * TOKEN
         self._salt = 0
 
@@ -51,6 +54,8 @@ class Draws:
     def _market(self) -> int:
         if self.crossing and MARKETS[self.focus - 1].pool == SHARED and self._chance(0.6):
             return self.rng.choice([spec.id for spec in MARKETS if spec.pool == SHARED])
+        if MARKETS[self.focus - 1].pool in GROUP and self._chance(self.spread):
+            return self.rng.choice([spec.id for spec in MARKETS if spec.pool in GROUP])
         return self.focus if self._chance(0.75) else self.rng.randrange(1, len(MARKETS) + 1)
 
     def _owner(self, account: bytes) -> int:
@@ -97,7 +102,7 @@ class Draws:
 
 def holders(state: State, market: int) -> list[bytes]:
     """Accounts that have been used, and may hold a market."""
-    is_shared = MARKETS[market - 1].pool == SHARED
+    is_shared = state.pool_of(market) == SHARED
     return [account for account in state.accounts if is_shared if is_cross(account)] + [
         account for account in state.accounts if not is_cross(account) and market_of(account) == market
     ]

@@ -12,14 +12,19 @@ from .markets import Markets
 from .prices import Prices
 from .rescues import Rescues, near_their_trigger
 from .snapshots import snapshot_of
+from .stakers import Stakers
 from .world import GRACE, TOKEN_SCALE
 
 
-class Generator(Rescues, Prices, Markets):
+class Generator(Rescues, Prices, Markets, Stakers):
     """The actions of one sequence."""
 
     def opening(self, machine: Machine, place: int) -> actions.Action:
         """The first actions of a sequence, which bring accounts and positions about."""
+        if place == 0 and self.is_staking:
+            self.begin_staking(machine)
+        if self.script:
+            return self._scripted(machine)
         if place < 5:
             return self.deposit(machine)
         if place == 5 and self.is_vast:
@@ -29,7 +34,7 @@ class Generator(Rescues, Prices, Markets):
     def next(self, machine: Machine) -> actions.Action:
         """Any action."""
         if self.script:
-            return self.script.pop(0)
+            return self._scripted(machine)
         state = machine.state
         kinds: list[tuple[Callable[[Machine], actions.Action], float]] = [
             (self.trade, 26),
@@ -55,7 +60,11 @@ class Generator(Rescues, Prices, Markets):
             (self.take_over, 2),
             (self.buy_inventory, 0.5),
             (self.deleverage, 0.5),
+            (self.desert, 0.8),
+            *self.stake_kinds(machine),
         ]
+        if state.deficit:
+            kinds += [(self.withdraw, 12), (self.collect, 4), (self.sweep, 4)]
         healths = self._healths(machine).values()
         if any(sum_.is_liquidatable for sum_ in healths):
             kinds.append((self.liquidate, 45))
@@ -71,6 +80,10 @@ class Generator(Rescues, Prices, Markets):
         draws, weights = zip(*kinds, strict=True)
         draw: Callable[[Machine], actions.Action] = self.rng.choices(draws, weights)[0]
         return draw(machine)
+
+    def _scripted(self, machine: Machine) -> actions.Action:
+        one = self.script.pop(0)
+        return one if isinstance(one, actions.Action) else one(machine)
 
     def shock(self, machine: Machine) -> actions.Action:
         """The gap before the end: an account is bankrupt, and every price is good."""

@@ -6,16 +6,21 @@ from collections.abc import Container
 from copy import copy
 from typing import NamedTuple, Self
 
-from backstop.math import fund
-from backstop.math.funding import HOUR, index_after, payment
-from backstop.math.rolling_max import RollingMax
+from backstop.account_id import is_cross
+from backstop.math import staking
+from backstop.math.funding import HOUR, index_after
 from backstop.math.wad import WAD, div_ceil
 from backstop.orders import Order
+from scripts.stage.parameters import MarketParameters
+from tests.support.capital import RefusedError as Refused
+from tests.support.capital import Standing
+from tests.support.enums import Item
 
-from .snapshots import loss_of
-from .state import Backing, Funding, Holding, Inventory, MarketState, PoolState, Quote, State
+from .capital import Pools
+from .state import Backing, Funding, Holding, Inventory, MarketState, PoolState, Quote, Seen, State
 from .world import (
     ADDRESSES,
+    BY_ADDRESS,
     FIRST_ANSWER,
     GRACE,
     HEARTBEAT,
@@ -32,12 +37,7 @@ from .world import (
 )
 
 CANCELLED = 2**256 - 1
-MEMORY = 8 * HOUR
 NO_HOLDING = Holding()
-
-
-class Refused(Exception):  # noqa: N818 - not an error: the answer
-    """The rules refuse an action; the text says which rule."""
 
 
 class Answered(NamedTuple):
@@ -59,7 +59,7 @@ class Ledger:
     """All state. What raises Refused may have changed it: work on a `fork`, and throw that away."""
 
     def __init__(self) -> None:
-        self.now = START
+        self.fund = Pools(self)
         self.block = 0
         self.tokens = 0
         self.rounds = 0
@@ -78,10 +78,15 @@ class Ledger:
         self.funding = [Funding(hour=START // HOUR) for _ in MARKETS]
         self.interest = [0] * len(MARKETS)
         self.inventory = {(spec.id, side): Inventory() for spec in MARKETS for side in (0, 1)}
-        self.realized = [0] * len(MARKETS)
-        self.last_due = [0] * len(MARKETS)
-        self.peaks = [_touched(RollingMax(), START, 0) for _ in MARKETS]
-        self.cash = [0] * len(POOLS)
+
+    @property
+    def now(self) -> int:
+        """The present."""
+        return self.fund.now
+
+    @now.setter
+    def now(self, time: int) -> None:
+        self.fund.now = time
 
     def fork(self) -> Self:
         """A copy that can be changed."""
@@ -90,6 +95,7 @@ class Ledger:
             if isinstance(value, list | dict):
                 setattr(other, name, copy(value))
         other.listed = [list(accounts) for accounts in self.listed]
+        other.fund = self.fund.fork(other)
         return other
 
     def pass_time(self, seconds: int) -> None:
@@ -99,8 +105,10 @@ class Ledger:
 
     def backed(self) -> set[int]:
         """The markets whose backing matters: those of the pools that have inventory."""
-        pools = {MARKETS[market - 1].pool for (market, _), held in self.inventory.items() if held.size}
-        return {spec.id for spec in MARKETS if spec.pool in pools}
+        pools = {self.fund.books[market].pool for (market, _), held in self.inventory.items() if held.size}
+        if any(self.fund.pools[pool].is_mutual for pool in pools):
+            pools |= set(self.fund.group)
+        return {market for market, book in self.fund.books.items() if book.pool in pools}
 
     def state(self, orders: list[Order], backed: Container[int]) -> State:
         """As the reader contract shows it."""
@@ -112,7 +120,8 @@ class Ledger:
             tuple(self.wallets),
             tuple(self.epochs),
             tuple(self.filled.get(order, 0) for order in orders),
-            tuple(self._pool_state(pool) for pool in range(1, len(POOLS) + 1)),
+            tuple(map(self._pool_state, POOLS)),
+            tuple(zip(self.fund.overdrawn, self.fund.deficits(), strict=True)),
             tuple(self._market_state(spec, is_backed=spec.id in backed) for spec in MARKETS),
             dict(self.accounts),
         )
@@ -120,9 +129,24 @@ class Ledger:
     # ------------------------------------------------------------------ views
 
     def _pool_state(self, pool: int) -> PoolState:
-        cash = self.cash[pool - 1]
-        entries = sum(held.entry for (market, _), held in self.inventory.items() if MARKETS[market - 1].pool == pool)
-        return PoolState(cash, cash - entries)
+        fund = self.fund
+        shares, terms = fund.shares[pool], fund.pools[pool]
+        entries = sum(self.inventory[market.id, side].entry for market in fund.markets_of(pool) for side in (0, 1))
+        try:
+            assets = fund.assets(pool)
+        except Refused:
+            assets = 0
+        return PoolState(
+            fund.cash[pool],
+            fund.cash[pool] - entries,
+            fund.items[pool],
+            terms.cap,
+            terms.cooldown,
+            shares.supply,
+            assets,
+            {BY_ADDRESS[owner]: held for owner, held in shares.held.items() if held},
+            {BY_ADDRESS[owner]: exit_ for owner, exit_ in shares.exits.items()},
+        )
 
     def _market_state(self, spec: Market, *, is_backed: bool) -> MarketState:
         try:
@@ -133,12 +157,19 @@ class Ledger:
             backing = self.backing(spec.id) if is_backed else None
         except Refused:
             backing = None
+        book = self.fund.books[spec.id]
+        holders = sum(is_cross(account) and bool(held.held(spec.id).size) for account, held in self.accounts.items())
         return MarketState(
             self.interest[spec.id - 1],
+            book.pool,
+            holders,
             self.parameters[spec.id - 1],
+            self.initial(spec.id),
+            self.band(spec.id),
             self.funding[spec.id - 1],
             self.inventory[spec.id, 0],
             self.inventory[spec.id, 1],
+            Seen(book.seen, book.stress, book.last_due),
             len(self.listed[spec.id - 1]),
             self.index(spec.id),
             mark,
@@ -193,7 +224,7 @@ class Ledger:
         funding = self.funding[market - 1]
         if self.now // HOUR == funding.hour:
             return funding.index
-        return index_after(funding.index, funding.premium, funding.volume)
+        return index_after(funding.index, funding.premium, funding.volume, self.interest[market - 1])
 
     def accrue(self, market: int) -> int:
         """Brings the index up to date."""
@@ -219,56 +250,41 @@ class Ledger:
         mine, index = self.inventory[market, side], self.index(market)
         paid = self.pay_funding(market, mine.due(index))
         self.inventory[market, side] = mine._replace(index=index if mine.size else 0)
-        self.realize(market, -paid)
+        self.realize(market, Item.FUNDING, -paid)
 
     # ------------------------------------------------------------------ the fund
 
     def checkpoint(self, market: int) -> None:
         """Samples a market's result, and keeps or ends the memory of its trigger."""
-        backing = self.backing(market)
-        i = market - 1
-        self.peaks[i] = _touched(self.peaks[i], self.now, backing.pnl)
-        if backing.due:
-            if backing.started or self.is_live(market) or not any(self.inventory[market, side].size for side in (0, 1)):
-                self.last_due[i] = self.now
-        elif backing.base != 0 or self.now >= self.last_due[i] + MEMORY:
-            self.last_due[i] = 0
+        self.fund.checkpoint(self.fund.books[market])
 
     def backing(self, market: int) -> Backing:
         """What the fund says of a market now."""
-        spec = MARKETS[market - 1]
-        balance = self.cash[spec.pool - 1]
-        losses: list[int] = []
-        own = (0, 0, 0, 0, 0)
-        for other in MARKETS:
-            if other.pool != spec.pool:
-                continue
-            sides, funding = self._standing(other.id)
-            pnl = self.realized[other.id - 1] - sum(sides) - funding
-            highest = self.peaks[other.id - 1].maximum(self.now, pnl)
-            balance -= sum(sides) + funding
-            losses.append(fund.window_loss(highest, pnl))
-            if other.id == market:
-                own = (pnl, highest, losses[-1], *sides)
-        base = fund.drawdown_base(balance, losses)
-        started = base > 0 and self.last_due[market - 1] != 0 and self.now < self.last_due[market - 1] + MEMORY
-        due = fund.is_drawdown_due(own[2], base, spec.trigger, spec.stop, started=started)
-        return Backing(balance, base, *own, started, due)
+        return backing_of(self.fund.standing(self.fund.books[market]))
 
-    def _standing(self, market: int) -> tuple[tuple[int, int], int]:
-        """The losses of both inventories and the funding they owe; no price is asked for where there is none."""
-        long, short = self.inventory[market, 0], self.inventory[market, 1]
-        if long.size == short.size == 0:
-            return (0, 0), 0
-        mark, live = self.mark_or_last(market)
-        maintenance, index = self.parameters[market - 1].maintenance_margin_fraction, self.index(market)
-        losses = loss_of(long, mark, live, maintenance), loss_of(short, mark, live, maintenance)
-        return losses, sum(payment(held.size, index - held.index) for held in (long, short))
+    def realize(self, market: int, item: Item, result: int) -> None:
+        """A result of the market, in its pool."""
+        self.fund.realize(self.fund.books[market], item, result)
 
-    def realize(self, market: int, result: int) -> None:
-        """A result of the pool."""
-        self.cash[MARKETS[market - 1].pool - 1] += result
-        self.realized[market - 1] += result
+    # ------------------------------------------------------------------ the fractions in force
+
+    def initial(self, market: int) -> int:
+        """The initial margin fraction, which rises with the drawdown."""
+        parameters, steps = self.parameters[market - 1], self.fund.books[market].applied[0]
+        fraction, step = parameters.initial_margin_fraction, parameters.initial_margin_step
+        return staking.stressed_margin_fraction(fraction, step, steps)
+
+    def band(self, market: int) -> int:
+        """The price band, which narrows while ADL is on."""
+        parameters = self.parameters[market - 1]
+        is_narrow = self.fund.books[market].applied[1] and parameters.stress_band
+        return parameters.stress_band if is_narrow else parameters.price_band
+
+    def set_parameters(self, market: int, parameters: MarketParameters) -> None:
+        """Others, with what was last sampled in force."""
+        book = self.fund.books[market]
+        self.parameters[market - 1] = parameters
+        book.applied = book.stress, bool(book.seen)
 
     def quote(self, market: int) -> Quote:
         """What a position is valued by, at the last accepted price where the feed is dead."""
@@ -276,7 +292,7 @@ class Ledger:
         return Quote(
             self.mark_or_last(market)[0],
             self.index(market),
-            parameters.initial_margin_fraction,
+            self.initial(market),
             parameters.maintenance_margin_fraction,
         )
 
@@ -285,6 +301,15 @@ class Ledger:
         require(amount <= self.wallets[trader], "wallet")
         self.wallets[trader] -= amount
         self.tokens += amount * TOKEN_SCALE
+
+    def pay_out(self, trader: int, amount: int) -> int:
+        """Tokens from the exchange to a wallet, in part while there is an open deficit. Returns what was paid."""
+        paid = self.fund.payable(amount, self.tokens)
+        # Only where bankrupt accounts are short of something: S1.
+        require(paid * TOKEN_SCALE <= self.tokens, "more than all the tokens there are")
+        self.tokens -= paid * TOKEN_SCALE
+        self.wallets[trader] += paid
+        return paid
 
     def move_interest(self, market: int, long_change: int) -> None:
         """Moves open interest, which may not grow beyond what is allowed."""
@@ -297,10 +322,12 @@ class Ledger:
         funding, parameters = self.funding[market - 1], self.parameters[market - 1]
         to_pool = funding.fees * parameters.pool_fee_share // WAD
         to_treasury = funding.fees * parameters.treasury_fee_share // WAD
-        self.treasury += to_treasury
         self.keepers += funding.fees - to_pool - to_treasury
         self.funding[market - 1] = funding._replace(pot=funding.pot - funding.dust, fees=0, dust=0)
-        self.realize(market, to_pool + funding.dust)
+        self.realize(market, Item.FUNDING, funding.dust)
+        self.fund.credit_fee(self.fund.books[market], Item.TRADING_FEE, to_pool)
+        if to_treasury:
+            self.fund.credit_treasury(to_treasury)
 
 
 def require(holds: bool, rule: str) -> None:
@@ -309,8 +336,6 @@ def require(holds: bool, rule: str) -> None:
         raise Refused(rule)
 
 
-def _touched(peak: RollingMax, now: int, value: int) -> RollingMax:
-    other = copy(peak)
-    other._ring = list(peak._ring)
-    other.touch(now, value)
-    return other
+def backing_of(standing: Standing) -> Backing:
+    """Without the drawdown, which is there to be shown."""
+    return Backing(*standing[:5], *standing[6:])

@@ -16,15 +16,18 @@ from .calls import call
 from .chain import Chain, Receipt
 from .checks import cannot_be_paid, holds_always
 from .compiler import Artefact
+from .hours import Hours
 from .ledger import Refused
 from .model import Model
 from .reading import BOOK_INDICES, decode
 from .snapshots import compensation_of
 from .state import State
 from .steps import Step, Violation
-from .system import PARAMETERS, System
+from .system import PARAMETERS, System, allow_shares, shares_of
 from .world import ADDRESSES, BY_ADDRESS, FIRST_ACTION, LARGEST, MARKETS, TRADERS, account_of, label, owner_of
 
+EXITS = actions.Redeem | actions.SettleExit
+OF_POOLS = EXITS | actions.Stake | actions.Redistribute | actions.Repay | actions.Contribute
 WATCHED = 6  # orders whose fills are read with every state
 PAIR_REFUSED = keccak(text="PairRefused(uint256,bytes)")
 _PANIC = bytes.fromhex("4e487b71")
@@ -69,6 +72,7 @@ class Machine:
         self._refused_orders: set[Order] = set()  # for their epoch
         self.refusal = ""  # of the last action
         self._between: State | None = None  # after the first of several accruals
+        self._hours = Hours()
         self._steps = 0
         self.state = self._read(self.model.now, {spec.id for spec in MARKETS})
 
@@ -86,8 +90,8 @@ class Machine:
         self._watch(action)
         fills = [self._fills.get(order, 0) for order in self._orders]
         due = 0
-        if isinstance(action, actions.Deleverage | actions.Accrue):
-            before = self._read(idle.now, idle.backed())
+        if isinstance(action, actions.Deleverage | actions.Accrue | OF_POOLS) or before.overdrawn:
+            before = self._read(idle.now, idle.backed() | self._backed_with(action))
         if isinstance(action, actions.Deleverage) and 0 < action.market <= len(MARKETS):
             due = compensation_of(before, action.market, action.side)
         live = tuple(idle.is_live(spec.id) for spec in MARKETS)
@@ -107,9 +111,10 @@ class Machine:
             step.between, step.refused = self._between, refused
             violations += faults
             violations += holds_after(step, self.counts)
+            violations += self._hours.hold_after(step, self.counts)
         else:
             violations += self._unchanged(before, fills, action, refusal)
-            if isinstance(action, actions.Withdraw | actions.Collect) and refusal == "ERC20InsufficientBalance":
+            if isinstance(action, actions.Withdraw | actions.Collect | EXITS) and refusal == "ERC20InsufficientBalance":
                 violations += cannot_be_paid(before, self.marks, self.counts)
         violations += self._as_the_mirror_has_it(refusal, expected_refusal, backed)
         self.counts[f"{action.kind} {'accepted' if receipt.ok else 'refused'}"] += 1
@@ -171,6 +176,9 @@ class Machine:
             if not receipt.ok:
                 break
         assert receipt is not None
+        if isinstance(action, actions.RenewShares) and receipt.ok:
+            for later, (trader, to, data) in enumerate(allow_shares(self.system, self.shares(action.pool)), start=1):
+                self.chain.send(trader, to, data, now + later)
         return Receipt(receipt.ok, receipt.output, logs, receipt.halt)
 
     def _transactions(self, action: actions.Action, now: int) -> Iterator[tuple[str, bytes]]:
@@ -214,6 +222,30 @@ class Machine:
                 yield exchange, call("flag(bytes32)", action.account)
             case actions.Contribute():
                 yield fund, call("contribute(uint16,uint16,uint256)", action.pool, action.market, action.amount)
+            case actions.Repay():
+                yield fund, call("repay(uint16,uint256)", action.pool, action.amount)
+            case actions.Redistribute():
+                yield fund, call("redistribute()")
+            case actions.SetStaking():
+                fields = (action.pool, action.cap, action.cooldown)
+                yield fund, call("setStaking(uint16,uint96,uint32)", *fields)
+            case actions.MoveMarket():
+                yield exchange, call("moveMarket(uint16,uint16)", action.market, action.pool)
+            case actions.RenewShares():
+                yield fund, call("renewShares(uint16)", action.pool)
+            case actions.Stake():
+                function = "mint" if action.in_shares else "deposit"
+                yield self.shares(action.pool), call(f"{function}(uint256,address)", action.amount, action.caller)
+            case actions.RequestExit():
+                yield self.shares(action.pool), call("requestRedeem(uint256)", action.shares)
+            case actions.CancelExit():
+                yield self.shares(action.pool), call("cancelRedeem()")
+            case actions.Redeem():
+                function = "withdraw" if action.in_assets else "redeem"
+                fields = (action.amount, action.caller, ADDRESSES[action.owner])
+                yield self.shares(action.pool), call(f"{function}(uint256,address,address)", *fields)
+            case actions.SettleExit():
+                yield self.shares(action.pool), call("settleRedeem(address)", ADDRESSES[action.owner])
             case actions.Checkpoint():
                 yield fund, call("checkpoint(uint16)", action.market)
             case actions.Liquidate():
@@ -240,6 +272,10 @@ class Machine:
         if order not in self._digests:
             self._digests[order] = calls.order_digest(order, self.system.domain)
         return self._digests[order]
+
+    def shares(self, pool: int) -> str:
+        """Where the shares of a pool are now."""
+        return shares_of(self.chain, self.system.fund, pool)
 
     # ------------------------------------------------------------------ states
 
@@ -273,7 +309,13 @@ class Machine:
         self._steps += 1
         if self._steps % 10 == 0:
             return {spec.id for spec in MARKETS}
-        return self.model.backed() | {getattr(action, "market", 0)} & {spec.id for spec in MARKETS}
+        return self.model.backed() | self._backed_with(action)
+
+    def _backed_with(self, action: actions.Action) -> set[int]:
+        """The action's own market, or those of its pool."""
+        pool = getattr(action, "pool", 0)
+        own = {getattr(action, "market", 0)} & {spec.id for spec in MARKETS}
+        return own | {market for market, book in self.model.fund.books.items() if book.pool == pool}
 
     def _read(self, timestamp: int | None, backed: set[int]) -> State:
         data = calls.read(ADDRESSES, [self._digest(order) for order in self._orders], self._accounts, backed)

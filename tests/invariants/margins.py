@@ -5,10 +5,11 @@ from __future__ import annotations
 from backstop.account_id import is_cross
 from backstop.math.position import PositionState, apply_trade
 from backstop.math.wad import WAD
+from tests.support.capital import SHARED
 
 from .ledger import NO_HOLDING, Ledger, require
 from .state import Health, Holding
-from .world import MARKETS, POOLS, is_account, market_of, may_hold
+from .world import is_account, market_of, may_hold
 
 
 class Accounts(Ledger):
@@ -85,9 +86,9 @@ class Accounts(Ledger):
         return max(size, 0) - max(before.size, 0)
 
     def _check_leg(self, held: Holding, market: int) -> None:
-        pool = MARKETS[market - 1].pool
-        require(POOLS[pool - 1] == 1, "a market for isolated accounts only")
-        require(all(MARKETS[leg - 1].pool == pool for leg in held.legs), "a leg of another pool")
+        pool = self.fund.books[market].pool
+        require(self.fund.pools[pool].kind == SHARED, "a market for isolated accounts only")
+        require(all(self.fund.books[leg].pool == pool for leg in held.legs), "a leg of another pool")
 
     def trade(
         self, account: bytes, market: int, change: int, value: int, *, fee: int = 0, reduce_only: bool = False

@@ -37,13 +37,19 @@ class Markets(Draws):
             (
                 {
                     "initial_margin_fraction": maintenance * rng.randrange(2, 4) + WAD // 200,
+                    "initial_margin_step": min(one.initial_margin_step, maintenance),
                     "maintenance_margin_fraction": maintenance,
                     "liquidation_discount": penalty // 3,
                     "liquidation_fee": penalty - penalty // 3,
+                    "funding_cap": min(one.funding_cap, maintenance // 2),
                 },
                 {"maker_fee": rng.choice((0, WAD // 100, 1)), "taker_fee": rng.randrange(WAD // 100 + 1)},
-                {"price_band": rng.choice((NO_BAND, NO_BAND - 1, WAD // 1000, WAD // 10))},
-                {"funding_cap": rng.choice((0, 1, WAD // 100, WAD // 1000))},
+                {
+                    "price_band": rng.choice((NO_BAND, NO_BAND - 1, WAD // 1000, WAD // 10)),
+                    "stress_band": rng.choice((0, WAD // 1000)),
+                },
+                {"initial_margin_step": rng.choice((0, one.initial_margin_fraction, one.initial_margin_fraction // 3))},
+                {"funding_cap": min(rng.choice((0, 1, WAD // 100, WAD // 1000)), one.maintenance_margin_fraction // 2)},
                 {"max_notional": rng.choice((UNLIMITED_NOTIONAL, rng.randrange(100, 500_000) * WAD))},
                 {"min_size": rng.choice((0, 1, rng.randrange(1, 10 * WAD)))},
                 {"max_open_interest": rng.choice((UNLIMITED_OPEN_INTEREST, rng.randrange(1, 10**5) * WAD))},
@@ -61,8 +67,11 @@ class Markets(Draws):
                 {"maker_fee": WAD // 100 + 1},
                 {"taker_fee": WAD // 100 + 1},
                 {"pool_fee_share": WAD - one.treasury_fee_share + 1},
-                {"price_band": WAD // 1000 - 1},
-                {"funding_cap": WAD // 100 + 1},
+                {"price_band": WAD // 1000 - 1, "stress_band": 0},
+                {"stress_band": WAD // 1000 - 1},
+                {"stress_band": WAD, "price_band": WAD - 1},
+                {"initial_margin_step": one.initial_margin_fraction + 1},
+                {"funding_cap": min(WAD // 100, one.maintenance_margin_fraction // 2) + 1},
                 {"max_open_interest": UNLIMITED_OPEN_INTEREST + 1},
             )
         )

@@ -15,17 +15,18 @@ from backstop.math.position import trade_value
 from backstop.math.wad import WAD, div_ceil
 from backstop.orders import Order
 from scripts.stage.parameters import NO_BAND
+from tests.support.enums import Item
 
 from . import actions
 from .ledger import CANCELLED, NO_HOLDING, Answered, Refused, require
 from .margins import Accounts
-from .snapshots import compensation_of, name_of
+from .snapshots import name_of
 from .state import Inventory
 from .world import (
+    ADDRESSES,
     BY_ADDRESS,
     LARGEST,
     MARKETS,
-    POOLS,
     TOKEN_SCALE,
     TREASURY,
     WARNING_RATE,
@@ -53,7 +54,7 @@ class Model(Accounts):
         require(owner_of(action.account) == action.caller, "not the owner")
         require(action.to >= 0, "not a recipient")
         self.debit(action.account, action.amount * TOKEN_SCALE)
-        self._pay_out(action.to, action.amount)
+        self.pay_out(action.to, action.amount)
 
     def _Transfer(self, action: actions.Transfer) -> None:
         require(owner_of(action.account) == owner_of(action.to) == action.caller, "not the owner")
@@ -66,13 +67,7 @@ class Model(Accounts):
         require(action.by == TREASURY, "not the treasury")
         require(0 < amount <= self.treasury, "not in the treasury")
         self.treasury -= amount
-        self._pay_out(action.by, action.amount)
-
-    def _pay_out(self, trader: int, amount: int) -> None:
-        # Only where bankrupt accounts and depleted pools are short of something: S1.
-        require(amount * TOKEN_SCALE <= self.tokens, "more than all the tokens there are")
-        self.tokens -= amount * TOKEN_SCALE
-        self.wallets[trader] += amount
+        self.pay_out(action.by, action.amount)
 
     def _Flag(self, action: actions.Flag) -> None:
         self.account(action.account)
@@ -109,7 +104,7 @@ class Model(Accounts):
         market, price = maker.market, maker.limit_price
         mark = self.accept(market)
         parameters = self.parameters[market - 1]
-        band = parameters.price_band
+        band = self.band(market)
         require(band == NO_BAND or abs(price - mark) * WAD <= band * mark, "price outside the band")
         self.accrue(market)
         value = trade_value(change, price)
@@ -178,9 +173,11 @@ class Model(Accounts):
         require(max(one.maker_fee, one.taker_fee) <= WAD // 100, "trading fee")
         require(one.pool_fee_share + one.treasury_fee_share <= WAD, "fee shares")
         require(one.price_band >= WAD // 1000, "band")
-        require(one.funding_cap <= WAD // 100, "funding cap")
+        require(one.funding_cap <= min(WAD // 100, maintenance // 2), "funding cap")
         require(one.max_open_interest <= LARGEST, "open interest")
-        self.parameters[action.market - 1] = one
+        require(one.initial_margin_step <= initial, "initial margin step")
+        require(one.stress_band == 0 or WAD // 1000 <= one.stress_band <= one.price_band, "stress band")
+        self.set_parameters(action.market, one)
 
     def _Accrue(self, action: actions.Accrue) -> None:
         require(0 < action.market <= len(MARKETS), "market unlisted")
@@ -195,16 +192,55 @@ class Model(Accounts):
     # ------------------------------------------------------------------ the fund
 
     def _Contribute(self, action: actions.Contribute) -> None:
-        pool, market = action.pool, action.market
-        require(0 < pool <= len(POOLS), "pool missing")
-        if market:
-            require(market <= len(MARKETS) and MARKETS[market - 1].pool == pool, "market of another pool")
-        require(action.amount > 0, "amount zero")
-        self.cash[pool - 1] += action.amount * TOKEN_SCALE
-        if market:
-            self.realized[market - 1] += action.amount * TOKEN_SCALE
-            require(self.realized[market - 1] <= LARGEST, "more than a sample can tell")
-        self.pay_in(action.by, action.amount)
+        self.fund.contribute(action.caller, action.pool, action.market, action.amount)
+
+    def _Repay(self, action: actions.Repay) -> None:
+        self.fund.repay(action.caller, action.pool, action.amount)
+
+    def _Redistribute(self, action: actions.Redistribute) -> None:
+        self.fund.redistribute_if_due()
+
+    def _RenewShares(self, action: actions.RenewShares) -> None:
+        require(action.by == actions.OWNER, "not the owner")
+        self.fund.renew(action.pool)
+        # Everybody allows the new shares what the old ones were.
+        for _ in ADDRESSES:
+            self.pass_time(1)
+
+    def _SetStaking(self, action: actions.SetStaking) -> None:
+        require(action.by == actions.OWNER, "not the owner")
+        self.fund.set_staking(action.pool, action.cap, action.cooldown)
+
+    def _MoveMarket(self, action: actions.MoveMarket) -> None:
+        require(action.by == actions.OWNER, "not the owner")
+        require(0 < action.market <= len(MARKETS), "market unlisted")
+        held = [held for account, held in self.accounts.items() if is_cross(account)]
+        require(not any(one.held(action.market).size for one in held), "held in a cross account")
+        self.accrue(action.market)
+        self.sweep(action.market)
+        self.fund.move_market(self.fund.books[action.market], action.pool)
+
+    def _Stake(self, action: actions.Stake) -> None:
+        if action.in_shares:
+            self.fund.mint(action.caller, action.pool, action.amount)
+        else:
+            self.fund.stake(action.caller, action.pool, action.amount)
+
+    def _RequestExit(self, action: actions.RequestExit) -> None:
+        self.fund.request_exit(action.caller, action.pool, action.shares)
+
+    def _CancelExit(self, action: actions.CancelExit) -> None:
+        self.fund.cancel_exit(action.caller, action.pool)
+
+    def _Redeem(self, action: actions.Redeem) -> None:
+        owner = ADDRESSES[action.owner]
+        if action.in_assets:
+            self.fund.withdraw_exit(action.caller, owner, action.pool, action.amount)
+        else:
+            self.fund.redeem(action.caller, owner, action.pool, action.amount)
+
+    def _SettleExit(self, action: actions.SettleExit) -> None:
+        self.fund.settle_exit(action.caller, ADDRESSES[action.owner], action.pool)
 
     def _Checkpoint(self, action: actions.Checkpoint) -> None:
         require(0 < action.market <= len(MARKETS), "market unassigned")
@@ -227,7 +263,7 @@ class Model(Accounts):
         parameters = self.parameters[market - 1]
         contracts, fractions = abs(held.size), (parameters.liquidation_discount, parameters.liquidation_fee)
         closed = liquidation.contracts_to_restore(
-            contracts, mark, sum_.initial - sum_.equity, parameters.initial_margin_fraction, sum(fractions)
+            contracts, mark, sum_.initial - sum_.equity, self.initial(market), sum(fractions)
         )
         if contracts - closed < parameters.min_size:
             closed = contracts
@@ -243,7 +279,7 @@ class Model(Accounts):
         self.open(liquidator, market)
         long_change += self.trade(liquidator, market, part, value)
         self.move_interest(market, long_change)
-        self.realize(market, fee)
+        self.fund.credit_fee(self.fund.books[market], Item.LIQUIDATION_FEE, fee)
 
     def _TakeOver(self, action: actions.TakeOver) -> None:
         account = action.account
@@ -314,7 +350,7 @@ class Model(Accounts):
         value = auction.part_value(part, price)
         entry = div_ceil(mine.entry * part, mine.size)
         self._put(market, side, mine._replace(size=mine.size - part, entry=mine.entry - entry))
-        self.realize(market, value - entry)
+        self.realize(market, Item.AUCTION, value - entry)
         after = self.backing(market)
         require(after.balance >= min(0, before.balance), "the sale depletes the pool")
         require(after.loss <= before.loss or (after.base > 0 and not after.due), "the sale raises the drawdown")
@@ -330,7 +366,7 @@ class Model(Accounts):
         require(0 < market <= len(MARKETS), "market unassigned")
         compensation = self.compensation(market, side)
         require(compensation > 0, "not due")
-        mine, mark = self.inventory[market, side], self.mark(market)
+        mine, mark = self.inventory[market, side], self.accept(market)
         price = fund.adl_price(mine.size, mine.entry, mark, compensation)
         require(action.minimum <= price.adl <= action.maximum, "price outside the bounds")
         opposite = self.inventory[market, 1 - side]
@@ -354,8 +390,7 @@ class Model(Accounts):
 
     def compensation(self, market: int, side: int) -> int:
         """What a round over an inventory is to bring; 0 where none is due. Raises Refused where a price is missing."""
-        self.backing(market)
-        return compensation_of(self.state([], self.backed()), market, side)
+        return self.fund.compensation(self.fund.books[market], side)
 
     def _book(self, market: int, side: int, candidates: tuple[bytes, ...], mark: int) -> SideBook:
         ranked, bankrupt = [], []
@@ -377,16 +412,18 @@ class Model(Accounts):
         return SideBook(tuple(ranked), tuple(bankrupt))
 
     def _close(self, market: int, side: int, result: Round, netted: int) -> None:
+        if self.fund.pools[self.fund.books[market].pool].is_mutual:
+            self.fund.redistribute()
         self.checkpoint(market)
         self.settle_inventory(market, 0)
         self.settle_inventory(market, 1)
         mine, opposite = self.inventory[market, side], self.inventory[market, 1 - side]
         value = sum(fill.value for fill in result.fills)
-        self.realize(market, value - (mine.entry - result.entry_notional))
+        self.realize(market, Item.DELEVERAGING, value - (mine.entry - result.entry_notional))
         mine = mine._replace(size=result.size, entry=result.entry_notional)
         if netted:
             entries = [div_ceil(one.entry * netted, abs(one.size)) for one in (mine, opposite)]
-            self.realize(market, -sum(entries))
+            self.realize(market, Item.DELEVERAGING, -sum(entries))
             step = netted if side == 0 else -netted
             mine = mine._replace(size=mine.size - step, entry=mine.entry - entries[0])
             opposite = opposite._replace(size=opposite.size + step, entry=opposite.entry - entries[1])

@@ -8,12 +8,14 @@ from eth_utils.crypto import keccak
 
 from backstop.account_id import is_cross
 from scripts.stage.parameters import MarketParameters
+from tests.support.capital import Exit
+from tests.support.enums import Item
 
 from .calls import words
-from .state import Backing, Funding, Holding, Inventory, MarketState, PoolState, Position, State
+from .state import Backing, Funding, Holding, Inventory, MarketState, PoolState, Position, Seen, State
 from .world import MARKETS, market_of
 
-_BOOKS = 3  # slot of the fund's mapping of books: owner, pending owner and the pools are before it
+_BOOKS = 1  # slot of the fund's mapping of books: the pools are before it
 _INDICES = 4  # word of a book that holds both indices, 104 bits each
 _INDEX_BITS = 104
 BOOK_INDICES = tuple(int.from_bytes(keccak(words(spec.id, _BOOKS)), "big") + _INDICES for spec in MARKETS)
@@ -28,7 +30,8 @@ def decode(
     tokens, rounds, treasury, keepers = _take(at, 4)
     owned = _take(at, 2 * owners)
     filled = tuple(word % (1 << 256) for word in _take(at, orders))
-    pools = tuple(PoolState(*_take(at, 2)) for _ in range(next(at)))
+    pools = tuple(_pool(at, owners) for _ in range(next(at)))
+    overdrawn = tuple((next(at), next(at)) for _ in range(next(at)))
     markets = tuple(_market(at, indices[i]) for i in range(next(at)))
     holdings = {}
     for account in accounts:
@@ -41,30 +44,51 @@ def decode(
     if next(at, None) is not None:
         raise ValueError("the reader gave more than was expected")
     wallets, epochs = tuple(owned[::2]), tuple(owned[1::2])
-    return State(tokens, rounds, treasury, keepers, wallets, epochs, filled, pools, markets, holdings)
+    return State(tokens, rounds, treasury, keepers, wallets, epochs, filled, pools, overdrawn, markets, holdings)
 
 
 def _take(at: Iterator[int], count: int) -> list[int]:
     return [next(at) for _ in range(count)]
 
 
+def _pool(at: Iterator[int], owners: int) -> PoolState:
+    cash, claim = _take(at, 2)
+    items = tuple(_take(at, len(Item)))
+    cap, cooldown, supply, assets = _take(at, 4)
+    held, exits = {}, {}
+    for owner in range(owners):
+        shares, *fields = _take(at, 4)
+        if shares:
+            held[owner] = shares
+        if fields[0]:
+            exits[owner] = Exit(*fields)
+    return PoolState(cash, claim, items, cap, cooldown, supply, assets, held, exits)
+
+
 def _market(at: Iterator[int], indices: int) -> MarketState:
-    initial, maintenance, interest, _, discount, fee, maker_fee, taker_fee, most, least, band = _take(at, 11)
-    most_interest, pool_share, treasury_share, _, _, index, hour, cap, *funding = _take(at, 14)
+    initial, maintenance, interest, pool, discount, fee, maker_fee, taker_fee, most, least, band = _take(at, 11)
+    most_interest, pool_share, treasury_share, _, holders, calm_initial, calm_band, step, stress_band, _ = _take(at, 10)
+    index, hour, cap, *funding = _take(at, 9)
     long, short = _take(at, 3), _take(at, 3)
+    seen = Seen(*_take(at, 3))
     mark, live, present, accounts, is_backed = _take(at, 5)
     balance, base, pnl, max_pnl, loss, _, long_loss, short_loss, started, due = _take(at, 10)
     backing = Backing(balance, base, pnl, max_pnl, loss, long_loss, short_loss, bool(started), bool(due))
     parameters = MarketParameters(
-        initial, maintenance, discount, fee, maker_fee, taker_fee, band, cap, most, least, most_interest,
-        pool_share, treasury_share,
+        calm_initial, maintenance, discount, fee, maker_fee, taker_fee, calm_band, cap, most, least, most_interest,
+        pool_share, treasury_share, step, stress_band,
     )  # fmt: skip
     return MarketState(
         interest,
+        pool,
+        holders,
         parameters,
+        initial,
+        band,
         Funding(index, hour, *funding),
         _inventory(long, indices),
         _inventory(short, indices >> _INDEX_BITS),
+        seen,
         accounts,
         present,
         mark,

@@ -11,6 +11,7 @@ from backstop.math.funding import payment
 from backstop.math.leveraged_return import leveraged_return
 from backstop.math.margin import margin_rate
 from backstop.math.wad import WAD
+from tests.support.enums import Item
 
 from . import actions
 from .ledger import NO_HOLDING
@@ -87,9 +88,9 @@ def _count_round(events: RoundEvents, step: Step, action: actions.Deleverage, co
     counts["round"] += 1
     counts[f"round by {'drawdown' if events.outcome[1] == 1 else 'depletion'}"] += 1
     counts["round of long inventory" if action.side == 0 else "round of short inventory"] += 1
-    counts["round of a shared pool"] += MARKETS[action.market - 1].pool == SHARED
+    counts["round of a shared pool"] += step.before.pool_of(action.market) == SHARED
     counts["round while another feed of the pool is dead"] += not all(
-        step.live[spec.id - 1] for spec in MARKETS if spec.pool == MARKETS[action.market - 1].pool
+        step.live[one - 1] for one in step.before.markets_of(step.before.pool_of(action.market))
     )
     counts["round with netting"] += events.netted > 0
     counts["round that left inventory"] += events.outcome[4] + events.netted < abs(mine.size)
@@ -117,7 +118,7 @@ def _conserves(
     """A1: what the pool gains, its counterparties give, to the wei, and nobody else gains or gives."""
     counts["A1"] += 1
     before, after = step.before, step.after
-    pool = MARKETS[action.market - 1].pool
+    pool = step.before.pool_of(action.market)
     given = {
         account: held.cash - after.accounts[account].cash - _funding_paid(step, account, action.market)
         for account, held in before.accounts.items()
@@ -127,7 +128,7 @@ def _conserves(
         shown = {label(account): value for account, value in given.items()}
         yield Violation("A1", f"accounts gave {shown}, the fills say otherwise")
     for number, (one, other) in enumerate(zip(before.pools, after.pools, strict=True), start=1):
-        gained = other.claim - one.claim
+        gained = other.claim - one.claim - other.items[Item.REDISTRIBUTION] + one.items[Item.REDISTRIBUTION]
         if number == pool:
             gained += _inventory_funding_paid(step, action.market)
         if gained != (sum(given.values()) if number == pool else 0):

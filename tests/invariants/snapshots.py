@@ -11,7 +11,7 @@ from backstop.math.funding import payment
 from backstop.math.wad import WAD
 
 from .state import Holding, Inventory, State
-from .world import MARKETS, POOLS
+from .world import GROUP, MARKETS, POOLS
 
 
 def name_of(market: int) -> str:
@@ -30,7 +30,7 @@ def compensation_of(state: State, market: int, side: int) -> int:
 
     As `backstop.adl.due`, but with the losses that the fund counts where a feed is dead.
     """
-    spec = MARKETS[market - 1]
+    spec, pool = MARKETS[market - 1], state.pool_of(market)
     backing = state.markets[market - 1].backing
     if backing is None:
         return 0
@@ -41,19 +41,32 @@ def compensation_of(state: State, market: int, side: int) -> int:
     if backing.due:
         whole = max(0, fund.drawdown_compensation(backing.loss, backing.base, spec.target))
         drawdown = _share(whole, own, side)
-    if backing.balance < 0:
+    lacking = -backed_balance(state, pool)
+    if lacking > 0:
         losses: list[int] = []
         place = 0
-        for other in MARKETS:
-            if other.pool != spec.pool:
-                continue
-            if other.id == market:
+        for other in state.markets_of(pool):
+            if other == market:
                 place = len(losses) + side
-            each = state.markets[other.id - 1].backing
+            each = state.markets[other - 1].backing
             assert each is not None
             losses += (each.long_loss, each.short_loss)
-        depletion = _share(-backing.balance, losses, place)
+        depletion = _share(lacking, losses, place)
     return max(drawdown, depletion)
+
+
+def balance_of(state: State, pool: int) -> int:
+    """A pool's balance; where its backing was not asked for it has no inventory."""
+    backings = (state.markets[market - 1].backing for market in state.markets_of(pool))
+    return next((backing.balance for backing in backings if backing is not None), state.pools[pool - 1].cash)
+
+
+def backed_balance(state: State, pool: int) -> int:
+    """What depletion is judged by: after a redistribution that is due, and not at all while the group stands for it."""
+    if pool not in GROUP:
+        return balance_of(state, pool)
+    balances = [balance_of(state, member) for member in GROUP]
+    return fund.redistribute(balances)[GROUP.index(pool)] if fund.is_group_depleted(balances) else 0
 
 
 def _share(whole: int, losses: Sequence[int], place: int) -> int:
@@ -65,8 +78,8 @@ def _share(whole: int, losses: Sequence[int], place: int) -> int:
 
 def snapshot_of(state: State) -> adl.Snapshot:
     """What the planner is given: as in `backstop.chain.snapshot`, only the markets whose pool can be valued."""
-    blind = {spec.pool for spec in MARKETS if state.markets[spec.id - 1].backing is None}
-    priced = [spec for spec in MARKETS if spec.pool not in blind and state.markets[spec.id - 1].mark]
+    blind = {view.pool for view in state.markets if view.backing is None}
+    priced = [spec for spec in MARKETS if state.pool_of(spec.id) not in blind and state.markets[spec.id - 1].mark]
     markets = {}
     for spec in priced:
         market = state.markets[spec.id - 1]
@@ -75,7 +88,7 @@ def snapshot_of(state: State) -> adl.Snapshot:
             name=name_of(spec.id),
             mark_price=market.mark,
             maintenance_margin_fraction=market.parameters.maintenance_margin_fraction,
-            pool=f"P{spec.pool}",
+            pool=f"P{market.pool}",
             trigger=spec.trigger,
             stop=spec.stop,
             target=spec.target,
@@ -90,8 +103,8 @@ def snapshot_of(state: State) -> adl.Snapshot:
         if (held.margin or not held.is_flat) and all(name_of(market) in markets for market in held.open())
     ]
     pools = {
-        f"P{pool}": _pool(state, pool, [spec.id for spec in priced if spec.pool == pool])
-        for pool in range(1, len(POOLS) + 1)
+        f"P{pool}": _pool(state, pool, [spec.id for spec in priced if state.pool_of(spec.id) == pool])
+        for pool in POOLS
         if pool not in blind
     }
     return adl.Snapshot(None, markets, pools, tuple(accounts))
@@ -107,8 +120,8 @@ def _pool(state: State, pool: int, markets: Sequence[int]) -> adl.Pool:
         if held.size
     )
     balance = backing.balance if backing else state.pools[pool - 1].cash
-    kind = (adl.PoolKind.ISOLATED, adl.PoolKind.SHARED)[POOLS[pool - 1]]
-    return adl.Pool(f"P{pool}", kind, adl.Backing.OWN, balance, inventory)
+    kind = (adl.PoolKind.ISOLATED, adl.PoolKind.SHARED)[POOLS[pool].kind]
+    return adl.Pool(f"P{pool}", kind, adl.Backing.MUTUAL if pool in GROUP else adl.Backing.OWN, balance, inventory)
 
 
 def _account(state: State, account: bytes, held: Holding) -> adl.Account:

@@ -10,6 +10,7 @@ from backstop.math.funding import payment
 from backstop.math.margin import margin_requirement
 from backstop.math.wad import WAD
 from scripts.stage.parameters import MarketParameters
+from tests.support.capital import Exit
 
 from .world import BACKSTOP_RATIO
 
@@ -165,18 +166,32 @@ class Backing(NamedTuple):
     due: bool
 
 
+class Seen(NamedTuple):
+    """Why ADL was due when a market was last sampled, the steps of stress, and when its drawdown was last due."""
+
+    reason: int = 0
+    stress: int = 0
+    last_due: int = 0
+
+
 class MarketState(NamedTuple):
     """A market and its part of the pool. `accounts` is their number.
 
-    `mark` is the last accepted one where the feed is not `live`, 0 where there never was one; `index` is the one that
-    an accrual would leave; `backing` is None where the fund refuses or nobody asked.
+    `parameters` are those that were set, `initial` and `band` what of them is in force. `mark` is the last accepted one
+    where the feed is not `live`, 0 where there never was one; `index` is the one that an accrual would leave; `backing`
+    is None where the fund refuses or nobody asked.
     """
 
     open_interest: int
+    pool: int
+    holders: int
     parameters: MarketParameters
+    initial: int
+    band: int
     funding: Funding
     long: Inventory
     short: Inventory
+    seen: Seen
     accounts: int
     index: int
     mark: int
@@ -189,14 +204,32 @@ class MarketState(NamedTuple):
 
 
 class PoolState(NamedTuple):
-    """Cash, and what the pool claims of the tokens held."""
+    """A pool's account and its shares; `assets` is what all of them stand for, in token units.
+
+    `held` and `exits` are by trader, those left out that have nothing.
+    """
 
     cash: int
     claim: int
+    items: tuple[int, ...]
+    cap: int
+    cooldown: int
+    supply: int
+    assets: int
+    held: dict[int, int]
+    exits: dict[int, Exit]
+
+    def frozen(self) -> PoolState:
+        """Without what the prices alone change."""
+        return self._replace(assets=0)
 
 
 class State(NamedTuple):
-    """Everything. `wallets` and `epochs` are by trader, `filled` by the orders that were asked for."""
+    """Everything.
+
+    `wallets` and `epochs` are by trader, `filled` by the orders that were asked for; `overdrawn` are pools and what
+    each of them lacks, as the fund lists them.
+    """
 
     tokens: int
     rounds: int
@@ -206,13 +239,28 @@ class State(NamedTuple):
     epochs: tuple[int, ...]
     filled: tuple[int, ...]
     pools: tuple[PoolState, ...]
+    overdrawn: tuple[tuple[int, int], ...]
     markets: tuple[MarketState, ...]
     accounts: dict[bytes, Holding]
 
     def frozen(self) -> tuple[object, ...]:
         """Without what time alone changes, and without the fills, which are of different orders each time."""
-        books = [market[:6] for market in self.markets]
-        return (*self[:6], self.pools, books, self.accounts)
+        books = [market[:11] for market in self.markets]
+        pools = [pool.frozen() for pool in self.pools]
+        return (*self[:6], pools, [pool for pool, _ in self.overdrawn], books, self.accounts)
+
+    @property
+    def deficit(self) -> int:
+        """All open deficits."""
+        return sum(part for _, part in self.overdrawn)
+
+    def pool_of(self, market: int) -> int:
+        """The pool of a market."""
+        return self.markets[market - 1].pool
+
+    def markets_of(self, pool: int) -> list[int]:
+        """The markets of a pool."""
+        return [market for market, view in enumerate(self.markets, start=1) if view.pool == pool]
 
     def quotes(self, marks: list[int] | None = None) -> dict[int, Quote]:
         """What positions are valued by, at marks of one's own or those that the feeds give."""
@@ -220,7 +268,7 @@ class State(NamedTuple):
             market: Quote(
                 marks[market - 1] if marks else view.mark,
                 view.index,
-                view.parameters.initial_margin_fraction,
+                view.initial,
                 view.parameters.maintenance_margin_fraction,
             )
             for market, view in enumerate(self.markets, start=1)

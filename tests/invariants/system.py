@@ -30,7 +30,7 @@ from .world import (
 OWNER = "0x" + "0e" * 20
 _UNLIMITED = 2**256 - 1
 # The struct, as signatures spell it.
-PARAMETERS = f"({'uint64,' * 8}uint96,uint96,uint112,uint64,uint64)"
+PARAMETERS = f"({'uint64,' * 8}uint96,uint96,uint112,{','.join(['uint64'] * 4)})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,9 @@ def deploy(chain: PyrevmChain, artefacts: dict[str, Artefact]) -> System:
     price_feed = new("ChainlinkPriceFeed", OWNER)
     modules = [new(name, token, price_feed) for name in ("SettlementModule", "SolvencyModule", "MarketModule")]
     exchange = new("Exchange", token, price_feed, *modules, OWNER)
-    fund = new("InsuranceFund", exchange, price_feed, OWNER)
+    factory = new("PoolSharesFactory")
+    parts = [new("InventoryModule", exchange, price_feed), new("PoolModule", exchange, price_feed, factory)]
+    fund = new("InsuranceFund", exchange, price_feed, *parts, OWNER)
     engine = new("ADLEngine", exchange, fund, price_feed)
     reader = new("StateReader", exchange, fund, engine, price_feed)
     _send(chain, OWNER, exchange, call("wire(address,address)", fund, engine), START - 2)
@@ -76,6 +78,10 @@ def set_up(chain: Chain, system: System) -> None:
     """Pools, markets, parameters, and money for the traders; then the feeds' first answers, a second apart."""
     for later, (sender, to, data) in enumerate(_transactions(system)):
         _send(chain, sender, to, data, START + later)
+    for pool in POOLS:
+        allowances = allow_shares(system, shares_of(chain, system.fund, pool))
+        for later, (sender, to, data) in enumerate(allowances, start=1):
+            _send(chain, sender, to, data, FIRST_ANSWER - len(ADDRESSES) * (len(POOLS) + 1 - pool) + later)
     for spec in MARKETS:
         _send(
             chain,
@@ -84,6 +90,17 @@ def set_up(chain: Chain, system: System) -> None:
             call("setAnswer(int256)", spec.answer),
             FIRST_ANSWER + spec.id,
         )
+
+
+def shares_of(chain: Chain, fund: str, pool: int) -> str:
+    """Where the shares of a pool are."""
+    return "0x" + chain.view(fund, call("staking(uint16)", pool))[12:32].hex()
+
+
+def allow_shares(system: System, shares: str) -> Iterator[tuple[str, str, bytes]]:
+    """Everybody lets the shares of a pool have tokens."""
+    for address in ADDRESSES:
+        yield address, system.token, call("approve(address,uint256)", shares, _UNLIMITED)
 
 
 def _transactions(system: System) -> Iterator[tuple[str, str, bytes]]:
@@ -97,8 +114,8 @@ def _transactions(system: System) -> Iterator[tuple[str, str, bytes]]:
 
 def _parameters(system: System) -> Iterator[tuple[str, bytes]]:
     exchange, fund = system.exchange, system.fund
-    for pool, kind in enumerate(POOLS, start=1):
-        yield fund, call("createPool(bytes32,uint8)", f"pool {pool}".encode(), kind)
+    for pool, terms in POOLS.items():
+        yield fund, call("createPool(bytes32,uint8,uint8)", f"pool {pool}".encode(), terms.kind, terms.is_mutual)
     for spec in MARKETS:
         market, name, feed = spec.id, f"market {spec.id}".encode(), system.feeds[spec.id - 1]
         yield exchange, call(f"listMarket(bytes32,uint16,{PARAMETERS})", name, spec.pool, *spec.parameters)

@@ -74,7 +74,9 @@ class Trades(Collateral):
         """Signed for the taker; 0 where the two have nothing to trade."""
         rng = self.rng
         mine = machine.state.accounts.get(taker, NO_HOLDING).held(market)
-        mode = rng.choices(("open", "close", "part", "flip", "dust", "any"), (50, 14, 12, 8, 3, 5))[0]
+        mode = rng.choices(("open", "close", "part", "flip", "dust", "any", "wei"), (50, 14, 12, 8, 3, 5, 4))[0]
+        if mode == "wei":
+            return rng.choice((-1, 1)) * rng.choice((1, 1, 2, 3))
         if mode in ("open", "any", "dust") or mine.size == 0:
             sign = rng.choice((-1, 1))
             room = min(room_of(machine, taker, market, sign), room_of(machine, maker, market, -sign))

@@ -1,4 +1,8 @@
-"""Who trades where: ten traders, two markets in pools of their own and three in a shared one. Amounts are WAD."""
+"""Who trades where: ten traders and seven markets. Amounts are WAD.
+
+One market's pool stands on its own, three stand behind one market each and back each other, one is shared by three
+markets, and one is empty: markets may move there.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,8 @@ from eth_utils.crypto import keccak
 from backstop.account_id import is_cross, isolated_account
 from backstop.math.wad import WAD
 from scripts.stage.parameters import MarketParameters
+from tests.support.capital import ISOLATED, LARGEST, Terms
+from tests.support.capital import SHARED as SHARED_KIND
 
 # A multiple of 15 minutes, so that what the deployment samples is in the bucket in which a sequence begins.
 START = 900 * 2_222_222
@@ -18,7 +24,6 @@ FIRST_ACTION = START + 300
 HEARTBEAT = 3600
 MIN_PRICE, MAX_PRICE = WAD // 10_000, 10**9 * WAD
 TOKEN_SCALE = 10**12
-LARGEST = 2**111 - 1  # what a sample of a market's result can be
 WALLET = 50_000_000 * 10**6  # token units that a trader has
 BACKSTOP_RATIO = WAD // 2
 WARNING_RATE = WAD * 8 // 10
@@ -101,9 +106,38 @@ MARKETS = (
         trigger=_percent(3000), stop=_percent(2000), target=_percent(2500), premium=_percent(100), duration=900,
         decimals=8, answer=7 * 10**8,
     ),
+    # Initial margins and the band follow the drawdown.
+    Market(
+        id=6, pool=4,
+        parameters=MarketParameters(
+            _percent(1000), _percent(500), _percent(100), _percent(100), maker_fee=_percent(1), taker_fee=_percent(4),
+            price_band=_percent(2000), initial_margin_step=_percent(500), stress_band=_percent(100),
+        ),
+        trigger=_percent(3000), stop=_percent(2500), target=_percent(2500), premium=_percent(200), duration=1800,
+        decimals=8, answer=50 * 10**8,
+    ),
+    Market(
+        id=7, pool=5,
+        parameters=MarketParameters(
+            _percent(500), _percent(250), _percent(50), _percent(100), funding_cap=_percent(20),
+            initial_margin_step=_percent(500),
+        ),
+        trigger=_percent(2000), stop=_percent(500), target=_percent(1000), premium=_percent(100), duration=1200,
+        decimals=8, answer=900 * 10**8,
+    ),
 )  # fmt: skip
-POOLS = (0, 0, 1)  # kinds by id: isolated, isolated, shared
+POOLS = {
+    1: Terms(ISOLATED),
+    2: Terms(ISOLATED, is_mutual=True),
+    3: Terms(SHARED_KIND),
+    4: Terms(ISOLATED, is_mutual=True),
+    5: Terms(ISOLATED, is_mutual=True),
+    6: Terms(ISOLATED),
+}
 SHARED = 3
+GROUP = tuple(pool for pool, terms in POOLS.items() if terms.is_mutual)
+# Pools of markets as they are listed.
+POOL_OF = {spec.id: spec.pool for spec in MARKETS}
 NAMES = ("hawk", "heron", "owl", "whale", "icarus", "swift", "finch", "raven", "stork", "crane")
 
 

@@ -30,9 +30,13 @@ ADDRESSES = (
     "solvency_module",
     "market_module",
     "exchange",
+    "inventory_module",
+    "pool_module",
+    "shares_factory",
     "fund",
     "engine",
     "lens",
+    "fund_lens",
 )
 
 
@@ -383,7 +387,7 @@ def test_usage(arguments: list[str]) -> None:
     assert done.status == 2
     assert done.out == ""
     assert done.err.count("\n") == 1
-    assert done.err.startswith("Error: ")
+    assert done.err.startswith("error: ")
     command = f" {arguments[0]}" if arguments[0] in ("run", "snapshot", "plan") else ""
     assert done.err.endswith(f" (see backstop{command} --help)\n")
 

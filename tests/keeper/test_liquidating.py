@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -203,6 +204,29 @@ def test_what_it_can_carry_none_of_is_told() -> None:
     assert told(weak, funded, *others) == [
         "2 accounts are due, this keeper can carry none of them: its account in BTC-USD has no collateral"
     ]
+
+
+def test_a_cross_account_that_it_can_carry_no_leg_of_is_told() -> None:
+    def told(*accounts: Account, up_to: str = "1000") -> list[str]:
+        return uncarried(state_of(*accounts), Liquidator(KEEPER, 0, wad(up_to)))
+
+    # 10 and 20 contracts at mark, MM 150 and an equity of 120.
+    legs = Position("ETH-USD", wad("10"), wad("1000")), Position("BTC-USD", -wad("20"), -wad("2000"))
+    cross = Account("cross", MarginMode.CROSS, wad("120"), legs)
+    due = "1 account is due, this keeper can carry none of it: its account in BTC-USD has "
+    assert told(cross) == [f"{due}no collateral"]
+    # In the other leg's market it could, and so it does; in none is told once.
+    assert told(cross, account(carrier(), "0", "500")) == []
+    full = account(carrier(), "10", "500"), account(carrier(market=2), "-10", "500", market="BTC-USD")
+    assert told(cross, *full) == [f"{due}no room left within --liquidate-up-to and its margin"]
+    # Beside an isolated one in the same market, and in another.
+    assert told(cross, account("weak", *WEAK, market="BTC-USD")) == [
+        "2 accounts are due, this keeper can carry none of them: its account in BTC-USD has no collateral"
+    ]
+    assert len(told(cross, account("weak", *WEAK))) == 2
+    # One with a leg whose feed is dead cannot be liquidated by anybody.
+    dead = replace(state_of(cross), unpriced={"ETH-USD": "PriceStale"})
+    assert uncarried(dead, Liquidator(KEEPER, 0, wad("1000"))) == []
 
 
 # ------------------------------------------------------------------ how much

@@ -45,7 +45,18 @@ class Keeper:
     """`backstop run` as a process, with its lines as they come."""
 
     def __init__(self, signer: LocalAccount, deployment: Path, url: str, *options: str) -> None:
-        command = [str(BACKSTOP), "run", "--rpc", url, "--deployment", str(deployment), "--poll", "0.05", *options]
+        command = [
+            str(BACKSTOP),
+            "run",
+            "--rpc",
+            url,
+            "--deployment",
+            str(deployment),
+            "--poll",
+            "0.05",
+            *options,
+            "--no-checkpoint",
+        ]
         self.process = subprocess.Popen(
             command,
             env=os.environ | {ENVIRONMENT: "0x" + bytes(signer.key).hex()},

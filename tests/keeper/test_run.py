@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -15,12 +18,13 @@ from eth_account.signers.local import LocalAccount
 from backstop.adl.planning import plan
 from backstop.adl.results import plan_document
 from backstop.chain.bindings import DELEVERAGED, ROUND_EXECUTED, TAKEN_OVER
+from backstop.chain.keys import ENVIRONMENT
 from backstop.chain.snapshot import ChainState, read_chain
 from backstop.math.wad import format_amount
 from scripts.stage.cases import Case
 from scripts.stage.venue import HEARTBEAT, TestMarket, Venue, rpc_url, wad
 
-from .command import Done, backstop, backstop_inside, secret_of
+from .command import BACKSTOP, Done, backstop, backstop_inside, secret_of
 from .taking import take_over
 
 
@@ -40,7 +44,7 @@ class Keeper:
         return backstop_inside(*self._line(), *options, key=self.key)
 
     def _line(self) -> tuple[str | Path, ...]:
-        return "run", "--once", "--rpc", rpc_url(), "--deployment", self.deployment
+        return "run", "--once", "--no-checkpoint", "--rpc", rpc_url(), "--deployment", self.deployment
 
 
 @pytest.fixture
@@ -246,6 +250,24 @@ def test_send_tells_in_words_what_was_done(gapped: TestMarket, venue: Venue, kee
     for line in ends:
         transaction = line.split(" gas: ")[1]
         assert f"{gas_of(venue, transaction):,} gas" in line
+
+
+@pytest.mark.parametrize(("form", "told"), [([], 1), (["--json"], 2)], ids=["words", "JSON"])
+def test_output_that_cannot_be_written_leaves_told_what_was_sent(
+    form: list[str], told: int, gapped: TestMarket, venue: Venue, operator: LocalAccount, deployment_file: Path
+) -> None:
+    """In words after each action, in JSON after the takeover and the round."""
+    command = [BACKSTOP, "run", "--once", "--send", "--rpc", rpc_url(), "--deployment", deployment_file, *form]
+    environment = os.environ | {ENVIRONMENT: secret_of(operator)}
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            command, env=environment, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False
+        )
+    assert done.returncode == 1
+    stand = r"were sent and stand" if told > 1 else r"was sent and stands"
+    named = re.fullmatch(r"error: No space left on device; (.*) " + stand + r"\n", done.stderr)
+    assert named is not None
+    assert [receipt_of(venue, one)["status"] for one in named[1].split(", ")] == ["0x1"] * told
 
 
 def test_second_keeper_finds_nothing_to_do(

@@ -50,11 +50,11 @@ def rpc(method: str, *params: Any) -> Any:
     return response["result"]
 
 
-def act(who: Any, method: Any, *arguments: Any, at: int | None = None) -> Done:
+def act(who: Any, method: Any, *arguments: Any, at: int | None = None, gas: int = GAS_LIMIT) -> Done:
     """Sends a call of a contract's method from `who`, signed or not, in a block of its own at timestamp `at`."""
     if at is not None:
         rpc("evm_setNextBlockTimestamp", at)
-    sent = rpc("eth_sendTransaction", _transaction(who, method, arguments) | {"gas": hex(GAS_LIMIT)})
+    sent = rpc("eth_sendTransaction", _transaction(who, method, arguments) | {"gas": hex(gas)})
     receipt = rpc("eth_getTransactionReceipt", sent)
     while receipt is None:  # Anvil mines at once, but may not have the receipt yet
         time.sleep(0.002)

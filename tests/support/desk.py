@@ -16,7 +16,7 @@ from scripts.stage.parameters import MarketParameters, plain_market
 from scripts.stage.system import name_bytes
 from scripts.stage.venue import FEED_DECIMALS, HEARTBEAT, TestMarket, Venue, tokens, wad
 from tests.support.acting import Done, act, rpc
-from tests.support.enums import PoolKind, Side
+from tests.support.enums import Backer, PoolKind, Side
 
 UNLIMITED = 2**256 - 1
 ANY_PRICE = (-(2**255), 2**255 - 1)
@@ -106,19 +106,21 @@ class Desk:
         """The market's parameters as the exchange has them."""
         listed = self.exchange.market(self.market.id)
         return MarketParameters(
-            initial_margin_fraction=listed.initialMarginFraction,
+            initial_margin_fraction=listed.calmMarginFraction,
             maintenance_margin_fraction=listed.maintenanceMarginFraction,
             liquidation_discount=listed.liquidationDiscount,
             liquidation_fee=listed.liquidationFee,
             maker_fee=listed.makerFee,
             taker_fee=listed.takerFee,
-            price_band=listed.priceBand,
+            price_band=listed.calmBand,
             funding_cap=listed.funding.cap,
             max_notional=listed.maxNotional,
             min_size=listed.minSize,
             max_open_interest=listed.maxOpenInterest,
             pool_fee_share=listed.poolFeeShare,
             treasury_fee_share=listed.treasuryFeeShare,
+            initial_margin_step=listed.initialMarginStep,
+            stress_band=listed.stressBand,
         )
 
     def set_parameters(self, **changes: int) -> Done:
@@ -395,9 +397,9 @@ def open_shared(
     return [open_desk(venue, name, price, initial=initial, maintenance=maintenance, pool=pool) for name in names]
 
 
-def create_pool(venue: Venue, name: str, kind: PoolKind) -> int:
+def create_pool(venue: Venue, name: str, kind: PoolKind, backer: Backer = Backer.OWN) -> int:
     """A new pool's id."""
-    act(venue.owner, venue.system.fund.createPool, name_bytes(name), kind)
+    act(venue.owner, venue.system.fund.createPool, name_bytes(name), kind, backer)
     return int(venue.system.fund.poolCount())
 
 

@@ -32,6 +32,29 @@ class PoolKind(IntEnum):
     SHARED = 1
 
 
+class Backer(IntEnum):
+    """contracts/types/Pool.sol"""
+
+    OWN = 0
+    MUTUAL = 1
+
+
+class Item(IntEnum):
+    """contracts/types/Pool.sol"""
+
+    CONTRIBUTION = 0
+    LIQUIDATION_FEE = 1
+    TRADING_FEE = 2
+    AUCTION = 3
+    DELEVERAGING = 4
+    FUNDING = 5
+    STAKE = 6
+    EXIT = 7
+    REDISTRIBUTION = 8
+    REPAYMENT = 9
+    DEFICIT = 10
+
+
 class SkipReason(IntEnum):
     """contracts/types/Round.sol"""
 

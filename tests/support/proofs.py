@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from backstop.chain.bindings import LENS_ACCOUNTS, LENS_CROSS_ACCOUNTS, LENS_SYSTEM
+from backstop.chain.bindings import FUND_ITEMS, LENS_ACCOUNTS, LENS_CROSS_ACCOUNTS, LENS_SYSTEM
 from backstop.chain.market_view import MarketView
 from backstop.chain.snapshot import read_chain
 from scripts.stage.venue import Venue
@@ -43,8 +43,16 @@ def assert_proofs(venue: Venue) -> None:
         rows = accounts[view.id]
         longs = view.long[0] + sum(max(size, 0) for _, size, *_ in rows)
         assert view.listed[OPEN_INTEREST] == longs, f"open interest of market {view.id}"
+    assert_accounts_of_pools(venue, pools)
     assert_pots_cover([MarketView(*each) for each in markets], pools, accounts)
     assert len({account for account, _ in cross}) == len(cross), "a cross account is listed twice"
+
+
+def assert_accounts_of_pools(venue: Venue, pools: Any) -> None:
+    """The items of a pool's account sum to its cash, to the wei."""
+    for number, name, _, _, cash, *_ in pools:
+        items = venue.endpoint.call(venue.deployment.fund, FUND_ITEMS, number)
+        assert sum(items) == cash, f"the items of {name!r} sum to {sum(items)}, its cash is {cash}: {items}"
 
 
 def claims_by_hand(venue: Venue) -> int:
@@ -54,7 +62,7 @@ def claims_by_hand(venue: Venue) -> int:
     for view in markets:
         *_, pot, fees, _ = view[3][FUNDING]
         claims += pot + fees + sum(margin - entry for _, _, entry, margin, _ in accounts[view[0]])
-    return claims + sum(cash - _entries(markets, served) for _, _, _, cash, _, served in pools)
+    return claims + sum(cash - _entries(markets, served) for _, _, _, _, cash, _, served in pools)
 
 
 def _entries(markets: Any, served: Any) -> int:
@@ -64,7 +72,7 @@ def _entries(markets: Any, served: Any) -> int:
 
 def assert_pots_cover(markets: list[MarketView], pools: Any, accounts: Any) -> None:
     """Once all have paid and got what they owe and are owed, pots hold the dust and what roundings left there."""
-    for _, name, _, cash, _, served in pools:
+    for _, name, _, _, cash, _, served in pools:
         views = [view for view in markets if view.id in served]
         if not views or any(view.backing_error for view in views):
             continue

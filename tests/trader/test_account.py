@@ -13,9 +13,9 @@ from eth_account.signers.local import LocalAccount
 
 from backstop.account_id import account_of, account_text, cross_sub_id, isolated_account
 from backstop.adl.ranking import rank
+from backstop.chain import logs
 from backstop.chain.snapshot import read_chain
 from backstop.errors import NodeError, RpcError
-from backstop.trading import funding
 from backstop.trading.funding import funding_paid
 from scripts.stage.venue import HEARTBEAT, TestMarket, Venue, rpc_url, wad
 from tests.keeper.command import assert_refused, backstop_inside
@@ -69,6 +69,8 @@ def test_isolated_account_by_hand(
         "initialMargin": "55",
         "marginRatio": "0.183333333333333333",
         "marginLow": False,
+        "due": None,
+        "wallet": "0",
         "fundingPaid": "0",
         "fundingPending": "0",
         "positions": [
@@ -174,7 +176,7 @@ def test_funding_is_read_in_pages_also_where_a_node_gives_few_blocks(
     assert asked[-1][1] == state.block.number
     assert all(one[1] + 1 == next_one[0] for one, next_one in pairwise(asked))
     assert len(asked) > 2
-    monkeypatch.setattr(funding, "PAGE", 7)
+    monkeypatch.setattr(logs, "PAGE", 7)
     assert funding_paid(*read) == expected
 
 
@@ -207,7 +209,7 @@ def test_account_without_equity_has_no_place_and_no_rate(
     assert (account["equity"], account["marginRatio"], account["marginLow"]) == ("0", None, True)
     leg = account["positions"][0]
     assert (leg["adlRank"], leg["adlLight"], leg["leverage"]) == (None, None, None)
-    assert "The margin is low" in done(shell.run("account", account["account"])).out
+    assert "The account is bankrupt" in done(shell.run("account", account["account"])).out
 
 
 def test_dead_feed_is_told_and_shown_at_its_last_price(

@@ -179,7 +179,10 @@ def test_cancel_all(shell: Shell, venue: Venue, alice: LocalAccount) -> None:
     assert venue.system.exchange.orderEpoch(alice.address) == 0
     shown = done(shell.process("order", "cancel", "--all", "--send", by=alice)).out
     assert shown.startswith(f"cancel all orders of {alice.address}, epoch 0\n")
+    assert shown.endswith("  the order epoch is 1 now: no order of an older one can be filled\n")
     assert venue.system.exchange.orderEpoch(alice.address) == 1
+    dry, sent = (done(shell.run("order", "cancel", "--all", "--json", *send, by=alice)) for send in ([], ["--send"]))
+    assert (dry.document["epoch"], sent.document["epoch"]) == (None, 2)
 
 
 def test_cancel_what(shell: Shell, alice: LocalAccount, bid: Path) -> None:
@@ -195,10 +198,13 @@ def test_cancel_what(shell: Shell, alice: LocalAccount, bid: Path) -> None:
     ("changes", "words"),
     [
         ({"--market": "DOGE-USD"}, ("unknown market 'DOGE-USD'", "SOL-USD, ETH-USD, BTC-USD")),
-        ({"--contracts": "0"}, ('"0" is not above zero',)),
+        ({"--contracts": "0"}, ('--contracts: "0" is not above zero',)),
         ({"--contracts": "-1"}, ('"-1" is not above zero',)),
         ({"--contracts": "many"}, ('"many" is not a decimal amount',)),
-        ({"--price": "0"}, ('"0" is not above zero',)),
+        ({"--contracts": str(2**100)}, ("contracts are too many: a position has at most 2596148429267413.81",)),
+        ({"--expires-in": "0"}, ("--expires-in: '0' is not a whole number from 1 on",)),
+        ({"--expiry": "soon"}, ("--expiry: 'soon' is not a whole number from 0 on",)),
+        ({"--price": "0"}, ('--price: "0" is not above zero',)),
         ({"--price": "1e2"}, ('"1e2" is not a decimal amount',)),
         ({"--price": "79228162514.264337593543950336"}, ("is too high: at most 79228162514.264337593543950335",)),
         ({"--expiry": "1"}, ("expiry 1 is not after the latest block", "give a later one")),

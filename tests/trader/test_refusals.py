@@ -30,7 +30,7 @@ def test_amounts_are_decimals_and_the_rest_stands_as_it_is() -> None:
         "without unrealized profit -1.5 would be left where 2.000000000000000001 must stay: "
     )
     late = f"OrderExpired(0x{'11' * 32}, 1700000000)"
-    assert str(explained(RevertError(late))) == f"an order expired at 1700000000: make a new one [{late}]"
+    assert str(explained(RevertError(late))) == f"the order expired at 1700000000: make a new one [{late}]"
 
 
 @pytest.mark.parametrize(

@@ -136,21 +136,21 @@ def test_refused_in_words(
     forged.write_text(json.dumps(document | {"contracts": "2"}))
     before = nonce(venue, alice)
     for maker, taker, more, words in (
-        (ask, bid, ["--contracts", "3.1"], "3.1 contracts are asked for where 3 remain of an order: lower --contracts"),
-        (ask, low, [], "the prices do not meet: the maker's is 50, the taker's 49.5"),
-        (ask, ask, [], "both orders are of one account"),
-        (bid, low, [], "both orders are of one account"),
-        (ask, poor, [], "the equity would be 0 and the initial margin 5: deposit more, or trade less"),
-        (ask, late, [], f"an order expired at {now - 1}: make a new one"),
-        (ask, closing, [], "a reduce-only order would change a position of 0 by 1"),
-        (ask, forged, [], "a signature is not of the account's owner: sign the order again"),
+        (ask, bid, ["--contracts", "3.1"], f"{ask}: 3.1 contracts are asked for where 3 remain: lower"),
+        (ask, low, [], f"{ask} with {low}: the prices do not meet: the maker's is 50, the taker's 49.5"),
+        (ask, ask, [], f"{ask} with {ask}: both orders are of one account"),
+        (bid, low, [], f"{bid} with {low}: both orders are of one account"),
+        (ask, poor, [], f"{poor}: the equity would be 0 and the initial margin 5: deposit more, or trade less"),
+        (ask, late, [], f"{late}: the order expired at {now - 1}: make a new one"),
+        (ask, closing, [], f"{closing}: a reduce-only order would change a position of 0 by 1"),
+        (ask, forged, [], f"{forged}: the signature is not of the account's owner: sign the order again"),
     ):
         result = shell.run("order", "settle", maker, taker, *more, *send, by=alice)
         assert_refused(result, words)
     assert nonce(venue, alice) == before
     venue.send(bob, venue.system.exchange, CANCEL_ALL.encode())
     result = shell.run("order", "settle", ask, bid, *send, by=alice)
-    assert_refused(result, "an order is of epoch 0, which its owner cancelled; 1 is current")
+    assert_refused(result, f"{ask}: the order is of epoch 0, which its owner cancelled; 1 is current")
 
 
 @pytest.mark.usefixtures("funded")
@@ -161,7 +161,7 @@ def test_what_makes_no_pair(shell: Shell, venue: Venue, book: Book, alice: Local
     assert_refused(shell.run("order", "settle", ask, bid, "--send"), "no signing key")
     assert_refused(shell.run("order", "settle", ask, bid, "--contracts", "0"), '"0" is not above zero')
     usage = shell.run("order", "settle")
-    assert (usage.status, usage.err.splitlines()[-1][:7]) == (2, "Error: ")
+    assert (usage.status, usage.err.splitlines()[-1][:7]) == (2, "error: ")
     document = json.loads(bid.read_text())
     del document["signature"]
     bid.write_text(json.dumps(document))
@@ -227,7 +227,7 @@ def test_bad_pair_is_told_and_the_others_are_settled(
     assert size(venue, alice) == wad(2)
     rest = shell.run("order", "settle", ask, bids[2], ask, bids[0], "--send", "--json", by=alice)
     assert [pair["contracts"] for pair in rest.document["pairs"]] == ["1", "1"]
-    assert "all 3 contracts of an order are filled" in rest.document["pairs"][1]["refused"]
+    assert "all 3 contracts of the order are filled" in rest.document["pairs"][1]["refused"]
     assert (rest.status, size(venue, alice)) == (1, wad(3))
 
 
@@ -257,7 +257,7 @@ def test_batch_gets_the_gas_that_an_estimate_denies_it(
     sender = Sender(venue.endpoint, alice, chain.chain_id)
     pairs = make_pairs(client, [load(file) for file in files], None)
     plan = plan_settlement(client, sender, pairs)
-    assert plan.step.gas is not None
+    assert plan.step.gas_limit is not None
     call = {"from": alice.address, "to": venue.system.exchange.address, "data": "0x" + plan.step.data.hex()}
 
     def settled(gas: int) -> int:
@@ -265,8 +265,31 @@ def test_batch_gets_the_gas_that_an_estimate_denies_it(
 
     estimate = sender.simulate(plan.step.to, plan.step.data)
     assert SETTLE_BATCH.selector == plan.step.data[:4]
-    assert settled(plan.step.gas) == 2
+    assert settled(plan.step.gas_limit) == 2
     assert settled(estimate) < 2
+
+
+@pytest.mark.usefixtures("funded")
+def test_gas_limit_of_a_batch_is_that_of_its_costliest_pair_for_each(
+    shell: Shell, venue: Venue, book: Book, alice: LocalAccount, bob: LocalAccount
+) -> None:
+    """So a pair that burns its share leaves the others enough. It is a limit, and no word on what will be used."""
+    carol = venue.trader("carol with nothing yet")
+    venue.deposit(carol, venue.markets["SOL-USD"], 1000)
+    done(shell.run("order", "settle", book.write("ask", bob, "-1"), book.write("bid", alice, "1"), "--send", by=bob))
+    cheap = book.write("ask1", bob, "-1"), book.write("bid1", alice, "1")
+    costly = book.write("ask2", bob, "-1"), book.write("bid2", carol, "1")
+    alone = [done(shell.run("order", "settle", *pair, "--json")).document["steps"][0] for pair in (cheap, costly)]
+    assert [step["gasLimit"] for step in alone] == [None, None]
+    assert alone[0]["gas"] < alone[1]["gas"]
+    dry = done(shell.run("order", "settle", *cheap, *costly, "--json")).document["steps"][0]
+    limit = 2 * alone[1]["gas"] * 5 // 4
+    assert (dry["gas"], dry["gasLimit"]) == (None, pytest.approx(limit, abs=200))  # by who asks, a few bytes differ
+    shown = done(shell.run("order", "settle", *cheap, *costly)).out
+    assert "  settleBatch: would be sent with a gas limit of " in shown
+    sent = done(shell.run("order", "settle", *cheap, *costly, "--send", "--json", by=alice)).document["steps"][0]
+    receipt = venue.endpoint.request("eth_getTransactionReceipt", sent["transaction"])
+    assert sent["gas"] == int(receipt["gasUsed"], 16) < sent["gasLimit"]
 
 
 @pytest.mark.usefixtures("funded")
@@ -279,7 +302,7 @@ def test_batch_of_which_nothing_would_be_settled_is_not_sent(
     result = shell.run("order", "settle", ask, bid, bid, bid, "--send", "--json", by=alice)
     assert (result.status, result.document["sent"], result.document["steps"]) == (1, False, [])
     reasons = [pair["refused"] for pair in result.document["pairs"]]
-    assert "an order was cancelled: make a new one" in reasons[0]
+    assert f"{ask}: the order was cancelled: make a new one" in reasons[0]
     assert "both orders are of one account" in reasons[1]
     assert nonce(venue, alice) == before
 
@@ -297,3 +320,62 @@ def test_pair_that_lives_on_the_one_before(
     bid2 = book.write("bid2", alice, "2")
     swapped = shell.run("order", "settle", back, close, ask, bid2)
     assert swapped.status == 1
+
+
+# ------------------------------------------------------------------ refusals of many
+
+
+@pytest.mark.usefixtures("funded")
+def test_pair_given_twice_has_one_clear_reason(
+    shell: Shell, venue: Venue, book: Book, alice: LocalAccount, bob: LocalAccount
+) -> None:
+    ask, bid = book.write("ask", bob, "-3"), book.write("bid", alice, "2")
+    result = shell.run("order", "settle", ask, bid, ask, bid)
+    assert result.status == 1
+    words = f"  refused: {bid}: 2 contracts are asked for where the pairs before it leave 0 of 2\n"
+    sent = shell.run("order", "settle", ask, bid, ask, bid, "--send", by=alice)
+    for told in (result, sent):
+        assert told.out.count("refused") == 1
+        assert words in told.out
+    assert size(venue, alice) == wad(2)
+
+
+@pytest.mark.usefixtures("funded")
+def test_pair_that_only_those_before_it_spoil(
+    shell: Shell, book: Book, venue: Venue, alice: LocalAccount, bob: LocalAccount
+) -> None:
+    """Each is within alice's margin of 1,000 at 10x, both are not."""
+    asks = [book.write(f"ask{place}", bob, "-150") for place in range(2)]
+    bids = [book.write(f"bid{place}", alice, "150") for place in range(2)]
+    result = shell.run("order", "settle", asks[0], bids[0], asks[1], bids[1])
+    assert result.out.count("refused") == 1
+    assert (
+        "  refused: it would be settled by itself, but not after the pairs before it: settle it apart\n" in result.out
+    )
+
+
+@pytest.mark.usefixtures("funded")
+def test_more_than_remains_names_the_order_with_the_least(
+    shell: Shell, book: Book, venue: Venue, alice: LocalAccount, bob: LocalAccount
+) -> None:
+    ask, bid = book.write("ask", bob, "-27.5"), book.write("bid", alice, "20")
+    for send in ([], ["--send"]):
+        result = shell.run("order", "settle", ask, bid, "--contracts", "40", *send, by=alice)
+        assert_refused(result, f"error: {bid}: 40 contracts are asked for where 20 remain: lower --contracts\n")
+    other = book.write("other", alice, "1")
+    many = shell.run("order", "settle", ask, bid, ask, other, "--contracts", "25", "--send", "--json", by=alice)
+    assert [pair["refused"] for pair in many.document["pairs"]] == [
+        f"{one}: 25 contracts are asked for where {left} remain: lower --contracts"
+        for one, left in ((bid, 20), (other, 1))
+    ]
+
+
+@pytest.mark.usefixtures("funded")
+def test_nothing_was_sent_is_not_blamed_on_a_missing_option(
+    shell: Shell, book: Book, alice: LocalAccount, bob: LocalAccount
+) -> None:
+    ask, low, lower = (book.write(*one) for one in (("a", bob, "-3"), ("b", alice, "1", "9"), ("c", alice, "1", "8")))
+    sent = shell.run("order", "settle", ask, low, ask, lower, "--send", by=alice)
+    assert (sent.status, sent.out.splitlines()[-1]) == (1, "Nothing was sent: every pair is refused.")
+    dry = shell.run("order", "settle", ask, low, ask, lower)
+    assert (dry.status, dry.out.splitlines()[-1]) == (1, "Nothing would be sent: every pair is refused.")

@@ -14,11 +14,12 @@ from backstop.math import fees, funding, margin
 from backstop.math.position import PositionState, apply_trade, trade_value
 from backstop.math.wad import WAD, mul_floor
 from scripts.stage.parameters import NO_BAND, MarketParameters
+from tests.support.capital import ISOLATED
+from tests.support.enums import Item
 
-from .books import Book, Health, Holding, RefusedError
+from .books import TOKEN, Book, Health, Holding, RefusedError
 from .pools import Fund
 
-TOKEN = 10**12  # WAD in a token unit
 FLAT = Holding()
 Position = tuple[bytes, int]  # account and market
 
@@ -42,8 +43,7 @@ class Accounts:
 
     books: dict[int, Book]
     fund: Fund
-    isolated_only: frozenset[int]
-    now: int = 0
+    address: str = ""
     tokens: int = 0
     treasury: int = 0
     keepers: int = 0
@@ -51,6 +51,11 @@ class Accounts:
     holdings: dict[Position, Holding] = field(default_factory=dict)
     margins: dict[bytes, int] = field(default_factory=dict)
     cross_listed: frozenset[bytes] = frozenset()
+
+    @property
+    def now(self) -> int:
+        """The present."""
+        return self.fund.now
 
     # ------------------------------------------------------------------ what an account has
 
@@ -72,7 +77,7 @@ class Accounts:
             collateral -= funding.payment(held.size, book.index_at(self.now) - held.index)
             legs.append(book.leg(held, mark))
             unrealized.append(legs[-1].unrealized_pnl)
-            initial += margin.margin_requirement(held.size, mark, book.terms.initial_margin_fraction)
+            initial += margin.margin_requirement(held.size, mark, book.initial)
         losses = sum(min(0, one) for one in unrealized)
         own = margin.equity(collateral, legs)
         return Health(collateral, own, losses, margin.maintenance_margin(legs), initial)
@@ -92,12 +97,18 @@ class Accounts:
         self._credit(account, amount)
         self.tokens += amount * TOKEN
 
-    def withdraw(self, account: bytes, amount: int, exchange: str) -> None:
-        """Token units out of an account; the exchange may hold fewer than it owes."""
+    def withdraw(self, account: bytes, amount: int) -> None:
+        """Token units out of an account."""
         self._debit(account, amount)
-        if self.tokens < amount * TOKEN:
-            raise RefusedError(f"ERC20InsufficientBalance({exchange}, {self.tokens // TOKEN}, {amount})")
-        self.tokens -= amount * TOKEN
+        self.pay(amount)
+
+    def pay(self, amount: int) -> int:
+        """Token units to anybody, in part while there is an open deficit; the exchange may hold fewer than it owes."""
+        paid = self.fund.payable(amount, self.tokens)
+        if self.tokens < paid * TOKEN:
+            raise RefusedError(f"ERC20InsufficientBalance({self.address}, {self.tokens // TOKEN}, {paid})")
+        self.tokens -= paid * TOKEN
+        return paid
 
     def transfer(self, source: bytes, target: bytes, amount: int) -> None:
         """Between accounts of one owner."""
@@ -132,8 +143,8 @@ class Accounts:
         """The taker takes signed `contracts` from the maker."""
         book = self.books[market]
         terms, mark = book.terms, book.accept()
-        if terms.price_band != NO_BAND and fees.is_outside_band(price, mark, terms.price_band):
-            raise RefusedError(f"PriceOutsideBand({price}, {mark}, {terms.price_band})")
+        if book.band != NO_BAND and fees.is_outside_band(price, mark, book.band):
+            raise RefusedError(f"PriceOutsideBand({price}, {mark}, {book.band})")
         book.accrue(self.now)
         value = trade_value(contracts, price)
         costs = fees.trading_fee(value, terms.maker_fee), fees.trading_fee(value, terms.taker_fee)
@@ -170,7 +181,7 @@ class Accounts:
                 raise RefusedError(f"MarginRateWorse({who}, {after.equity}, {after.maintenance})")
         elif after.equity < after.initial:
             raise RefusedError(f"InitialMarginInsufficient({who}, {after.equity}, {after.initial})")
-        if is_cross(account) and book.id in self.isolated_only and self.held(account, book).size:
+        if is_cross(account) and self.fund.pools[book.pool].kind == ISOLATED and self.held(account, book).size:
             raise RefusedError(f"MarketIsolatedOnly({book.id})")
         return longs
 
@@ -221,16 +232,32 @@ class Accounts:
         """Shares out the fees of a market; the dust of its funding goes to its pool."""
         book = self.books[market]
         shares = fees.share_fees(book.fees, book.terms.pool_fee_share, book.terms.treasury_fee_share)
-        self.fund.realize(book, shares.pool + book.pot.dust)
-        self.treasury += shares.treasury
+        dust, book.fees, book.pot = book.pot.dust, 0, book.pot.swept()
         self.keepers += shares.keepers
-        book.fees, book.pot = 0, book.pot.swept()
+        self.fund.realize(book, Item.FUNDING, dust)
+        self.fund.credit_fee(book, Item.TRADING_FEE, shares.pool)
+        if shares.treasury:
+            self.fund.credit_treasury(shares.treasury)
 
     def set_parameters(self, market: int, terms: MarketParameters) -> None:
         """New ones, after the old ones have done what they are for."""
         self.accrue(market)
         self.sweep(market)
-        self.books[market].terms = terms
+        book = self.books[market]
+        book.terms = terms
+        book.apply_stress(book.stress, is_on=bool(book.seen))
+
+    def move_market(self, market: int, pool: int) -> None:
+        """To another pool, by the owner."""
+        book = self.books[market]
+        holders = sum(
+            is_cross(account) for (account, place), held in self.holdings.items() if place == market and held.size
+        )
+        if holders:
+            raise RefusedError(f"MarketHeldInCross({market}, {holders})")
+        self.accrue(market)
+        self.sweep(market)
+        self.fund.move_market(book, pool)
 
     def collect(self, amount: int) -> None:
         """Token units to the treasury."""
@@ -239,14 +266,7 @@ class Accounts:
         if amount * TOKEN > self.treasury:
             raise RefusedError(f"TreasuryExceeded({amount * TOKEN}, {self.treasury})")
         self.treasury -= amount * TOKEN
-        self.tokens -= amount * TOKEN
-
-    def contribute(self, pool: int, market: int, amount: int) -> None:
-        """A gift of token units to a pool, and to the result of a market where one is named."""
-        self.fund.cash[pool] += amount * TOKEN
-        if market:
-            self.books[market].realized += amount * TOKEN
-        self.tokens += amount * TOKEN
+        self.pay(amount)
 
     def flag(self, account: bytes) -> None:
         """A margin call."""

@@ -6,19 +6,17 @@ from copy import copy
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from backstop.math import funding
+from backstop.math import funding, staking
 from backstop.math.funding import Pot
 from backstop.math.margin import Leg, value_leg
 from backstop.math.rolling_max import RollingMax
 from backstop.math.wad import WAD, mul_floor
 from scripts.stage.parameters import MarketParameters
+from tests.support.capital import RefusedError
 
 LONG, SHORT = 0, 1
 SIGN = (1, -1)
-
-
-class RefusedError(Exception):
-    """The contracts' error that refuses an action, in words, with its values."""
+TOKEN = 10**12  # WAD in a token unit
 
 
 class Holding(NamedTuple):
@@ -48,21 +46,6 @@ class Health(NamedTuple):
     initial: int
 
 
-class Standing(NamedTuple):
-    """What `InsuranceFund.backing` returns, field by field."""
-
-    balance: int
-    base: int
-    pnl: int
-    max_pnl: int
-    loss: int
-    drawdown: int
-    long_loss: int
-    short_loss: int
-    started: bool
-    due: bool
-
-
 @dataclass
 class Book:
     """A market: `mark` is what its feed says, 0 while it is dead, and `accepted` the last price that was."""
@@ -84,6 +67,9 @@ class Book:
     stop: int = WAD // 4
     target: int = WAD // 4
     last_due: int = 0
+    seen: int = 0
+    stress: int = 0
+    applied: tuple[int, bool] = (0, False)
     realized: int = 0
     auction_premium: int = WAD // 50
     auction_duration: int = 1800
@@ -91,11 +77,27 @@ class Book:
     peak: RollingMax = field(default_factory=RollingMax)
 
     def fork(self) -> Book:
-        """A copy that changes by itself; all but the rolling maximum is never changed in place."""
-        other = copy(self)
-        other.peak = copy(self.peak)
-        other.peak._ring = list(self.peak._ring)
-        return other
+        """A copy that changes by itself: nothing in it is changed in place."""
+        return copy(self)
+
+    # ------------------------------------------------------------------ the fractions in force
+
+    @property
+    def initial(self) -> int:
+        """The initial margin fraction, which rises with the drawdown."""
+        terms = self.terms
+        return staking.stressed_margin_fraction(
+            terms.initial_margin_fraction, terms.initial_margin_step, self.applied[0]
+        )
+
+    @property
+    def band(self) -> int:
+        """The price band, which narrows while ADL is on."""
+        return self.terms.stress_band if self.applied[1] and self.terms.stress_band else self.terms.price_band
+
+    def apply_stress(self, stress: int, *, is_on: bool) -> None:
+        """What both follow: the steps that were last sampled, and whether ADL is on."""
+        self.applied = stress, is_on
 
     # ------------------------------------------------------------------ prices
 
@@ -131,7 +133,7 @@ class Book:
         """The funding index as a call at `now` finds it."""
         if funding.hour_of(now) == self.hour:
             return self.index
-        return funding.index_after(self.index, self.premium, self.volume)
+        return funding.index_after(self.index, self.premium, self.volume, self.open_interest)
 
     def accrue(self, now: int) -> int:
         """Brings the index up to date."""

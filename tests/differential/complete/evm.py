@@ -11,27 +11,36 @@ from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
 from backstop.account_id import is_cross
-from backstop.chain.bindings import describe_revert
+from backstop.chain.bindings import Function, describe_revert
 from backstop.chain.deployment import Deployment
 from backstop.orders import Domain
 from scripts.stage.parameters import MarketParameters
 from tests.invariants import calls
 from tests.invariants.calls import call, words
 from tests.invariants.chain import CHAIN_ID, PyrevmChain, Receipt
+from tests.support.capital import ISOLATED, SHARED, Exit, Terms
 
 from .accounts import market_of
 
 OWNER, TREASURY = "0x" + "0e" * 20, "0x" + "7e" * 20
 START = 900 * 2_222_220
 HEARTBEAT = 2 * 86400
-MARKETS = (1, 2, 3, 4)
-POOLS = {1: 0, 2: 1}  # the kind: the first stands behind one market
-POOL_OF = {1: 1, 2: 2, 3: 2, 4: 2}
+MARKETS = (1, 2, 3, 4, 5, 6)
+# The first three of those that stand behind one market back each other; the last has no market yet.
+POOLS = {
+    1: Terms(ISOLATED, is_mutual=True),
+    2: Terms(SHARED),
+    3: Terms(ISOLATED, is_mutual=True),
+    4: Terms(ISOLATED, is_mutual=True),
+    5: Terms(ISOLATED),
+}
+POOL_OF = {1: 1, 2: 2, 3: 2, 4: 2, 5: 3, 6: 4}  # as they are listed
 FORTUNE = 10**24  # token units
 FIRST_MARK = 100 * 10**18
 _UNLIMITED = 2**256 - 1
 _MODULES = ("SettlementModule", "SolvencyModule", "MarketModule")
-_PARAMETERS = "(uint64,uint64,uint64,uint64,uint64,uint64,uint64,uint64,uint96,uint96,uint112,uint64,uint64)"
+_CREATE_POOL = "createPool(bytes32,uint8,uint8)"
+_PARAMETERS = f"({'uint64,' * 8}uint96,uint96,uint112,uint64,uint64,uint64,uint64)"
 
 
 class Trader(NamedTuple):
@@ -53,6 +62,11 @@ TRADERS = tuple(trader(number) for number in range(6))
 class MarketWords(NamedTuple):
     """What of `Exchange.market` moves."""
 
+    initial: int
+    band: int
+    pool: int
+    isolated_only: bool
+    cross_holders: int
     open_interest: int
     index: int
     hour: int
@@ -74,6 +88,8 @@ class Evm:
     time: int = START
 
     def __post_init__(self) -> None:
+        self.shares: dict[int, str] = {}
+        self._errors = _errors_of("IExchange", "IInsuranceFund", "PoolShares")
         found = self.deployment
         self.token, self.exchange, self.fund = found.token, found.exchange, found.fund
         self.engine, self.lens = found.engine, found.lens
@@ -92,7 +108,14 @@ class Evm:
         """Why a transaction was refused, in words; empty where it was not."""
         if receipt.ok:
             return ""
-        return receipt.halt or describe_revert(receipt.output)
+        return receipt.halt or self._describe(receipt.output)
+
+    def _describe(self, data: bytes) -> str:
+        """In the words of `describe_revert`, also where an error is the owner's to meet."""
+        told, error = describe_revert(data), self._errors.get(data[:4])
+        if error is None or not told.startswith("revert data"):
+            return told
+        return f"{error.signature.split('(')[0]}({', '.join(map(str, error.decode(data[4:])))})"
 
     # ------------------------------------------------------------------ views
 
@@ -113,8 +136,25 @@ class Evm:
     def market(self, market: int) -> MarketWords:
         """What moves of a market."""
         found = self._words(self.exchange, "market(uint16)", market)
-        index, hour, _, rest, premium, volume, pot, fees, dust = found[16:]
-        return MarketWords(found[2], index, hour, rest, premium, volume, pot, fees, dust)
+        index, hour, _, rest, premium, volume, pot, fees, dust = found[21:]
+        initial, _, interest, pool = found[:4]
+        band, is_isolated, holders = found[10] % 2**256, found[14], found[15]
+        return MarketWords(
+            initial,
+            band,
+            pool,
+            bool(is_isolated),
+            holders,
+            interest,
+            index,
+            hour,
+            rest,
+            premium,
+            volume,
+            pot,
+            fees,
+            dust,
+        )
 
     def index(self, market: int) -> int:
         """The funding index as a call finds it now."""
@@ -156,11 +196,62 @@ class Evm:
 
     def pool(self, pool: int) -> tuple[int, int]:
         """Cash and claim."""
-        return self._words(self.fund, "pool(uint16)", pool)[3], self._words(self.fund, "claim(uint16)", pool)[0]
+        return self._words(self.fund, "pool(uint16)", pool)[4], self._words(self.fund, "claim(uint16)", pool)[0]
+
+    def items(self, pool: int) -> tuple[int, ...]:
+        """What moved its cash."""
+        return tuple(self._words(self.fund, "items(uint16)", pool)[2:])
+
+    def deficits(self) -> tuple[list[int], list[int]]:
+        """The overdrawn, as the fund lists them, and their open deficits."""
+        _, _, count, *words = self._words(self.fund, "deficits()")
+        return words[:count], words[count + 1 :]
+
+    def seen(self, market: int) -> tuple[int, ...]:
+        """Why ADL was on when it was last sampled, the steps reached, and when its drawdown was last due."""
+        return tuple(self._words(self.fund, "seen(uint16)", market))
+
+    def staking(self, pool: int) -> tuple[int, int]:
+        """Cap and cooldown; the shares are noted."""
+        shares, cap, cooldown = self._words(self.fund, "staking(uint16)", pool)
+        self.shares[pool] = f"0x{shares % 2**160:040x}"
+        return cap, cooldown
+
+    def supply(self, pool: int) -> tuple[int, int, int]:
+        """How many shares there are, what they all stand for, and how many exits were asked for."""
+        views = ("totalSupply()", "totalAssets()", "exitCount()")
+        supply, assets, exits = (self._words(self.shares[pool], view)[0] for view in views)
+        return supply, assets, exits
+
+    def stake(self, pool: int, owner: str) -> tuple[int, Exit]:
+        """Somebody's shares, and the exit."""
+        shares = self.shares[pool]
+        return self._words(shares, "balanceOf(address)", owner)[0], Exit(*self._words(shares, "exitOf(address)", owner))
+
+    def approve_shares(self, pool: int, at: int) -> None:
+        """Everybody lets the shares of a pool have tokens."""
+        self.staking(pool)
+        for one in TRADERS:
+            receipt = self.send(
+                one.address, self.token, call("approve(address,uint256)", self.shares[pool], _UNLIMITED), at
+            )
+            assert receipt.ok
 
     def backing(self, market: int) -> tuple[int, ...]:
         """`InsuranceFund.backing`."""
         return tuple(self._words(self.fund, "backing(uint16)", market))
+
+
+def _errors_of(*interfaces: str) -> dict[bytes, Function]:
+    """By selector."""
+    found = {}
+    for interface in interfaces:
+        for entry in getattr(project, interface).contract_type.model_dump(mode="json")["abi"]:
+            if entry["type"] == "error":
+                kinds = ",".join(parameter["type"] for parameter in entry["inputs"])
+                error = Function(f"{entry['name']}({kinds})", kinds)
+                found[error.selector] = error
+    return found
 
 
 def deploy() -> Evm:
@@ -175,16 +266,23 @@ def deploy() -> Evm:
     price_feed = new("ChainlinkPriceFeed", OWNER)
     modules = [new(name, token, price_feed) for name in _MODULES]
     exchange = new("Exchange", token, price_feed, *modules, OWNER)
-    fund = new("InsuranceFund", exchange, price_feed, OWNER)
+    factory = new("PoolSharesFactory")
+    parts = [new("InventoryModule", exchange, price_feed), new("PoolModule", exchange, price_feed, factory)]
+    fund = new("InsuranceFund", exchange, price_feed, *parts, OWNER)
     engine = new("ADLEngine", exchange, fund, price_feed)
     lens = new("BackstopLens", exchange, fund, price_feed)
     feeds = {market: new("MockAggregator", 18, FIRST_MARK) for market in MARKETS}
-    evm = Evm(chain, Deployment(CHAIN_ID, 0, token, price_feed, *modules, exchange, fund, engine, lens), feeds)
+    fund_lens = new("FundLens", fund)
+    places = (token, price_feed, *modules, exchange, *parts, factory, fund, engine, lens, fund_lens)
+    evm = Evm(chain, Deployment(CHAIN_ID, 0, *places), feeds)
     setup = [
         (OWNER, exchange, call("wire(address,address)", fund, engine)),
         (OWNER, fund, call("wire(address)", engine)),
         (OWNER, exchange, call("setTreasury(address)", TREASURY)),
-        *((OWNER, fund, call("createPool(bytes32,uint8)", f"pool {pool}".encode(), POOLS[pool])) for pool in POOLS),
+        *(
+            (OWNER, fund, call(_CREATE_POOL, f"pool {pool}".encode(), terms.kind, terms.is_mutual))
+            for pool, terms in POOLS.items()
+        ),
     ]
     for market, feed in feeds.items():
         fields = (market, feed, HEARTBEAT, 1, 2**96 - 1)
@@ -197,6 +295,8 @@ def deploy() -> Evm:
         receipt = evm.send(sender, to, data, START)
         if not receipt.ok:
             raise RuntimeError(f"the set-up was refused: {evm.refusal(receipt)}")
+    for pool in POOLS:
+        evm.approve_shares(pool, START)
     chain.mark()
     return evm
 

@@ -8,17 +8,19 @@ from random import Random
 
 from backstop.account_id import is_cross
 from backstop.chain.bindings import Event, describe_revert
-from backstop.math import funding
+from backstop.math import fees, funding
+from backstop.math.staking import MAX_WAIT
 from backstop.math.wad import WAD
 from backstop.orders import Order
 from scripts.stage.parameters import MarketParameters
 from tests.invariants import calls
 from tests.invariants.calls import call
 from tests.invariants.chain import Receipt
+from tests.support.capital import ISOLATED, NO_CAP, Exit
+from tests.support.enums import Item
 
 from . import accounts as rules
-from .accounts import TOKEN
-from .books import SIGN, Book, RefusedError
+from .books import SIGN, TOKEN, Book, RefusedError
 from .evm import (
     FIRST_MARK,
     MARKETS,
@@ -69,8 +71,10 @@ class History:
             books[market] = book
             receipt = evm.send(OWNER, evm.exchange, list_market(market, terms[market]), self.now)
             assert receipt.ok, evm.refusal(receipt)
-        isolated = frozenset(market for market, pool in POOL_OF.items() if POOLS[pool] == 0)
-        self.model = Exchange(books, Fund(books, dict.fromkeys(POOLS, 0)), isolated, now=self.now)
+        self.model = Exchange(books, Fund(books, POOLS, self.now), evm.exchange.lower())
+        self.model.fund.vault = self.model
+        for pool in POOLS:
+            evm.staking(pool)
         self.published = dict.fromkeys(MARKETS, START)
 
     # ------------------------------------------------------------------ actions
@@ -88,11 +92,11 @@ class History:
 
     def withdraw(self, owner: Trader, account: bytes, amount: int) -> bool:
         """Token units out of it."""
-        exchange = self.evm.exchange
         data = call("withdraw(bytes32,uint256,address)", account, amount, owner.address)
-        return self._do(
-            "withdraw", owner.address, exchange, data, lambda m: m.withdraw(account, amount, exchange.lower())
-        )
+        lacking = sum(self.model.fund.deficits())
+        done = self._do("withdraw", owner.address, self.evm.exchange, data, lambda m: m.withdraw(account, amount))
+        self.reached["withdrawal at the shared rate"] += done and lacking > 0
+        return done
 
     def transfer(self, owner: Trader, source: bytes, target: bytes, amount: int) -> bool:
         """Between two accounts of somebody."""
@@ -163,20 +167,112 @@ class History:
         """A round."""
         data = calls.deleverage(market, side, candidates, (-(2**255), 2**255 - 1, FOR_EVER))
         before = self.model.books[market].inventories[side].size
+        given = self.model.fund.items
         done = self._do(
             "deleverage", TRADERS[0].address, self.evm.engine, data, lambda m: m.deleverage(market, side, candidates)
         )
         left = self.model.books[market].inventories[side].size
+        self.reached["redistribution within a round"] += done and any(
+            items[Item.REDISTRIBUTION] != given[pool][Item.REDISTRIBUTION]
+            for pool, items in self.model.fund.items.items()
+        )
         self.reached["round that leaves inventory"] += done and left != 0
         self.reached["round against a cross account"] += done and left != before and any(map(is_cross, candidates))
         return done
 
     def contribute(self, pool: int, market: int, amount: int) -> bool:
         """A gift."""
-        data = call("contribute(uint16,uint16,uint256)", pool, market, amount)
-        return self._do(
-            "contribute", TRADERS[0].address, self.evm.fund, data, lambda m: m.contribute(pool, market, amount)
+        data, by = call("contribute(uint16,uint16,uint256)", pool, market, amount), TRADERS[0].address
+        return self._do("contribute", by, self.evm.fund, data, lambda m: m.fund.contribute(by, pool, market, amount))
+
+    def repay(self, pool: int, amount: int) -> bool:
+        """For an open deficit."""
+        data, by = call("repay(uint16,uint256)", pool, amount), TRADERS[0].address
+        return self._do("repay", by, self.evm.fund, data, lambda m: m.fund.repay(by, pool, amount))
+
+    def redistribute(self) -> bool:
+        """Within the mutual group."""
+        data, by = call("redistribute()"), TRADERS[0].address
+        return self._do("redistribute", by, self.evm.fund, data, lambda m: m.fund.redistribute_if_due())
+
+    def renew(self, pool: int) -> bool:
+        """New shares, by the owner; they are allowed what the old ones were."""
+        data = call("renewShares(uint16)", pool)
+        done = self._do("renew", OWNER, self.evm.fund, data, lambda m: m.fund.renew(pool))
+        if done:
+            self.evm.approve_shares(pool, self.now)
+        return done
+
+    def set_staking(self, pool: int, cap: int, cooldown: int) -> bool:
+        """By the owner."""
+        data = call("setStaking(uint16,uint96,uint32)", pool, cap, cooldown)
+        return self._do("staking", OWNER, self.evm.fund, data, lambda m: m.fund.set_staking(pool, cap, cooldown))
+
+    def move(self, market: int, pool: int) -> bool:
+        """A market to another pool, by the owner."""
+        dust = self.model.books[market].pot.dust
+        data = call("moveMarket(uint16,uint16)", market, pool)
+        done = self._do("move", OWNER, self.evm.exchange, data, lambda m: m.move_market(market, pool))
+        self.swept[market] += dust if done else 0
+        return done
+
+    # ------------------------------------------------------------------ stakes
+
+    def stake(self, owner: Trader, pool: int, assets: int) -> bool:
+        """Token units for shares."""
+        data = call("deposit(uint256,address)", assets, owner.address)
+        return self._of_shares("stake", owner, pool, data, lambda m: m.fund.stake(owner.address, pool, assets))
+
+    def mint(self, owner: Trader, pool: int, shares: int) -> bool:
+        """Shares for whatever they cost."""
+        data = call("mint(uint256,address)", shares, owner.address)
+        return self._of_shares("mint", owner, pool, data, lambda m: m.fund.mint(owner.address, pool, shares))
+
+    def request(self, owner: Trader, pool: int, shares: int) -> bool:
+        """An exit."""
+        data = call("requestRedeem(uint256)", shares)
+        return self._of_shares("request", owner, pool, data, lambda m: m.fund.request_exit(owner.address, pool, shares))
+
+    def cancel(self, owner: Trader, pool: int) -> bool:
+        """The exit, called off."""
+        data = call("cancelRedeem()")
+        return self._of_shares("cancel", owner, pool, data, lambda m: m.fund.cancel_exit(owner.address, pool))
+
+    def redeem(self, owner: Trader, pool: int, shares: int) -> bool:
+        """A part of an exit."""
+        who = owner.address
+        data = call("redeem(uint256,address,address)", shares, who, who)
+        return self._exits("redeem", owner, owner, pool, data, lambda m: m.fund.redeem(who, who, pool, shares))
+
+    def withdraw_exit(self, owner: Trader, pool: int, assets: int) -> bool:
+        """The same, by what it is worth."""
+        who = owner.address
+        data = call("withdraw(uint256,address,address)", assets, who, who)
+        return self._exits("leave", owner, owner, pool, data, lambda m: m.fund.withdraw_exit(who, who, pool, assets))
+
+    def settle(self, by: Trader, owner: Trader, pool: int) -> bool:
+        """A ripe exit, by anyone."""
+        data = call("settleRedeem(address)", owner.address)
+        return self._exits(
+            "settle", by, owner, pool, data, lambda m: m.fund.settle_exit(by.address, owner.address, pool)
         )
+
+    def _exits(self, name: str, by: Trader, owner: Trader, pool: int, data: bytes, step: Step) -> bool:
+        fund = self.model.fund
+        asked = fund.shares[pool].exits.get(owner.address, Exit())
+        lacking, burdened = sum(fund.deficits()), self._is_burdened(pool)
+        done = self._of_shares(name, by, pool, data, step)
+        self.reached["exit at the shared rate"] += done and lacking > 0
+        self.reached["exit that has waited for long enough"] += done and self.now >= asked.ripe_at + MAX_WAIT
+        self.reached["exit from a pool with a burden"] += done and burdened
+        return done
+
+    def _is_burdened(self, pool: int) -> bool:
+        fund = self.model.fund
+        return fund.pools[pool].is_mutual and min(fund.group_balances()) < 0 < fund.balance(pool)[0]
+
+    def _of_shares(self, name: str, by: Trader, pool: int, data: bytes, step: Step) -> bool:
+        return self._do(name, by.address, self.evm.shares[pool], data, step)
 
     def checkpoint(self, market: int) -> bool:
         """A sample."""
@@ -191,21 +287,34 @@ class History:
     def sweep(self, market: int) -> bool:
         """Fees and dust."""
         data = call("sweep(uint16)", market)
+        fund, book = self.model.fund, self.model.books[market]
+        cap = fund.pools[book.pool].cap
+        lacking = sum(fund.deficits())
         dust = self.model.books[market].pot.dust
         self.swept[market] += dust
         self.reached["dust goes to a pool"] += dust > 0
-        return self._do("sweep", TRADERS[0].address, self.evm.exchange, data, lambda m: m.sweep(market))
+        treasury = self.model.treasury
+        owed = fees.share_fees(book.fees, book.terms.pool_fee_share, book.terms.treasury_fee_share)
+        done = self._do("sweep", TRADERS[0].address, self.evm.exchange, data, lambda m: m.sweep(market))
+        gained = self.model.treasury - treasury
+        self.reached["fees beyond a cap go to the treasury"] += cap != NO_CAP and gained > owed.treasury
+        self.reached["the treasury's share goes to a deficit"] += lacking > 0 and gained < owed.treasury
+        return done
 
     def set_parameters(self, market: int, terms: MarketParameters) -> bool:
         """By the owner."""
-        self.swept[market] += self.model.books[market].pot.dust
+        dust = self.model.books[market].pot.dust
         data = set_parameters(market, terms)
-        return self._do("parameters", OWNER, self.evm.exchange, data, lambda m: m.set_parameters(market, terms))
+        done = self._do("parameters", OWNER, self.evm.exchange, data, lambda m: m.set_parameters(market, terms))
+        self.swept[market] += dust if done else 0
+        return done
 
     def collect(self, amount: int) -> bool:
         """By the treasury."""
-        data = call("collect(uint256)", amount)
-        return self._do("collect", TREASURY, self.evm.exchange, data, lambda m: m.collect(amount))
+        data, lacking = call("collect(uint256)", amount), sum(self.model.fund.deficits())
+        done = self._do("collect", TREASURY, self.evm.exchange, data, lambda m: m.collect(amount))
+        self.reached["treasury collects at the shared rate"] += done and lacking > 0
+        return done
 
     def flag(self, account: bytes) -> bool:
         """A margin call."""
@@ -232,16 +341,30 @@ class History:
                 assert evm.cross(account)[1] == [book.id for book in model.legs(account)]
         for book in model.books.values():
             claims += self._compare_market(book)
-        for pool, cash in model.fund.cash.items():
-            found, claim = evm.pool(pool)
-            assert (found, claim) == (cash, model.fund.claim(pool))
-            claims += claim
+        claims += sum(map(self._compare_pool, model.fund.cash))
         assert tokens == claims
+        assert evm.deficits() == (model.fund.overdrawn, model.fund.deficits())
         if model.margins:
             account = self.rng.choice(list(model.margins))
             assert evm.health(account) == model.shown(account)
         if self._compared % READ_EVERY == 0:
             check_reading(evm, model)
+
+    def _compare_pool(self, pool: int) -> int:
+        """What it claims."""
+        evm, fund = self.evm, self.model.fund
+        cash, claim = evm.pool(pool)
+        assert (cash, claim) == (fund.cash[pool], fund.claim(pool))
+        assert evm.items(pool) == fund.items[pool]
+        assert sum(fund.items[pool]) == cash
+        assert evm.staking(pool) == (fund.pools[pool].cap, fund.pools[pool].cooldown)
+        shares = fund.shares[pool]
+        assert evm.supply(pool) == (shares.supply, fund.assets(pool), len(shares.exits))
+        for one in TRADERS:
+            mine = shares.held.get(one.address, 0), shares.exits.get(one.address, Exit())
+            assert evm.stake(pool, one.address) == mine
+        assert shares.supply == sum(shares.held.values()) + sum(exit_.shares for exit_ in shares.exits.values())
+        return claim
 
     def _compare_market(self, book: Book) -> int:
         """What its accounts, pot and fees claim beside margins."""
@@ -249,6 +372,13 @@ class History:
         found = evm.market(market)
         pot = book.pot
         assert found == MarketWords(
+            book.initial,
+            book.band,
+            book.pool,
+            model.fund.pools[book.pool].kind == ISOLATED,
+            sum(
+                is_cross(account) for (account, place), held in model.holdings.items() if place == market and held.size
+            ),
             book.open_interest,
             book.index,
             book.hour,
@@ -263,7 +393,8 @@ class History:
         assert evm.accounts(market) == len(book.listed)
         inventories = evm.inventories(market)
         assert inventories == tuple((one.size, one.entry, one.start) for one in book.inventories)
-        assert evm.backing(market) == model.fund.standing(book, self.now)
+        assert evm.backing(market) == model.fund.standing(book)
+        assert evm.seen(market) == (book.seen, book.stress, book.last_due)
         claims = found.pot + found.fees
         sizes = [size for size, *_ in inventories]
         indices = [one.index for one in book.inventories]
@@ -316,7 +447,7 @@ class History:
 
     def _pass_time(self) -> None:
         self.now += self.rng.choice((0, 1, 12, self.rng.randint(0, 300)))
-        self.model.now = self.now
+        self.model.fund.now = self.now
 
     def _send(self, sender: str, to: str, data: bytes) -> Receipt:
         receipt = self.evm.send(sender, to, data, self.now)

@@ -9,10 +9,11 @@ from backstop.math import liquidation, margin
 from backstop.math import round as fills
 from backstop.math.leveraged_return import leveraged_return
 from backstop.math.wad import WAD
+from tests.support.enums import Item
 
 from .accounts import Accounts
 from .books import LONG, SHORT, Book, Health, RefusedError
-from .pools import Fund, Terms
+from .pools import Terms
 
 BACKSTOP_RATIO = WAD // 2
 
@@ -24,7 +25,7 @@ class Exchange(Accounts):
         """A copy that changes by itself: an action is tried on one, and kept where it was not refused."""
         other = copy(self)
         other.books = {market: book.fork() for market, book in self.books.items()}
-        other.fund = Fund(other.books, dict(self.fund.cash))
+        other.fund = self.fund.fork(other.books, other)
         other.holdings, other.margins = dict(self.holdings), dict(self.margins)
         return other
 
@@ -51,12 +52,12 @@ class Exchange(Accounts):
         self.margins[account] -= cost.fee
         longs += self.take(liquidator, book, part, value)
         self.move_open_interest(book, longs)
-        self.fund.realize(book, cost.fee)
+        self.fund.credit_fee(book, Item.LIQUIDATION_FEE, cost.fee)
         return closed
 
     def _contracts_to_close(self, who: str, book: Book, size: int, own: Health, most: int) -> int:
         terms, contracts = book.terms, abs(size)
-        fractions = terms.initial_margin_fraction, terms.liquidation_discount + terms.liquidation_fee
+        fractions = book.initial, terms.liquidation_discount + terms.liquidation_fee
         needed = liquidation.contracts_to_restore(contracts, book.mark, own.initial - own.equity, *fractions)
         closed = min(most, liquidation.contracts_to_close(needed, contracts, terms.min_size))
         if closed == 0:
@@ -91,7 +92,7 @@ class Exchange(Accounts):
             self.holdings[account, book.id] = self.held(account, book)._replace(size=0, entry=0)
         self.margins[account] = 0
         sizes = [leg.size for leg in legs]
-        self.fund.inherit(list(zip(markets, sizes, notionals, strict=True)), self.now)
+        self.fund.inherit(list(zip(markets, sizes, notionals, strict=True)))
         return len(markets)
 
     def buy_inventory(self, buyer: bytes, market: int, side: int, most: int, limit: int) -> None:
@@ -99,23 +100,24 @@ class Exchange(Accounts):
         book = self.books[market]
         book.accept()
         self.open(buyer, book)
-        part, value, price = self.fund.sell(book, side, most, self.now)
+        part, value, price = self.fund.sell(book, side, most)
         if price > limit if side == LONG else price < limit:
             raise RefusedError(f"AuctionPriceBeyondLimit({price}, {limit})")
         self.move_open_interest(book, self.take(buyer, book, part, value) - max(0, part))
 
     def checkpoint(self, market: int) -> None:
         """A sample."""
-        self.fund.checkpoint(self.books[market], self.now)
+        self.fund.checkpoint(self.books[market])
 
     # ------------------------------------------------------------------ rounds
 
     def deleverage(self, market: int, side: int, candidates: list[bytes]) -> int:
         """A round against these accounts. Returns how many of them were filled."""
         book = self.books[market]
-        terms = self.fund.terms(book, side, self.now)
+        terms = self.fund.terms(book, side)
         if terms is None:
             raise RefusedError(f"ADLNotDue({market}, {side})")
+        book.accept()
         opposite = SHORT if side == LONG else LONG
         interest = book.open_interest - abs(book.inventories[opposite].size)
         if not candidates and interest:
@@ -126,12 +128,14 @@ class Exchange(Accounts):
         if not closed and not netted:
             raise RefusedError(f"NothingDeleveraged({len(candidates)})")
 
+        if self.fund.pools[book.pool].is_mutual:
+            self.fund.redistribute()
         self.checkpoint(market)
         for one in (LONG, SHORT):
-            self.fund.settle_inventory(book, one, self.now)
+            self.fund.settle_inventory(book, one)
         if closed:
             value = sum(value for *_, value in closings)
-            self.fund.take_out(book, side, terms.size - left, carried, value)
+            self.fund.take_out(book, side, terms.size - left, carried, value, Item.DELEVERAGING)
         if netted:
             self.fund.net(book, netted)
         self.checkpoint(market)

@@ -9,13 +9,15 @@ from functools import partial
 from random import Random
 
 from backstop.account_id import is_cross, isolated_account
-from backstop.math import margin
+from backstop.math import margin, staking
+from backstop.math.staking import MAX_WAIT
 from backstop.math.wad import WAD
 from scripts.stage.parameters import NO_BAND, UNLIMITED_NOTIONAL, UNLIMITED_OPEN_INTEREST, MarketParameters
+from tests.support.capital import NO_CAP, SHARED
 
-from .accounts import TOKEN, Order, market_of
-from .books import LONG, SIGN, Book, RefusedError
-from .evm import FIRST_MARK, MARKETS, POOL_OF, POOLS, TRADERS, Evm, Trader
+from .accounts import Order, market_of
+from .books import LONG, SIGN, TOKEN, Book, RefusedError
+from .evm import FIRST_MARK, MARKETS, POOLS, TRADERS, Evm, Trader
 from .history import ALL, Fill, History
 from .model import BACKSTOP_RATIO
 from .pools import SIDES
@@ -28,19 +30,32 @@ PERCENT = WAD // 100
 
 @dataclass(frozen=True)
 class Plot:
-    """What kind of history it is: initial margin fractions in thousandths, how far prices jump, what pools have."""
+    """What kind of history it is.
+
+    Initial margin fractions in thousandths, how far prices jump, what pools are given, how much more often stakers act
+    than elsewhere, in which markets most happens, whether margins and bands follow the drawdown, and how often winners
+    leave with what they won.
+    """
 
     name: str
     initial: tuple[int, ...] = (20, 50, 100)
     shock: tuple[int, int] = (30, 250)
     contribution: int = 20_000
+    staking: int = 1
+    markets: tuple[int, ...] = MARKETS
+    has_feedback: bool = False
+    deserts: float = 0.1
 
 
 PLOTS = (
     Plot("ordinary"),
-    Plot("leveraged", initial=(5, 10, 20), shock=(5, 80)),
-    Plot("poor", shock=(100, 500), contribution=300),
+    Plot("leveraged", initial=(5, 10, 20), shock=(5, 80), has_feedback=True),
+    Plot("poor", shock=(100, 500), contribution=300, staking=2),
     Plot("calm", initial=(20, 50), shock=(10, 60), contribution=100_000),
+    Plot("staked", shock=(10, 150), contribution=2_000, staking=8, has_feedback=True),
+    Plot("mutual", shock=(50, 400), contribution=600, staking=3, markets=(1, 5, 6)),
+    Plot("penniless", initial=(50, 100), shock=(20, 100), contribution=60, staking=2, deserts=4),
+    Plot("mutual and penniless", initial=(50,), contribution=60, staking=3, markets=(1, 5, 6), deserts=4),
 )
 
 
@@ -65,7 +80,9 @@ class Play:
         for market in MARKETS:
             self.history.mark(market, FIRST_MARK * self.rng.randint(500, 1500) // 1000 + self.rng.randrange(10**9))
         for pool in POOLS:
+            self.history.set_staking(pool, NO_CAP, self.rng.choice((8 * HOUR, DAY, 3 * DAY)))
             self.history.contribute(pool, 0, self._units(self.plot.contribution))
+            self.history.stake(self.rng.choice(TRADERS), pool, self._units(self.plot.contribution))
         for account in self.owners:
             if self.rng.random() < 0.8:
                 self.history.deposit(self.owners[account], account, self._units(2_000))
@@ -85,6 +102,8 @@ class Play:
         whole = maintenance * rng.choice((0, 500, 1000, rng.randint(0, 1000))) // 1000
         discount = whole * rng.randint(0, 1000) // 1000
         pool_share = rng.randint(0, 1000) * WAD // 1000
+        band = rng.choice((NO_BAND, 5 * PERCENT, PERCENT))
+        has_feedback = self.plot.has_feedback
         return MarketParameters(
             initial,
             maintenance,
@@ -92,20 +111,30 @@ class Play:
             whole - discount,
             maker_fee=rng.choice((0, 2, 10)) * PERCENT // 100 + rng.randrange(10**6),
             taker_fee=rng.choice((0, 5, 20)) * PERCENT // 100 + rng.randrange(10**6),
-            price_band=rng.choice((NO_BAND, 5 * PERCENT, PERCENT)),
-            funding_cap=rng.choice((0, PERCENT // 10, PERCENT, PERCENT)),
+            price_band=band,
+            funding_cap=min(rng.choice((0, PERCENT // 10, PERCENT, PERCENT)), maintenance // 2),
             max_notional=rng.choice((UNLIMITED_NOTIONAL, 100_000 * WAD, 30_000 * WAD)),
             min_size=rng.choice((0, WAD // 10, WAD)),
             max_open_interest=rng.choice((UNLIMITED_OPEN_INTEREST, 2_000 * WAD, 300 * WAD)),
             pool_fee_share=pool_share,
             treasury_fee_share=(WAD - pool_share) * rng.randint(0, 1000) // 1000,
+            initial_margin_step=rng.choice((0, initial, initial * rng.randint(0, 1000) // 1000)) if has_feedback else 0,
+            stress_band=rng.choice((0, min(band, PERCENT) // 2, PERCENT // 10)) if has_feedback else 0,
         )
 
     def _units(self, most: int) -> int:
         return self.rng.randint(1, most * 10**6)
 
     def _market(self) -> Book:
-        return self.history.model.books[self.rng.choice(MARKETS)]
+        markets = self.plot.markets if self.rng.random() < 0.8 else MARKETS
+        return self.history.model.books[self.rng.choice(markets)]
+
+    def _pool(self) -> int:
+        """That of a market in which much happens, mostly."""
+        return self._market().pool if self.rng.random() < 0.9 else self.rng.choice(list(POOLS))
+
+    def _is_shared(self, book: Book) -> bool:
+        return self.history.model.fund.pools[book.pool].kind == SHARED
 
     def _somebody(self, market: int) -> bytes:
         """An account that may hold a market, more often one that does; sometimes a cross account where none may."""
@@ -113,7 +142,8 @@ class Play:
         there = [account for (account, held_in), held in model.holdings.items() if held_in == market and held.size]
         if there and self.rng.random() < 0.5:
             return self.rng.choice(there)
-        cross = (POOLS[POOL_OF[market]] and self.rng.random() < 0.6) or self.rng.random() < 0.02
+        is_shared = self._is_shared(model.books[market])
+        cross = (is_shared and self.rng.random() < 0.6) or self.rng.random() < 0.02
         return account_of(self.rng.choice(TRADERS), 0 if cross else market)
 
     # ------------------------------------------------------------------ what happens
@@ -143,6 +173,17 @@ class Play:
             self._parameters: 1,
             self._silence: 2,
             self._flag: 2,
+            self._desert: self.plot.deserts,
+            self._redistribute_any: 0.3,
+            self._repay: 0.3,
+            self._renew: 0.2,
+            self._move: 0.7,
+            self._staking: 0.7 * self.plot.staking,
+            self._stake: 1.5 * self.plot.staking,
+            self._request: 1.5 * self.plot.staking,
+            self._cancel: 0.3 * self.plot.staking,
+            self._leave: 1.0 * self.plot.staking,
+            self._days: 0.2 * self.plot.staking,
             lambda: self.history.checkpoint(self._market().id): 2,
             lambda: self.history.accrue(self._market().id): 2,
         }
@@ -165,10 +206,30 @@ class Play:
         for book in model.books.values():
             for side in SIDES:
                 if book.inventories[side].size and book.mark:
-                    if model.fund.terms(book, side, model.now):
+                    if model.fund.terms(book, side):
                         due += [partial(self._round, book, side)] * 2
                     elif self.rng.random() < 0.03:
                         due.append(self._buy)
+        due += self._due_of_pools()
+        return due
+
+    def _due_of_pools(self) -> list[Callable[[], object]]:
+        """Ripe exits, redistribution, repayments and new shares, each at times."""
+        fund = self.history.model.fund
+        due: list[Callable[[], object]] = []
+        for pool, shares in fund.shares.items():
+            for owner, asked in shares.exits.items():
+                if asked.ripe_at <= fund.now and self.rng.random() < 0.1:
+                    due.append(partial(self._settle, _trader_of(owner), pool))
+            if shares.supply and fund.is_wiped_out(pool) and self.rng.random() < 0.1:
+                due.append(partial(self.history.renew, pool))
+        if fund.overdrawn and sum(fund.deficits()) and self.rng.random() < 0.5:
+            due += [self._repay, self._withdraw, self._withdraw, self._collect, self._sweep, self._leave]
+        balances = fund.group_balances()
+        if sum(balances) <= 0 < max(balances) and self.rng.random() < 0.4:
+            due.append(self.history.redistribute)
+        if min(balances) < 0 < sum(balances) and self.rng.random() < 0.8:
+            due.append(self._leave_with_a_burden)
         return due
 
     def _fill(self) -> Fill | None:
@@ -283,7 +344,7 @@ class Play:
         book = self.rng.choice(legs or [self._market()])
         onto = self._somebody(book.id)
         if self.rng.random() < 0.8:
-            may = (0, book.id) if POOLS[POOL_OF[book.id]] else (book.id,)
+            may = (0, book.id) if self._is_shared(book) else (book.id,)
             onto = max((one for one in self.owners if one != account and market_of(one) in may), key=self._equity)
         if not is_cross(account) and market_of(account) != book.id:
             return
@@ -350,9 +411,8 @@ class Play:
         self.history.transfer(owner, source, target, max(1, amount))
 
     def _contribute(self) -> None:
-        pool = self.rng.choice(list(POOLS))
-        named = [market for market, of in POOL_OF.items() if of == pool]
-        market = self.rng.choice((0, self.rng.choice(named)))
+        pool = self._pool()
+        market = self.rng.choice((0, *(book.id for book in self.history.model.fund.books_of(pool))))
         self.history.contribute(pool, market, self._units(self.plot.contribution // 10))
 
     def _sweep(self) -> None:
@@ -376,3 +436,145 @@ class Play:
                 rates[account] = own.equity - own.initial
         poorest = min(rates, key=lambda account: rates[account], default=None)
         self.history.flag(poorest if poorest and self.rng.random() < 0.7 else self.rng.choice(list(self.owners)))
+
+    # ------------------------------------------------------------------ stakes and deficits
+
+    def _stake(self) -> None:
+        """Of any size, now and then so little that it gives no share, or what is just too much for a cap."""
+        fund, pool, owner = self.history.model.fund, self._pool(), self.rng.choice(TRADERS)
+        most = self.rng.choice((10, 10, max(1, self.plot.contribution)))
+        if self.rng.random() < 0.15:
+            worth = staking.assets_to_shares(self._units(most), fund.assets(pool), fund.shares[pool].supply)
+            self.history.mint(owner, pool, worth)
+            return
+        amount = self._units(most)
+        cap = fund.pools[pool].cap
+        if cap != NO_CAP and self.rng.random() < 0.5:
+            amount = max(0, cap - fund.balance(pool)[0]) // TOKEN + self.rng.choice((0, 1))
+        self.history.stake(owner, pool, amount if self.rng.random() < 0.95 else self.rng.choice((0, 1)))
+
+    def _request(self) -> None:
+        """Of somebody who has shares, mostly."""
+        pool = self._pool()
+        shares = self.history.model.fund.shares[pool]
+        holders = [one for one in TRADERS if shares.held.get(one.address)]
+        owner = self.rng.choice(holders or TRADERS)
+        held = shares.held.get(owner.address, 0)
+        self.history.request(owner, pool, self.rng.choice((held, held, held // 2, held // 3, held + 1, 0)))
+
+    def _leaving(self) -> list[tuple[Trader, int]]:
+        """Who has asked for an exit, and from which pool."""
+        fund = self.history.model.fund
+        return [(_trader_of(owner), pool) for pool, shares in fund.shares.items() for owner in shares.exits]
+
+    def _cancel(self) -> None:
+        owner, pool = self.rng.choice(self._leaving() or [(self.rng.choice(TRADERS), self._pool())])
+        self.history.cancel(owner, pool)
+
+    def _leave(self) -> None:
+        """A whole exit or a part of it, in shares or in assets."""
+        fund = self.history.model.fund
+        ripe = [
+            (owner, pool)
+            for owner, pool in self._leaving()
+            if fund.shares[pool].exits[owner.address].ripe_at <= fund.now
+        ]
+        somebody = [(self.rng.choice(TRADERS), self._pool())]
+        owner, pool = self.rng.choice(ripe if ripe and self.rng.random() < 0.9 else self._leaving() or somebody)
+        asked = fund.shares[pool].exits.get(owner.address)
+        shares, value = (asked.shares, asked.value) if asked else (1, 1)
+        if self.rng.random() < 0.4:
+            self._settle(owner, pool)
+        elif self.rng.random() < 0.5:
+            self.history.redeem(owner, pool, self.rng.choice((shares, shares // 2, shares // 7, shares + 1, 1)))
+        else:
+            self.history.withdraw_exit(owner, pool, self.rng.choice((value, value // 3, value + 1, 1)))
+
+    def _settle(self, owner: Trader, pool: int) -> None:
+        self.history.settle(self.rng.choice((owner, self.rng.choice(TRADERS))), owner, pool)
+
+    def _leave_with_a_burden(self) -> None:
+        """Of a pool whose group has a depleted member: who has asked goes once that no longer counts."""
+        fund = self.history.model.fund
+        leaving = [(owner, pool) for owner, pool in self._leaving() if fund.pools[pool].is_mutual]
+        ripe = [
+            (owner, pool)
+            for owner, pool in leaving
+            if fund.shares[pool].exits[owner.address].ripe_at + MAX_WAIT <= fund.now
+        ]
+        if ripe:
+            owner, pool = self.rng.choice(ripe)
+            self.history.settle(owner, owner, pool)
+        elif leaving:
+            self._days()
+        else:
+            self._request()
+
+    def _desert(self) -> None:
+        """A loser is bankrupt, the winner leaves with everything, and only a newcomer without means is left to pay."""
+        model, book = self.history.model, self._market()
+        owners = self.rng.sample(TRADERS, 3)
+        loser, winner, newcomer = accounts = [account_of(owner, book.id) for owner in owners]
+        if book.mark == 0 or any(model.held(account, book).size for account in accounts):
+            return
+        for owner, account in zip(owners, accounts, strict=True):
+            self.history.deposit(owner, account, self._units(400) + 200 * 10**6)
+        sign, price = self.rng.choice((-1, 1)), book.mark
+        initial, most = book.initial, min(self._equity(account) for account in accounts)
+        contracts = sign * (most * 7 // 10 * WAD // initial * WAD // price)
+        # Kept within a wei of mark, for the band.
+        if not self.history.trade((book.id, Order(winner), Order(loser), contracts, price)):
+            return
+        book = self.history.model.books[book.id]
+        self._jump(book, -sign * 3 * max(1, initial * 1000 // WAD))
+        price = self.history.model.books[book.id].mark
+        self.history.trade((book.id, Order(newcomer), Order(winner), contracts, price))
+        self.history.withdraw(owners[1], winner, max(1, self._room(winner) // TOKEN))
+        self.history.take_over(loser)
+
+    def _days(self) -> None:
+        """So many that exits ripen, or have waited for long enough; all feeds that are alive go on."""
+        for _ in range(self.rng.choice((1, 2, 4, 17))):
+            self.history.now += 20 * HOUR
+            for market, book in self.history.model.books.items():
+                if book.mark:
+                    self.history.mark(market, book.mark)
+
+    def _staking(self) -> None:
+        """A cap near what the pool has, or none; now and then a cooldown that is too short."""
+        pool = self._pool()
+        balance = max(0, self.history.model.fund.balance(pool)[0])
+        cap = self.rng.choice(
+            (
+                NO_CAP,
+                NO_CAP,
+                min(NO_CAP, balance + self._units(10) * TOKEN),
+                balance * self.rng.randint(0, 1100) // 1000,
+            )
+        )
+        cooldown = self.rng.choice((8 * HOUR, 8 * HOUR, DAY, 14 * DAY, 8 * HOUR - 1))
+        self.history.set_staking(pool, cap, cooldown)
+
+    def _redistribute_any(self) -> None:
+        self.history.redistribute()
+
+    def _repay(self) -> None:
+        """What a pool lacks, a part of it, or a unit too much."""
+        fund = self.history.model.fund
+        lacking = dict(zip(fund.overdrawn, fund.deficits(), strict=True))
+        pool = self.rng.choice([pool for pool, part in lacking.items() if part] or [*lacking, self._pool()])
+        whole = -(-lacking.get(pool, 0) // TOKEN)
+        self.history.repay(pool, self.rng.choice((whole, whole + 1, whole // 2, whole // 3, 1)))
+
+    def _renew(self) -> None:
+        self.history.renew(self._pool())
+
+    def _move(self) -> None:
+        """A market to another pool, mostly one that has room."""
+        fund, book = self.history.model.fund, self._market()
+        free = [pool for pool, terms in fund.pools.items() if terms.kind == SHARED or not fund.markets_of(pool)]
+        self.history.move(book.id, self.rng.choice(free if self.rng.random() < 0.9 else list(POOLS)))
+
+
+def _trader_of(address: str) -> Trader:
+    return next(one for one in TRADERS if one.address == address)

@@ -1,15 +1,24 @@
-"""The insurance fund in plain Python: results, samples, terms, and inventory that comes and goes."""
+"""The insurance fund in plain Python: its pools, and inventory that comes and goes."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from backstop.math import auction, fund
 from backstop.math.round import carried_entry
+from backstop.math.wad import WAD
+from tests.support.capital import Capital, Losses, Market
+from tests.support.capital import Terms as PoolTerms
+from tests.support.enums import Item
 
-from .books import LONG, SHORT, SIGN, Book, Inventory, RefusedError, Standing
+from .books import LONG, SHORT, SIGN, TOKEN, Book, Inventory, RefusedError
 
-MEMORY_SECONDS = 8 * 3600
+if TYPE_CHECKING:
+    from .accounts import Accounts
+
 SIDES = (LONG, SHORT)
 
 
@@ -26,64 +35,76 @@ class Terms:
     execution: int
 
 
-@dataclass
-class Fund:
-    """The pools, by id: what each owns before inventory losses. `books` are the exchange's."""
+class Fund(Capital):
+    """The pools, by id. `books` are the exchange's, which is `vault`."""
 
-    books: dict[int, Book]
-    cash: dict[int, int] = field(default_factory=dict)
+    scale = TOKEN
+    vault: Accounts
 
-    def markets_of(self, pool: int) -> list[Book]:
-        """In order of id."""
-        return [book for book in self.books.values() if book.pool == pool]
+    def __init__(self, books: dict[int, Book], pools: Mapping[int, PoolTerms], now: int) -> None:
+        super().__init__(pools, books, now)
+        self.books = books
 
-    def claim(self, pool: int) -> int:
-        """What a pool claims of the tokens held."""
-        entries = sum(book.inventories[side].entry for book in self.markets_of(pool) for side in SIDES)
-        return self.cash[pool] - entries
+    def fork(self, books: dict[int, Book], vault: Accounts) -> Fund:
+        """A copy for other books, that changes by itself."""
+        other = copy(self)
+        for name, value in vars(self).items():
+            if isinstance(value, dict | list):
+                setattr(other, name, copy(value))
+        other.books, other.vault = books, vault
+        other.markets = dict(books)
+        return other
 
-    def realize(self, book: Book, result: int) -> None:
-        """A result in cash, of a market and its pool."""
-        self.cash[book.pool] += result
-        book.realized += result
+    # ------------------------------------------------------------------ of the exchange
+
+    def losses_of(self, market: Market) -> Losses:
+        """Of its inventories."""
+        book = self.books[market.id]
+        return Losses(book.loss(LONG), book.loss(SHORT), book.owed_by_inventories(self.now))
+
+    def gains_of(self, market: Market) -> int:
+        """Of its inventories."""
+        book = self.books[market.id]
+        return sum(max(0, held.size * book.shown // WAD - held.entry) for held in book.inventories if held.size)
+
+    def has_inventory(self, market: Market) -> bool:
+        """Of either side."""
+        return any(held.size for held in self.books[market.id].inventories)
+
+    def is_live(self, market: Market) -> bool:
+        """Whether its feed says something."""
+        return self.books[market.id].mark != 0
+
+    def apply_stress(self, market: int, stress: int, *, is_on: bool) -> None:
+        """The fractions in force."""
+        self.books[market].apply_stress(stress, is_on=is_on)
+
+    def pull(self, payer: str, amount: int) -> None:
+        """Everybody has a fortune."""
+        self.vault.tokens += amount * TOKEN
+
+    def pay_out(self, recipient: str, amount: int) -> int:
+        """As any withdrawal."""
+        return self.vault.pay(amount)
+
+    def keep(self, amount: int) -> None:
+        """For the treasury."""
+        self.vault.treasury += amount
 
     # ------------------------------------------------------------------ what is so
 
-    def standing(self, book: Book, now: int) -> Standing:
-        """The state of a market's backing."""
-        balance, window, results = self.cash[book.pool], {}, {}
-        for other in self.markets_of(book.pool):
-            lost = other.loss(LONG) + other.loss(SHORT) + other.owed_by_inventories(now)
-            balance -= lost
-            results[other.id] = other.realized - lost
-            window[other.id] = other.peak.maximum(now, results[other.id]) - results[other.id]
-        base, loss = fund.drawdown_base(balance, window.values()), window[book.id]
-        started = base > 0 and book.last_due != 0 and now < book.last_due + MEMORY_SECONDS
-        return Standing(
-            balance=balance,
-            base=base,
-            pnl=results[book.id],
-            max_pnl=results[book.id] + loss,
-            loss=loss,
-            drawdown=fund.drawdown(loss, base) or 0,
-            long_loss=book.loss(LONG),
-            short_loss=book.loss(SHORT),
-            started=started,
-            due=fund.is_drawdown_due(loss, base, book.trigger, book.stop, started=started),
-        )
+    def books_of(self, pool: int) -> list[Book]:
+        """In order of id."""
+        return [self.books[market.id] for market in self.markets_of(pool)]
 
-    def terms(self, book: Book, side: int, now: int) -> Terms | None:
+    def claim(self, pool: int) -> int:
+        """What a pool claims of the tokens held."""
+        entries = sum(book.inventories[side].entry for book in self.books_of(pool) for side in SIDES)
+        return self.cash[pool] - entries
+
+    def terms(self, book: Book, side: int) -> Terms | None:
         """On what terms an inventory is deleveraged; None where it is not due."""
-        standing, held, loss = self.standing(book, now), book.inventories[side], book.loss(side)
-        if loss == 0:
-            return None
-        by_drawdown = by_depletion = 0
-        if standing.due:
-            due = max(0, fund.drawdown_compensation(standing.loss, standing.base, book.target))
-            by_drawdown = _share(due, [book], book, side)
-        if standing.balance < 0:
-            by_depletion = _share(-standing.balance, self.markets_of(book.pool), book, side)
-        compensation = max(by_drawdown, by_depletion)
+        held, loss, compensation = book.inventories[side], book.loss(side), self.compensation(book, side)
         if compensation == 0:
             return None
         if book.mark == 0:
@@ -93,41 +114,34 @@ class Fund:
 
     # ------------------------------------------------------------------ what happens
 
-    def checkpoint(self, book: Book, now: int) -> None:
-        """Samples the market's result, and keeps or ends the memory of its trigger."""
-        standing = self.standing(book, now)
-        book.peak.touch(now, standing.pnl)
-        if standing.due:
-            # The last price of a dead feed, moved against the pool, is no reason to begin.
-            if standing.started or book.mark or not any(held.size for held in book.inventories):
-                book.last_due = now
-        elif book.last_due and (standing.base > 0 or now >= book.last_due + MEMORY_SECONDS):
-            book.last_due = 0
-
-    def settle_inventory(self, book: Book, side: int, now: int) -> None:
+    def settle_inventory(self, book: Book, side: int) -> None:
         """The pool pays the funding of an inventory into the market's pot."""
-        held, index = book.inventories[side], book.accrue(now)
-        self.realize(book, -book.collect(held.size, index - held.index))
+        held, index = book.inventories[side], book.accrue(self.now)
+        self.realize(book, Item.FUNDING, -book.collect(held.size, index - held.index))
         book.put(side, held._replace(index=index))
 
-    def inherit(self, legs: list[tuple[Book, int, int]], now: int) -> None:
+    def inherit(self, legs: list[tuple[Book, int, int]]) -> None:
         """Positions that are taken over together, each a signed size at its bankruptcy notional."""
-        for book, _, _ in legs:
-            self.checkpoint(book, now)
+        self._sample([book for book, _, _ in legs])
         for book, size, notional in legs:
             side = LONG if size > 0 else SHORT
-            self.settle_inventory(book, side, now)
+            self.settle_inventory(book, side)
             held = book.inventories[side]
-            start = auction.merged_start(held.start, abs(held.size), now, abs(size), book.auction_duration)
+            start = auction.merged_start(held.start, abs(held.size), self.now, abs(size), book.auction_duration)
             book.put(side, Inventory(held.size + size, held.entry + notional, start, held.index))
-        for book, _, _ in legs:
-            self.checkpoint(book, now)
+        self._sample([book for book, _, _ in legs])
 
-    def sell(self, book: Book, side: int, most: int, now: int) -> tuple[int, int, int]:
+    def _sample(self, books: list[Book]) -> None:
+        """Several markets of a pool, whose state is read once."""
+        survey = self.survey(books[0].pool)
+        for book in books:
+            self.sample(survey, book)
+
+    def sell(self, book: Book, side: int, most: int) -> tuple[int, int, int]:
         """Inventory at the auction's price: the part, its value, and the price. Its funding is settled first."""
-        before = self.standing(book, now)
-        self.checkpoint(book, now)
-        self.settle_inventory(book, side, now)
+        before = self.standing(book)
+        self.checkpoint(book)
+        self.settle_inventory(book, side)
         held = book.inventories[side]
         if held.size == 0:
             raise RefusedError(f"InventoryMissing({book.id}, {side})")
@@ -139,34 +153,27 @@ class Fund:
             mark=book.mark,
             premium=book.auction_premium,
             floor_fraction=book.terms.maintenance_margin_fraction,
-            elapsed=now - held.start,
+            elapsed=self.now - held.start,
             duration=book.auction_duration,
         )
         value = auction.part_value(part, price)
-        self.take_out(book, side, part, carried_entry(held.size, held.entry, part), value)
-        after = self.standing(book, now)
+        self.take_out(book, side, part, carried_entry(held.size, held.entry, part), value, Item.AUCTION)
+        after = self.standing(book)
         if fund.is_sale_depleting(before.balance, after.balance):
             raise RefusedError(f"SaleDepletesPool({book.pool}, {after.balance})")
         if fund.is_sale_raising(before.loss, after.loss, after.base, is_due=after.due):
             raise RefusedError(f"SaleRaisesDrawdown({book.id}, {after.loss}, {after.base})")
-        self.checkpoint(book, now)
+        self.checkpoint(book)
         return part, value, price
 
-    def take_out(self, book: Book, side: int, part: int, entry: int, value: int) -> None:
+    def take_out(self, book: Book, side: int, part: int, entry: int, value: int, item: Item) -> None:
         """A part of an inventory leaves for `value`."""
         held = book.inventories[side]
         book.put(side, held._replace(size=held.size - part, entry=held.entry - entry))
-        self.realize(book, value - entry)
+        self.realize(book, item, value - entry)
 
     def net(self, book: Book, contracts: int) -> None:
         """Both inventories of a market close against each other at mark: what they are worth there cancels."""
         for side in SIDES:
             held, part = book.inventories[side], SIGN[side] * contracts
-            self.take_out(book, side, part, carried_entry(held.size, held.entry, part), 0)
-
-
-def _share(due: int, books: list[Book], book: Book, side: int) -> int:
-    """The part of `due` that falls to one of the losing inventories of some markets."""
-    losing = [(one.id, each, one.loss(each)) for one in books for each in SIDES if one.loss(each)]
-    shares = fund.share_by_loss(due, [loss for *_, loss in losing])
-    return next(share for share, item in zip(shares, losing, strict=True) if item[:2] == (book.id, side))
+            self.take_out(book, side, part, carried_entry(held.size, held.entry, part), 0, Item.DELEVERAGING)

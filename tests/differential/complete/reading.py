@@ -53,8 +53,7 @@ def check_reading(evm: Evm, model: Exchange) -> None:
     assert state.left_out == {}
     assert {account.id: account for account in state.snapshot.accounts} == _accounts(model)
     for pool in model.fund.cash:
-        (book, *_) = model.fund.markets_of(pool)
-        assert state.snapshot.pools[f"pool {pool}"].balance == model.fund.standing(book, model.now).balance
+        assert state.snapshot.pools[f"pool {pool}"].balance == model.fund.balance(pool)[0]
     _check_due(state, model)
     for market, book in model.books.items():
         if book.mark:
@@ -91,7 +90,7 @@ def _check_due(state: ChainState, model: Exchange) -> None:
     meant = {}
     for market, book in model.books.items():
         for side in (LONG, SHORT) if book.mark else ():
-            terms = model.fund.terms(book, side, model.now)
+            terms = model.fund.terms(book, side)
             if terms is not None:
                 meant[_name(market), side] = terms.compensation
     assert found == meant
