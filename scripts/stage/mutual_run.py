@@ -37,7 +37,7 @@ def run_mutual(venue: Venue, keeper: LocalAccount, screen: Screen) -> dict[str, 
     borne = run_keeper_once(rpc_url(), BUILD / "deployment.json", keeper)
     one(borne, "takeOver")
     screen.step(f"The mark falls to {BORNE}: an account is taken over, and the group carries the loss; no ADL")
-    states["carried"] = _settled(venue, borne)
+    states["carried"] = _without_a_round(venue, borne)
 
     venue.set_price(group.market, GAP)
     before = states["no more"] = read_chain(venue.endpoint, venue.deployment)
@@ -54,7 +54,7 @@ def run_mutual(venue: Venue, keeper: LocalAccount, screen: Screen) -> dict[str, 
     return entry
 
 
-def _settled(venue: Venue, actions: list[dict[str, Any]]) -> ChainState:
+def _without_a_round(venue: Venue, actions: list[dict[str, Any]]) -> ChainState:
     rounds = [action for action in actions if action["duty"] == "deleverage"]
     if rounds:
         raise RuntimeError(f"the group carries the loss, but there was a round: {rounds}")

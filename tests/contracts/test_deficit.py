@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from typing import Any
 
 import pytest
 
 from backstop.math.deficit import paid_tokens
 from scripts.stage.venue import TestMarket, Venue, tokens, wad
-from tests.support.acting import Done, act, emitted, refused, rpc, wait_until
+from tests.support.acting import act, emitted, refused, rpc, wait_until
+from tests.support.deficits import deficit, held, open_deficit, withdraw
 from tests.support.desk import Desk, open_desk
 from tests.support.enums import Item, Side
-from tests.support.stakers import SCALE, Stakers, fresh, open_deficit
+from tests.support.stakers import SCALE, Stakers, fresh
 
 ZERO = "0x" + "0" * 40
 
@@ -30,23 +30,6 @@ def desk(venue: Venue, market: TestMarket) -> Desk:
 def well(venue: Venue, desk: Desk) -> Desk:
     """Another market, whose pool has lost nothing."""
     return open_desk(venue, "SOL-USD", 100)
-
-
-def held(desk: Desk) -> int:
-    """Token units of the exchange."""
-    return int(desk.token.balanceOf(desk.exchange))
-
-
-def deficit(desk: Desk) -> int:
-    total = int(desk.fund.deficit())
-    pools, parts = desk.fund.deficits()
-    assert total == sum(parts)
-    assert set(pools) == {pool for pool in range(1, desk.fund.poolCount() + 1) if desk.fund.pool(pool).cash < 0}
-    return total
-
-
-def withdraw(desk: Desk, who: Any, units: int) -> Done:
-    return act(who, desk.exchange.withdraw, desk.account(who), units, who.address)
 
 
 # ---------------------------------------------------------------------- when it is open

@@ -10,8 +10,9 @@ import pytest
 from backstop.chain.bindings import Function
 from scripts.stage.venue import TestMarket, Venue, tokens, wad
 from tests.support.acting import act, refused
+from tests.support.deficits import open_deficit
 from tests.support.desk import Desk, open_desk
-from tests.support.stakers import Stakers, open_deficit
+from tests.support.stakers import Stakers
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,10 @@ import pytest
 
 from scripts.stage.venue import TestMarket, Venue, tokens, wad
 from tests.support.acting import Done, act, emitted, now, wait_until
+from tests.support.deficits import open_deficit
 from tests.support.desk import Desk, open_desk
 from tests.support.enums import Item, Side
-from tests.support.stakers import Stakers, fresh, open_deficit, open_group
+from tests.support.stakers import Stakers, fresh, open_group
 
 HOUR = 3600
 

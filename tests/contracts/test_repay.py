@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from backstop.math.deficit import paid_tokens
 from scripts.stage.venue import TestMarket, Venue, tokens, wad
 from tests.support.acting import Done, act, emitted, refused
+from tests.support.deficits import deficit, held, open_deficit, withdraw
 from tests.support.desk import Desk, open_desk
 from tests.support.enums import Item, Side
 from tests.support.proofs import nothing_changes
-from tests.support.stakers import SCALE, Stakers, open_deficit, open_group
+from tests.support.stakers import SCALE, Stakers, open_group
 
 ZERO = "0x" + "0" * 40
 
@@ -29,23 +28,6 @@ def desk(venue: Venue, market: TestMarket) -> Desk:
 def well(venue: Venue, desk: Desk) -> Desk:
     """Another market, whose pool has lost nothing."""
     return open_desk(venue, "SOL-USD", 100)
-
-
-def held(desk: Desk) -> int:
-    """Token units of the exchange."""
-    return int(desk.token.balanceOf(desk.exchange))
-
-
-def deficit(desk: Desk) -> int:
-    total = int(desk.fund.deficit())
-    pools, parts = desk.fund.deficits()
-    assert total == sum(parts)
-    assert set(pools) == {pool for pool in range(1, desk.fund.poolCount() + 1) if desk.fund.pool(pool).cash < 0}
-    return total
-
-
-def withdraw(desk: Desk, who: Any, units: int) -> Done:
-    return act(who, desk.exchange.withdraw, desk.account(who), units, who.address)
 
 
 # ---------------------------------------------------------------------- who pays for it otherwise

@@ -49,39 +49,22 @@ def test_dust_of_inventory_does_not_switch_the_shared_rate_off(short: Desk, pric
     assert short.token.balanceOf(innocent.address) == tokens(1000) * held // (held + tokens(129))
 
 
-def test_fees_beyond_a_cap_pay_for_deficits_first(short: Desk) -> None:
-    """As the treasury's share does."""
-    capped = open_desk(short.venue, "RICH-USD", 100, initial="0.1", maintenance="0.05")
-    capped.contribute(10)
-    act(short.venue.owner, short.fund.setStaking, capped.market.pool, wad(10), 86_400)
-    capped.set_parameters(taker_fee=wad("0.01"), pool_fee_share=wad(1), treasury_fee_share=0)
-    hawk, dove = capped.trader("hawk"), capped.trader("dove")
-    for who in (hawk, dove):
-        capped.deposit(who, 1000)
-    capped.trade(hawk, dove, wad(10), wad(100))
-    act(hawk, capped.exchange.sweep, capped.market.id)
-    assert capped.pool_cash() == wad(10)
-    assert capped.exchange.reserves()[1] == 0
-    assert capped.fund.deficit() == wad(119)
-
-
 def test_it_does_not_matter_who_redistributed_first(venue: Venue) -> None:
-    """Of a group of -129, -100 (losing) and 120 the deficit is the same before and after."""
-    first, second, third = open_group(venue, {"A-USD": 0, "B-USD": 0, "C-USD": 120}, price=100)
-    # 10 from 90 that a round closes at 77.1, all that weak had.
+    """Of -129, -100 (losing) and 120 the first lacks its part of what the 120 leave, given or not yet given."""
+    first, second, third = open_group(venue, {"A-USD": 0, "B-USD": 0, "C-USD": 0})
     first.inherit("icarus", 10, 100, 100, 70)
     weak = first.trader("weak")
     first.deposit(weak, 71)
     first.trade(first.trader("whale"), weak, wad(-10), wad(70))
     first.deleverage(LONG, [weak])
-    lost = -first.pool_cash()
     second.inherit("midas", 10, 100, 100, 80)
-    assert lost > 0
-    assert second.fund.balanceOf(second.market.pool) == wad(-100)
-    deficit = first.fund.deficit()
-    if third.fund.balanceOf(third.market.pool) > 0:
-        act(first.trader("stranger"), first.fund.redistribute)
-    assert first.fund.deficit() == deficit > 0
+    third.contribute(120)
+    assert first.fund.group()[1] == [wad(-129), wad(-100), wad(120)]
+    lacking = wad(129) - wad(120) * 129 // 229
+    assert first.fund.deficit() == lacking
+    act(first.trader("stranger"), first.fund.redistribute)
+    assert first.fund.group()[1][2] == 0
+    assert first.fund.deficit() == lacking
 
 
 def test_a_newcomer_pays_for_what_inventory_has_gained(venue: Venue, market: TestMarket) -> None:

@@ -10,10 +10,11 @@ import pytest
 from backstop.math.staking import stress, stressed_margin_fraction
 from scripts.stage.venue import TestMarket, Venue, tokens, wad
 from tests.support.acting import Done, act, emitted, now, refused
+from tests.support.deficits import open_deficit
 from tests.support.desk import Desk, open_desk, open_shared
 from tests.support.enums import Side, Trigger
 from tests.support.proofs import nothing_changes
-from tests.support.stakers import Stakers, open_deficit
+from tests.support.stakers import Stakers
 
 NINE_HOURS = 9 * 3600
 CALM, STEP, MAINTENANCE = wad("0.1"), wad("0.02"), wad("0.05")

@@ -10,11 +10,12 @@ import pytest
 from backstop.math.staking import exit_value, shares_to_assets
 from scripts.stage.venue import TestMarket, Venue, tokens, wad
 from tests.support.acting import act, emitted, imagine, now, refused, wait_until
+from tests.support.deficits import open_deficit
 from tests.support.desk import Desk, open_desk
 from tests.support.enums import Item
 from tests.support.hostile_tokens import answering
 from tests.support.proofs import nothing_changes
-from tests.support.stakers import COOLDOWN, DAY, VIRTUAL, Stakers, fresh, open_deficit
+from tests.support.stakers import COOLDOWN, DAY, VIRTUAL, Stakers, fresh
 
 ZERO = "0x" + "0" * 40
 HUNDRED = tokens(100) * VIRTUAL  # shares of a stake of 100 in a pool that had nothing

@@ -15,9 +15,9 @@ from backstop.chain.keys import ENVIRONMENT
 from scripts.stage.venue import Venue, tokens, wad
 from tests.keeper.command import assert_refused, backstop_inside
 from tests.support.acting import act, now
+from tests.support.deficits import open_deficit
 from tests.support.desk import Desk
 from tests.support.enums import Side
-from tests.support.stakers import open_deficit
 from tests.trader.shell import Shell, done, nonce
 
 from .scenes import pass_time, stake, status

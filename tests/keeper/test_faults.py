@@ -6,6 +6,7 @@ Most of it runs in this process; the last test holds that a process of its own e
 from __future__ import annotations
 
 import json
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
 from backstop.chain.bindings import EXCHANGE_ENGINE, LENS_EXCHANGE, LENS_FUND, LENS_PRICE_FEED
+from backstop.chain.deployment import Deployment
 from backstop.chain.keys import ENVIRONMENT
 from scripts.stage.venue import TestMarket, Venue, rpc_url
 
@@ -23,21 +25,7 @@ from .nodes import Answer, error, node, result
 CLOSED = "http://127.0.0.1:9"  # the discard port: nobody listens
 HASH = "0x" + "ab" * 32
 WIRING = {"0x" + function.encode().hex() for function in (LENS_EXCHANGE, LENS_FUND, LENS_PRICE_FEED, EXCHANGE_ENGINE)}
-ADDRESSES = (
-    "token",
-    "price_feed",
-    "settlement_module",
-    "solvency_module",
-    "market_module",
-    "exchange",
-    "inventory_module",
-    "pool_module",
-    "shares_factory",
-    "fund",
-    "engine",
-    "lens",
-    "fund_lens",
-)
+ADDRESSES = tuple(each.name for each in fields(Deployment) if each.type == "str")
 
 
 @pytest.fixture

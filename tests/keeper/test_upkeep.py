@@ -22,8 +22,9 @@ from scripts.stage.parameters import plain_market
 from scripts.stage.venue import Venue, rpc_url, tokens, wad
 from tests.keeper.command import Done, assert_refused, backstop, backstop_inside, secret_of
 from tests.support.acting import act, now, rpc
+from tests.support.deficits import open_deficit
 from tests.support.desk import Desk
-from tests.support.stakers import COOLDOWN, MAX_WAIT, Stakers, fresh, open_deficit
+from tests.support.stakers import COOLDOWN, MAX_WAIT, Stakers, fresh
 
 POOLS = {"ETH-USD": "eth", "BTC-USD": "majors", "SOL-USD": "majors", "ADA-USD": "ada", "DOT-USD": "dot"}
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from ape import project
 
-from scripts.stage.venue import Venue, tokens, wad
+from scripts.stage.venue import Venue, tokens
 from tests.support.acting import Done, act, now
 from tests.support.desk import UNLIMITED, Desk, create_pool, open_desk
-from tests.support.enums import Backer, PoolKind, Side
+from tests.support.enums import Backer, PoolKind
 
 SCALE = 10**12  # WAD in a token unit
 VIRTUAL = 10**12  # shares that a pool holds itself
@@ -118,22 +118,3 @@ def open_group(
             desk.contribute(amount)
         desks.append(desk)
     return desks
-
-
-def open_deficit(desk: Desk, amount: Decimal | int | str) -> None:
-    """An empty pool ends with an open deficit of at most 8,100 tokens, at a mark of 90.
-
-    |        | position         | at 90   |                                                      |
-    | icarus | 1,000 from 100   |  -9,000 | taken over: inventory from 99                        |
-    | whale  | -1,000 from 100  | +10,000 | leaves in time, against swan                         |
-    | swan   | -1,000 from 90   |       0 | has 9,000 less the amount; the round takes all of it |
-    """
-    icarus, whale, swan = (desk.trader(name) for name in ("icarus", "whale", "swan"))
-    for who, margin in ((icarus, 1000), (whale, 50_000), (swan, 9000 - Decimal(amount))):
-        desk.deposit(who, margin)
-    desk.price(100)
-    desk.trade(whale, icarus, wad(1000), wad(100))
-    desk.price(90)
-    desk.trade(swan, whale, wad(1000), wad(90))
-    desk.take_over(icarus)
-    desk.deleverage(Side.LONG, [swan])
