@@ -8,8 +8,21 @@ from typing import Any
 import pytest
 
 from scripts.stage.venue import TestMarket, Venue
+from tests.support.acting import rpc
 from tests.support.desk import Desk
 from tests.support.proofs import assert_proofs
+
+
+@pytest.fixture(scope="package", autouse=True)
+def clock(venue: Venue, market: TestMarket) -> Iterator[None]:
+    """The chain's clock stands, from the beginning of an hour: it goes on only where a test says so.
+
+    Otherwise auctions, funding and windows would depend on how fast the machine is.
+    """
+    venue.next_hour()
+    rpc("anvil_setBlockTimestampInterval", 0)
+    yield
+    rpc("anvil_removeBlockTimestampInterval")
 
 
 @pytest.fixture(scope="module")

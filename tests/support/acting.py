@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
+from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlsplit
 
 from ape import networks, project
 from eth_abi.abi import decode, encode
@@ -39,9 +43,19 @@ class Done:
     logs: tuple[tuple[str, list[bytes], bytes], ...]
 
 
+@cache
+def _node(url: str) -> HTTPConnection:
+    """A connection that stays open."""
+    parts = urlsplit(url)
+    return HTTPConnection(str(parts.hostname), parts.port)
+
+
 def rpc(method: str, *params: Any) -> Any:
     """A raw request to ape's Anvil. Raises RefusedError where the answer carries revert data."""
-    response = networks.provider.web3.provider.make_request(method, list(params))
+    node = _node(str(networks.provider.http_uri))
+    request = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
+    node.request("POST", "/", request, {"Content-Type": "application/json"})
+    response = json.loads(node.getresponse().read())
     if "error" in response:
         data = response["error"].get("data")
         if isinstance(data, str):
@@ -57,7 +71,7 @@ def act(who: Any, method: Any, *arguments: Any, at: int | None = None, gas: int 
     sent = rpc("eth_sendTransaction", _transaction(who, method, arguments) | {"gas": hex(gas)})
     receipt = rpc("eth_getTransactionReceipt", sent)
     while receipt is None:  # Anvil mines at once, but may not have the receipt yet
-        time.sleep(0.002)
+        time.sleep(0.001)
         receipt = rpc("eth_getTransactionReceipt", sent)
     if int(receipt["status"], 16) != 1:
         output = rpc("debug_traceTransaction", sent, {"tracer": "callTracer"}).get("output", "0x")
