@@ -13,7 +13,7 @@ from tests.support.desk import Desk
 from tests.support.proofs import assert_proofs
 
 
-@pytest.fixture(scope="package", autouse=True)
+@pytest.fixture(scope="module", autouse=True)
 def clock(venue: Venue, market: TestMarket) -> Iterator[None]:
     """The chain's clock stands, from the beginning of an hour: it goes on only where a test says so.
 
