@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {IADLEngine} from "./interfaces/IADLEngine.sol";
 import {IExchange} from "./interfaces/IExchange.sol";
 import {IInsuranceFund} from "./interfaces/IInsuranceFund.sol";
 import {IPriceFeed} from "./interfaces/IPriceFeed.sol";
+import {IRoundBook} from "./interfaces/IRoundBook.sol";
 import {ADLMath} from "./libraries/ADLMath.sol";
 import {LeveragedReturn} from "./libraries/LeveragedReturn.sol";
 import {MarginMath} from "./libraries/MarginMath.sol";
@@ -17,7 +17,17 @@ import {AccountId} from "./types/AccountId.sol";
 import {Side} from "./types/Market.sol";
 import {ADLTerms, Trigger} from "./types/Pool.sol";
 import {Exposure} from "./types/Position.sol";
-import {Bounds, Candidate, Fill, Outcome, SkipReason} from "./types/Round.sol";
+import {
+    Bounds,
+    Candidate,
+    Execution,
+    Fill,
+    Outcome,
+    RewardParameters,
+    RoundRecord,
+    SkipReason
+} from "./types/Round.sol";
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
 /// @title The ADL engine; its story is told in `IADLEngine`
 contract ADLEngine is IADLEngine, ReentrancyGuardTransient {
@@ -26,6 +36,8 @@ contract ADLEngine is IADLEngine, ReentrancyGuardTransient {
     IExchange public immutable exchange;
     IInsuranceFund public immutable fund;
     IPriceFeed public immutable priceFeed;
+    /// @inheritdoc IADLEngine
+    IRoundBook public immutable book;
 
     /// @inheritdoc IADLEngine
     uint256 public roundCount;
@@ -40,10 +52,12 @@ contract ADLEngine is IADLEngine, ReentrancyGuardTransient {
         Fill[] fills;
         uint256 count;
         uint256 reached;
+        int256 cutoffReturn;
+        bool secondPass;
     }
 
-    constructor(IExchange exchange_, IInsuranceFund fund_, IPriceFeed feed) {
-        (exchange, fund, priceFeed) = (exchange_, fund_, feed);
+    constructor(IExchange exchange_, IInsuranceFund fund_, IPriceFeed feed, IRoundBook book_) {
+        (exchange, fund, priceFeed, book) = (exchange_, fund_, feed, book_);
     }
 
     /// @inheritdoc IADLEngine
@@ -61,6 +75,9 @@ contract ADLEngine is IADLEngine, ReentrancyGuardTransient {
         if (p.terms.price < bounds.minPrice || p.terms.price > bounds.maxPrice) {
             revert PriceOutsideBounds(p.terms.price, bounds.minPrice, bounds.maxPrice);
         }
+        if (p.terms.mark < bounds.minMark || p.terms.mark > bounds.maxMark) {
+            revert MarkOutsideBounds(p.terms.mark, bounds.minMark, bounds.maxMark);
+        }
         uint256 counterInterest = exchange.accountsOpenInterest(market, _opposite(side));
         if (candidates.length == 0 && counterInterest != 0) revert CandidatesMissing(market);
 
@@ -69,8 +86,9 @@ contract ADLEngine is IADLEngine, ReentrancyGuardTransient {
         (p.size, p.entryNotional) = (p.terms.size, p.terms.entryNotional);
         p.fills = new Fill[](candidates.length);
         (Candidate[] memory ranked, uint256 count) = _score(market, side, candidates, p.terms.mark, round);
-        _fillSolvent(p, ranked, count);
-        _fillInsolvent(p, ranked);
+        _fillSolvent(p, ranked, count, bounds.lowestReturn);
+        // Where somebody may be left off the list, none that is insolvent may be closed.
+        if (bounds.lowestReturn == type(int256).min) _fillInsolvent(p, ranked);
         _apply(p, market, side, counterInterest, candidates.length);
     }
 
@@ -138,9 +156,10 @@ contract ADLEngine is IADLEngine, ReentrancyGuardTransient {
     // ------------------------------------------------------------------ closing
 
     /// @dev First pass: in rank order, at `p_adl`, whoever would stay solvent with the whole position closed there.
-    function _fillSolvent(Progress memory p, Candidate[] memory ranked, uint256 count) private {
+    function _fillSolvent(Progress memory p, Candidate[] memory ranked, uint256 count, int256 lowestReturn) private {
         for (uint256 i; i < count && p.size != 0; ++i) {
             Candidate memory c = ranked[i];
+            if (c.leveragedReturn < lowestReturn) break;
             p.reached = i + 1;
             if (i != 0 && ranked[i - 1].account == c.account) {
                 emit CandidateSkipped(p.round, c.account, SkipReason.Duplicate);
@@ -177,6 +196,8 @@ contract ADLEngine is IADLEngine, ReentrancyGuardTransient {
         p.entryNotional -= entry;
         p.value += value;
         p.fills[p.count++] = Fill(c.account, part, value);
+        if (firstPass) p.cutoffReturn = c.leveragedReturn;
+        else p.secondPass = true;
         emit Deleveraged(p.round, c.account, part, value, price, c.leveragedReturn, p.count);
     }
 
@@ -195,7 +216,7 @@ contract ADLEngine is IADLEngine, ReentrancyGuardTransient {
         if (closed == 0 && netted == 0) revert NothingDeleveraged(candidates);
 
         _write(p, market, side, closed, netted);
-        _checkCompensation(p, closed);
+        int256 received = _checkCompensation(p, closed);
 
         Outcome memory outcome = Outcome({
             side: side,
@@ -208,6 +229,17 @@ contract ADLEngine is IADLEngine, ReentrancyGuardTransient {
             compensation: p.terms.compensation
         });
         emit RoundExecuted(p.round, market, msg.sender, outcome);
+        _payReward(market, closed, received, p.terms.mark);
+    }
+
+    /// @dev Flat and by notional, but no more than a share of what the round was worth; where the budget is empty, nothing.
+    function _payReward(uint16 market, uint256 closed, int256 received, uint256 mark) private {
+        RewardParameters memory reward = book.rewardParameters();
+        uint256 worth = received > 0 ? Math.mulDiv(uint256(received), reward.share, WadMath.UWAD) : 0;
+        if (worth == 0) return;
+        uint256 notional = Math.mulDiv(closed, mark, WadMath.UWAD);
+        uint256 wanted = reward.flat + Math.mulDiv(notional, reward.rate, WadMath.UWAD);
+        exchange.rewardKeeper(msg.sender, market, notional, wanted < worth ? wanted : worth);
     }
 
     function _write(Progress memory p, uint16 market, Side side, uint256 closed, uint256 netted) private {
@@ -216,16 +248,40 @@ contract ADLEngine is IADLEngine, ReentrancyGuardTransient {
         assembly ("memory-safe") {
             mstore(fills, count)
         }
-        (int256 poolChange, int256[2] memory funding) =
+        Execution memory execution;
+        (execution.market, execution.id) = (market, uint32(p.round));
+        (execution.mark, execution.netted, execution.fills) = (p.terms.mark, netted, fills);
+        // A round that closes no account leaves nobody out.
+        if (count != 0) {
+            execution.markets = exchange.roundMarkets(market);
+            execution.openUntil = uint40(_open(p, market, side, closed, execution.markets));
+        }
+        int256 poolChange;
+        (poolChange, execution.funding) =
             fund.close(market, side, closed, p.terms.entryNotional - p.entryNotional, p.value, netted);
-        int256 accountsChange = exchange.applyDeleverage(market, fills, netted, p.terms.mark, funding);
+        int256 accountsChange = exchange.applyDeleverage(execution);
         if (poolChange + accountsChange != 0) revert CashNotConserved(poolChange, accountsChange);
+    }
+
+    /// @dev Enters the round into the book.
+    function _open(Progress memory p, uint16 market, Side side, uint256 closed, uint16[] memory markets)
+        private
+        returns (uint256 openUntil)
+    {
+        RoundRecord memory r;
+        (r.keeper, r.market, r.side, r.secondPass) = (msg.sender, market, side, p.secondPass);
+        r.cutoffAccount = p.fills[p.count - 1].account;
+        r.cutoffReturn = int104(p.cutoffReturn.max(type(int104).min).min(type(int104).max));
+        r.contracts = uint112(closed);
+        r.price = int160(p.terms.price.max(type(int160).min).min(type(int160).max));
+        return book.open(uint32(p.round), r, markets, p.terms.mark, p.terms.compensation);
     }
 
     /// @dev Beyond mark the pool got at most its compensation, pro rata to what was closed; for rounding one unit a fill, one a
     /// contract, and two for the parts of a contract and the value at mark.
-    function _checkCompensation(Progress memory p, uint256 closed) private pure {
-        int256 received = p.value - (p.terms.size - p.size).mulDown(int256(p.terms.mark));
+    /// @return received What it got beyond mark, WAD quote.
+    function _checkCompensation(Progress memory p, uint256 closed) private pure returns (int256 received) {
+        received = p.value - (p.terms.size - p.size).mulDown(int256(p.terms.mark));
         int256 slack = int256(p.count + closed / WadMath.UWAD + 2);
         // At the largest marks and sizes the product of compensation and contracts has more than 256 bits.
         uint256 most = Math.mulDiv(p.terms.compensation, closed, p.terms.size.abs());

@@ -19,7 +19,7 @@ import {WadMath} from "./libraries/WadMath.sol";
 import {AccountId, AccountIds} from "./types/AccountId.sol";
 import {Market, MarketParameters, Side} from "./types/Market.sol";
 import {CrossAccount, Exposure, Health, Position} from "./types/Position.sol";
-import {Fill, Pair} from "./types/Round.sol";
+import {Execution, Pair} from "./types/Round.sol";
 
 /// @title The exchange; its story is told in `IExchange`
 contract Exchange is MarginAccounts, IExchange, EIP712, Ownable2Step, ReentrancyGuardTransient {
@@ -149,11 +149,7 @@ contract Exchange is MarginAccounts, IExchange, EIP712, Ownable2Step, Reentrancy
     }
 
     /// @inheritdoc IExchange
-    function applyDeleverage(uint16, Fill[] calldata, uint256, uint256, int256[2] calldata)
-        external
-        nonReentrant
-        returns (int256 cashChange)
-    {
+    function applyDeleverage(Execution calldata) external nonReentrant returns (int256 cashChange) {
         return abi.decode(Address.functionDelegateCall(solvencyModule, msg.data), (int256));
     }
 
@@ -207,6 +203,11 @@ contract Exchange is MarginAccounts, IExchange, EIP712, Ownable2Step, Reentrancy
     /// @inheritdoc IExchange
     function collect(uint256) external nonReentrant {
         Address.functionDelegateCall(marketModule, msg.data);
+    }
+
+    /// @inheritdoc IExchange
+    function rewardKeeper(address, uint16, uint256, uint256) external nonReentrant returns (uint256 paid) {
+        return abi.decode(Address.functionDelegateCall(marketModule, msg.data), (uint256));
     }
 
     // ------------------------------------------------------------------ owner
@@ -264,6 +265,47 @@ contract Exchange is MarginAccounts, IExchange, EIP712, Ownable2Step, Reentrancy
     /// @inheritdoc IExchange
     function maintenanceMarginFraction(uint16 id) external view returns (uint64) {
         return _markets[id].maintenanceMarginFraction;
+    }
+
+    /// @inheritdoc IExchange
+    function maintenanceVersion(uint16 id) external view returns (uint256) {
+        return _maintenanceFractions[id].length;
+    }
+
+    /// @inheritdoc IExchange
+    function maintenanceMarginFractionOf(uint16 id, uint256 version) external view returns (uint64) {
+        return _maintenanceFractions[id][version - 1];
+    }
+
+    /// @inheritdoc IExchange
+    function roundMarkets(uint16 id) external view returns (uint16[] memory ids) {
+        ids = new uint16[](1);
+        ids[0] = id;
+        if (_markets[id].isolatedOnly) return ids;
+        ids = _fund.pool(_markets[id].pool).markets;
+        uint256 count;
+        for (uint256 i; i < ids.length; ++i) {
+            if (ids[i] == id || _markets[ids[i]].crossHolders != 0) ids[count++] = ids[i];
+        }
+        assembly ("memory-safe") {
+            mstore(ids, count)
+        }
+    }
+
+    /// @inheritdoc IExchange
+    function positionAsOf(AccountId account, uint16 marketId, uint32 round)
+        external
+        view
+        returns (Position memory held)
+    {
+        held = _positions[account][marketId];
+        while (held.roundMarker >= round) held = _positionsThen[account][marketId][held.roundMarker];
+    }
+
+    /// @inheritdoc IExchange
+    function crossAccountAsOf(AccountId account, uint32 round) external view returns (CrossAccount memory cross) {
+        cross = _cross[account];
+        while (cross.roundMarker >= round) cross = _crossThen[account][cross.roundMarker];
     }
 
     /// @inheritdoc IExchange
@@ -365,11 +407,14 @@ contract Exchange is MarginAccounts, IExchange, EIP712, Ownable2Step, Reentrancy
         int256 scaled = (amount * _tokenScale).toInt256();
         if (account.isCross()) {
             _enlistCross(account);
+            uint256 legs = _cross[account].legs;
+            if (legs != 0) _preserveCross(account, uint16(legs));
             _cross[account].margin = (_cross[account].margin + scaled).toInt112();
             return;
         }
         uint16 marketId = account.market();
         Position memory held = _positions[account][marketId];
+        _preservePosition(account, marketId, held, _markets[marketId].roundMarker);
         _enlist(account, marketId, held);
         held.margin = (held.margin + scaled).toInt112();
         _positions[account][marketId] = held;
@@ -389,14 +434,16 @@ contract Exchange is MarginAccounts, IExchange, EIP712, Ownable2Step, Reentrancy
         bool isCross = account.isCross();
         uint256 legs = isCross ? _cross[account].legs : account.market();
         if (isCross) {
+            if (legs != 0) _preserveCross(account, uint16(legs));
             _cross[account].margin = (_cross[account].margin - scaled).toInt112();
-        } else {
-            _positions[account][account.market()].margin =
-                (_positions[account][account.market()].margin - scaled).toInt112();
         }
         for (; legs != 0; legs >>= 16) {
-            Position storage held = _positions[account][uint16(legs)];
-            if (held.size != 0) held.riskBlock = uint40(block.number);
+            uint16 marketId = uint16(legs);
+            Position memory held = _positions[account][marketId];
+            _preservePosition(account, marketId, held, _markets[marketId].roundMarker);
+            if (!isCross) held.margin = (held.margin - scaled).toInt112();
+            if (held.size != 0) held.riskTime = uint40(block.timestamp);
+            _positions[account][marketId] = held;
         }
     }
 }

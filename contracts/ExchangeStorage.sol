@@ -29,6 +29,14 @@ abstract contract ExchangeStorage {
     mapping(bytes32 order => uint256) internal _filled;
     mapping(address owner => uint64) internal _orderEpoch;
     mapping(bytes32 name => bool) internal _nameTaken;
+    /// @dev Positions, and margin and legs of cross accounts, as they were in a round and in those before it that they were not
+    /// touched since; each carries the marker of the one before.
+    mapping(AccountId account => mapping(uint16 market => mapping(uint32 round => Position))) internal _positionsThen;
+    mapping(AccountId account => mapping(uint32 round => CrossAccount)) internal _crossThen;
+    /// @dev The last deleveraging round behind a pool, whichever its market: cross accounts that hold something there must be known of it.
+    mapping(uint16 pool => uint32) internal _crossMarkers;
+    /// @dev Every maintenance margin fraction that a market has had, the last one in force.
+    mapping(uint16 market => uint64[]) internal _maintenanceFractions;
     address internal _engine;
     uint64 internal _backstopRatio;
     IInsuranceFund internal _fund;
@@ -36,6 +44,9 @@ abstract contract ExchangeStorage {
     uint64 internal _warningRate;
     /// @dev Who may collect the treasury's fees, and what is there for it and for keepers, WAD quote.
     address internal _treasury;
+    /// @dev The first of the rounds that may still be challenged, and until when the last of them may be, seconds.
+    uint32 internal _firstOpenRound;
+    uint40 internal _roundsOpenUntil;
     uint128 internal _treasuryBalance;
     uint128 internal _keeperBudget;
 

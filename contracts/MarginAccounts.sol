@@ -17,7 +17,7 @@ import {WadMath} from "./libraries/WadMath.sol";
 import {AccountId} from "./types/AccountId.sol";
 import {Funding, Market} from "./types/Market.sol";
 import {Item} from "./types/Pool.sol";
-import {Health, Position} from "./types/Position.sol";
+import {CrossAccount, Health, Position} from "./types/Position.sol";
 
 /// @title Margin: what an account has and what its positions ask for
 /// @notice Isolated and cross accounts take one path. A call works on one leg in memory; the other legs of a cross account are
@@ -96,6 +96,7 @@ abstract contract MarginAccounts is ExchangeStorage {
     function _open(AccountId account, uint16 marketId, uint256 mark, int256 index) internal returns (Leg memory leg) {
         (leg.market, leg.mark) = (marketId, mark);
         _load(leg, account, index);
+        _preserve(leg);
         uint256 legs = _legsOf(account);
         for (uint16 other = uint16(legs); other != 0; other = uint16(legs)) {
             if (other != marketId) _add(leg.others, account, other, _priceFeed.accept(other));
@@ -222,6 +223,38 @@ abstract contract MarginAccounts is ExchangeStorage {
         leg.margin = _marginOf(account, leg.held) - FundingMath.payment(leg.held.size, index - leg.held.fundingIndex);
     }
 
+    // ------------------------------------------------------------------ as it was in a round
+
+    /// @dev Keeps a leg as it is stored, and its cross account, before it is changed for the first time after a round that
+    /// may still be challenged.
+    function _preserve(Leg memory leg) internal {
+        uint32 round = _markets[leg.market].roundMarker;
+        if (leg.held.roundMarker < round) _preservePosition(leg.account, leg.market, leg.held, round);
+        if (leg.account.isCross()) _preserveCross(leg.account, leg.market);
+    }
+
+    /// @dev Keeps a position as it is stored; the marker of the one in memory is written with the rest.
+    function _preservePosition(AccountId account, uint16 marketId, Position memory held, uint32 round) internal {
+        if (held.roundMarker >= round) return;
+        if (block.timestamp <= _roundsOpenUntil) {
+            Position storage kept = _positionsThen[account][marketId][round];
+            // Of a flat position only what leads to older ones matters.
+            if (held.size == 0) kept.roundMarker = held.roundMarker;
+            else PositionSlots.copy(_positions[account][marketId], kept);
+        }
+        held.roundMarker = round;
+    }
+
+    /// @dev Keeps the margin and the legs of a cross account before it is changed in a market. Rounds of the other markets of
+    /// the pool count too, whether this one was held in a cross account then or not.
+    function _preserveCross(AccountId account, uint16 marketId) internal {
+        uint32 round = _crossMarkers[_markets[marketId].pool];
+        CrossAccount storage cross = _cross[account];
+        if (cross.roundMarker >= round) return;
+        if (block.timestamp <= _roundsOpenUntil) _crossThen[account][round] = cross;
+        cross.roundMarker = round;
+    }
+
     // ------------------------------------------------------------------ changing a leg
 
     /// @dev Moves `(change, value)` onto the leg; see `PositionMath`.
@@ -233,7 +266,7 @@ abstract contract MarginAccounts is ExchangeStorage {
         leg.margin -= value + entry - entryAfter;
         (leg.held.size, leg.held.entryNotional) = (sizeAfter.toInt112(), entryAfter.toInt112());
         bool raisesRisk = size == 0 || (size > 0) == (change > 0) || (size > 0) != (sizeAfter > 0);
-        if (raisesRisk && sizeAfter != 0) leg.held.riskBlock = uint40(block.number);
+        if (raisesRisk && sizeAfter != 0) leg.held.riskTime = uint40(block.timestamp);
     }
 
     /// @dev A trade of an account: `_take`, the fee, and the rules that hold for whoever trades of their own will.
@@ -323,9 +356,9 @@ abstract contract MarginAccounts is ExchangeStorage {
 
     /// @dev Enters an account into the list of its market, the first time that it is touched there.
     function _enlist(AccountId account, uint16 marketId, Position memory held) internal {
-        if (held.riskBlock != 0) return;
+        if (held.riskTime != 0) return;
         _accounts[marketId].push(account);
-        held.riskBlock = uint40(block.number);
+        held.riskTime = uint40(block.timestamp);
         if (account.isCross()) _enlistCross(account);
     }
 

@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {DelegatedModule} from "./DelegatedModule.sol";
@@ -11,6 +12,7 @@ import {IExchange} from "./interfaces/IExchange.sol";
 import {IPriceFeed} from "./interfaces/IPriceFeed.sol";
 import {FundingMath} from "./libraries/FundingMath.sol";
 import {WadMath} from "./libraries/WadMath.sol";
+import {AccountId, AccountIds} from "./types/AccountId.sol";
 import {Funding, Market, MarketParameters} from "./types/Market.sol";
 import {Item, Trigger} from "./types/Pool.sol";
 
@@ -19,12 +21,16 @@ contract MarketModule is MarginAccounts, DelegatedModule {
     using SafeCast for int256;
     using SafeCast for uint256;
 
+    uint256 private constant WAD_SQUARED = 1e36;
+
     /// @notice Bounds of the margin fractions, WAD: leverage of at most 200, `mmf` from 0.1 % and below `imf`.
     uint64 public constant MIN_INITIAL_MARGIN_FRACTION = 0.005e18;
     uint64 public constant MAX_INITIAL_MARGIN_FRACTION = 1e18;
     uint64 public constant MIN_MAINTENANCE_MARGIN_FRACTION = 0.001e18;
     /// @notice Most that a fill may cost either side, WAD fraction of the notional.
     uint64 public constant MAX_TRADING_FEE = 0.01e18;
+    /// @notice Most that a liquidator's discount, and the pool's fee, may be of the notional.
+    uint64 public constant MAX_LIQUIDATION_FRACTION = 0.05e18;
     /// @notice Narrowest price band, WAD fraction of mark.
     uint64 public constant MIN_PRICE_BAND = 0.001e18;
     /// @notice Most that a fill's premium may count for funding, WAD fraction of mark; and at most half of `mmf`.
@@ -103,11 +109,13 @@ contract MarketModule is MarginAccounts, DelegatedModule {
         _checkTrading(p);
         Market storage listed = _markets[id];
         (listed.initialMarginFraction, listed.calmMarginFraction) = (p.initialMarginFraction, p.initialMarginFraction);
-        listed.maintenanceMarginFraction = p.maintenanceMarginFraction;
-        listed.liquidationDiscount = p.liquidationDiscount;
-        listed.liquidationFee = p.liquidationFee;
-        listed.makerFee = p.makerFee;
-        listed.takerFee = p.takerFee;
+        if (listed.maintenanceMarginFraction != p.maintenanceMarginFraction) {
+            listed.maintenanceMarginFraction = p.maintenanceMarginFraction;
+            _maintenanceFractions[id].push(p.maintenanceMarginFraction);
+        }
+        // Bounded far below 56 bits.
+        (listed.liquidationDiscount, listed.liquidationFee) = (uint56(p.liquidationDiscount), uint56(p.liquidationFee));
+        (listed.makerFee, listed.takerFee) = (uint56(p.makerFee), uint56(p.takerFee));
         listed.maxNotional = p.maxNotional;
         listed.minSize = p.minSize;
         (listed.priceBand, listed.calmBand) = (p.priceBand, p.priceBand);
@@ -125,7 +133,10 @@ contract MarketModule is MarginAccounts, DelegatedModule {
             initialFraction < MIN_INITIAL_MARGIN_FRACTION || initialFraction > MAX_INITIAL_MARGIN_FRACTION
                 || maintenanceFraction < MIN_MAINTENANCE_MARGIN_FRACTION || maintenanceFraction >= initialFraction
         ) revert IExchange.MarginFractionsOutOfBounds(initialFraction, maintenanceFraction);
-        if (uint256(p.liquidationDiscount) + p.liquidationFee > maintenanceFraction) {
+        if (
+            uint256(p.liquidationDiscount) + p.liquidationFee > maintenanceFraction
+                || p.liquidationDiscount > MAX_LIQUIDATION_FRACTION || p.liquidationFee > MAX_LIQUIDATION_FRACTION
+        ) {
             revert IExchange.LiquidationFractionsOutOfBounds(
                 p.liquidationDiscount, p.liquidationFee, maintenanceFraction
             );
@@ -175,6 +186,31 @@ contract MarketModule is MarginAccounts, DelegatedModule {
         if (treasury == address(0) || treasury == address(this)) revert IExchange.RecipientInvalid(treasury);
         _treasury = treasury;
         emit IExchange.TreasurySet(treasury);
+    }
+
+    // ------------------------------------------------------------------ keepers
+
+    /// @notice See `IExchange.rewardKeeper`.
+    function rewardKeeper(address keeper, uint16 id, uint256 notional, uint256 wanted)
+        external
+        onlyDelegatecall
+        returns (uint256 paid)
+    {
+        if (msg.sender != _engine) revert IExchange.CallerNotEngine(msg.sender);
+        Market storage listed = _markets[id];
+        // What the same notional brings to the budget when it is traded: who deleverages accounts of its own has paid more before.
+        uint256 share = WadMath.UWAD - listed.poolFeeShare - listed.treasuryFeeShare;
+        uint256 most = Math.mulDiv(notional, (uint256(listed.makerFee) + listed.takerFee) * share, WAD_SQUARED);
+        paid = wanted < most ? wanted : most;
+        if (paid > _keeperBudget) paid = _keeperBudget;
+        if (paid == 0) return 0;
+        _keeperBudget -= uint128(paid);
+        AccountId account = AccountIds.cross(keeper, 0);
+        _enlistCross(account);
+        uint256 legs = _cross[account].legs;
+        if (legs != 0) _preserveCross(account, uint16(legs));
+        _cross[account].margin = (_cross[account].margin + int256(paid)).toInt112();
+        emit IExchange.KeeperRewarded(account, id, paid);
     }
 
     // ------------------------------------------------------------------ funding and fees

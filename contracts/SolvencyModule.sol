@@ -12,12 +12,13 @@ import {IPriceFeed} from "./interfaces/IPriceFeed.sol";
 import {BankruptcyMath} from "./libraries/BankruptcyMath.sol";
 import {LiquidationMath} from "./libraries/LiquidationMath.sol";
 import {MarginMath} from "./libraries/MarginMath.sol";
+import {PositionSlots} from "./libraries/PositionSlots.sol";
 import {WadMath} from "./libraries/WadMath.sol";
 import {AccountId} from "./types/AccountId.sol";
 import {Market, Side} from "./types/Market.sol";
 import {Bequest, Item} from "./types/Pool.sol";
 import {Health, Position} from "./types/Position.sol";
-import {Fill} from "./types/Round.sol";
+import {Execution, Fill} from "./types/Round.sol";
 
 /// @title What changes a position without its owner's signature: liquidation, takeover, the fills of a round; and inventory sales
 contract SolvencyModule is MarginAccounts, DelegatedModule {
@@ -82,7 +83,7 @@ contract SolvencyModule is MarginAccounts, DelegatedModule {
             leg.mark,
             sum.initialMargin - uint256(sum.equity),
             listed.initialMarginFraction,
-            listed.liquidationDiscount + listed.liquidationFee
+            uint256(listed.liquidationDiscount) + listed.liquidationFee
         );
         // What would be left too small is closed with the rest.
         if (contracts - closed < minSize) closed = contracts;
@@ -195,6 +196,9 @@ contract SolvencyModule is MarginAccounts, DelegatedModule {
             Position memory held = _positions[account][marketId];
             if (held.size == 0) revert IExchange.PositionMissing(account);
             if (i == 0) estate.equity = _marginOf(account, held);
+            uint32 round = _markets[marketId].roundMarker;
+            _preservePosition(account, marketId, held, round);
+            if (account.isCross()) _preserveCross(account, marketId);
             (uint256 mark,) = _priceFeed.acceptOrLast(marketId);
             estate.equity -= _settleFunding(account, marketId, held, _accrue(marketId));
             (estate.markets[i], estate.marks[i], estate.held[i]) = (marketId, mark, held);
@@ -211,7 +215,7 @@ contract SolvencyModule is MarginAccounts, DelegatedModule {
     function _clear(AccountId account, Estate memory estate) private {
         for (uint256 i; i < estate.markets.length; ++i) {
             Position storage held = _positions[account][estate.markets[i]];
-            (held.size, held.entryNotional) = (0, 0);
+            (held.size, held.entryNotional, held.roundMarker) = (0, 0, estate.held[i].roundMarker);
             held.margin = 0;
             if (account.isCross()) --_markets[estate.markets[i]].crossHolders;
         }
@@ -221,23 +225,23 @@ contract SolvencyModule is MarginAccounts, DelegatedModule {
     // ------------------------------------------------------------------ rounds
 
     /// @notice See `IExchange.applyDeleverage`.
-    function applyDeleverage(
-        uint16 marketId,
-        Fill[] calldata fills,
-        uint256 netted,
-        uint256 mark,
-        int256[2] calldata funding
-    ) external onlyDelegatecall returns (int256 cashChange) {
+    function applyDeleverage(Execution calldata round) external onlyDelegatecall returns (int256 cashChange) {
         if (msg.sender != _engine) revert IExchange.CallerNotEngine(msg.sender);
-        int256 index = _accrue(marketId);
-        _collect(marketId, funding[0]);
-        _collect(marketId, funding[1]);
-        uint256 closed = netted;
+        int256 index = _accrue(round.market);
+        _collect(round.market, round.funding[0]);
+        _collect(round.market, round.funding[1]);
+        uint256 closed = round.netted;
         Leg memory leg;
-        (leg.market, leg.mark) = (marketId, mark);
-        for (uint256 i; i < fills.length; ++i) {
-            Fill calldata fill = fills[i];
+        (leg.market, leg.mark) = (round.market, round.mark);
+        uint32 previous = _markets[leg.market].roundMarker;
+        bool keeps = block.timestamp <= _roundsOpenUntil;
+        for (uint256 i; i < round.fills.length; ++i) {
+            Fill calldata fill = round.fills[i];
             _reopen(leg, fill.account, index);
+            bool isTraced = keeps && _preserveFilled(leg, fill.size, previous, round.id);
+            // An isolated position that ends flat is told from one that was left out by that alone.
+            bool endsFlat = leg.held.size + fill.size == 0 && !fill.account.isCross();
+            leg.held.roundMarker = endsFlat && !isTraced ? 0 : round.id;
             int256 cash = leg.margin - leg.held.entryNotional;
             _take(leg, fill.size, fill.value);
             cashChange += leg.margin - leg.held.entryNotional - cash;
@@ -247,7 +251,38 @@ contract SolvencyModule is MarginAccounts, DelegatedModule {
             closed += fill.size.abs();
         }
         // A long and a short contract disappear together: one in the pool, one with a counterparty (or both in the pool).
-        _markets[marketId].openInterest -= closed.toUint112();
+        _markets[round.market].openInterest -= closed.toUint112();
+        _openRound(round);
+    }
+
+    /// @dev Keeps a counterparty for the rounds before this one. Of this one nothing is kept, which says that it was in it; an isolated
+    /// position that is closed whole needs no record of the rounds since it was last touched: it made up for them.
+    /// @return isTraced Its record leads on to older rounds that may still be challenged.
+    function _preserveFilled(Leg memory leg, int256 part, uint32 previous, uint32 round)
+        private
+        returns (bool isTraced)
+    {
+        Position memory held = leg.held;
+        bool isCross = leg.account.isCross();
+        if (held.roundMarker < previous && (isCross || held.size + part != 0)) {
+            PositionSlots.copy(_positions[leg.account][leg.market], _positionsThen[leg.account][leg.market][previous]);
+            held.roundMarker = previous;
+        }
+        if (isCross) _preserveCross(leg.account, leg.market);
+        isTraced = held.roundMarker >= _firstOpenRound;
+        if (isTraced) _positionsThen[leg.account][leg.market][round].roundMarker = held.roundMarker;
+    }
+
+    /// @dev From now on the positions of these markets are kept before they change.
+    function _openRound(Execution calldata round) private {
+        if (block.timestamp > _roundsOpenUntil) _firstOpenRound = round.id;
+        if (round.openUntil > _roundsOpenUntil) _roundsOpenUntil = round.openUntil;
+        if (!_markets[round.market].isolatedOnly && round.openUntil != 0) {
+            _crossMarkers[_markets[round.market].pool] = round.id;
+        }
+        for (uint256 i; i < round.markets.length; ++i) {
+            _markets[round.markets[i]].roundMarker = round.id;
+        }
     }
 
     // ------------------------------------------------------------------ margin call

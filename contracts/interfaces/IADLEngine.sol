@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {AccountId} from "../types/AccountId.sol";
 import {Side} from "../types/Market.sol";
 import {Bounds, Candidate, Outcome, SkipReason} from "../types/Round.sol";
+import {IRoundBook} from "./IRoundBook.sol";
 
 /// @title Auto-deleveraging: rounds against ranked counterparties
 /// @notice Anyone may call; the order inside a round is computed here, from live state. Formulas: docs/mathematics.md.
@@ -35,6 +36,8 @@ interface IADLEngine {
     error DeadlinePassed(uint256 deadline);
     /// @notice The price is not what the caller planned for. All WAD.
     error PriceOutsideBounds(int256 price, int256 minPrice, int256 maxPrice);
+    /// @notice The mark is not what the caller planned for. All WAD.
+    error MarkOutsideBounds(uint256 mark, uint256 minMark, uint256 maxMark);
     /// @notice A post-condition does not hold: cash would appear or vanish. WAD quote.
     error CashNotConserved(int256 pool, int256 accounts);
     /// @notice A post-condition does not hold: the pool would get more than its compensation. WAD quote.
@@ -46,7 +49,7 @@ interface IADLEngine {
     /// @param market Market id.
     /// @param side Side of the inventory.
     /// @param candidates Accounts of the other side, in any order.
-    /// @param bounds What the caller planned for.
+    /// @param bounds What the caller planned for. The caller's bond must cover the round.
     /// @return round Id of the round.
     function deleverage(uint16 market, Side side, AccountId[] calldata candidates, Bounds calldata bounds)
         external
@@ -59,6 +62,9 @@ interface IADLEngine {
         external
         view
         returns (Candidate[] memory ranked);
+
+    /// @notice Where rounds are on record and may be challenged.
+    function book() external view returns (IRoundBook);
 
     /// @notice Number of rounds so far; their ids are 1 to this.
     function roundCount() external view returns (uint256);

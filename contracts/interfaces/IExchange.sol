@@ -5,7 +5,7 @@ import {Order} from "../libraries/Orders.sol";
 import {AccountId} from "../types/AccountId.sol";
 import {Market, MarketParameters, Side} from "../types/Market.sol";
 import {CrossAccount, Exposure, Health, Position} from "../types/Position.sol";
-import {Fill, Pair} from "../types/Round.sol";
+import {Execution, Pair} from "../types/Round.sol";
 
 /// @title The exchange: accounts, signed-order settlement, margin, takeover
 /// @notice Holds all tokens of the system. Internal amounts are WAD; token amounts are in the token's own units. Formulas and
@@ -46,6 +46,8 @@ interface IExchange {
     /// @notice A withdrawal was paid in part, because pools have an open deficit. `amount` and `paid` in token units, the deficit before
     /// it in WAD quote.
     event DeficitShared(address indexed recipient, uint256 amount, uint256 paid, uint256 deficit);
+    /// @notice A keeper was paid out of the keeper budget, into an account of its own. WAD quote.
+    event KeeperRewarded(AccountId indexed account, uint16 indexed market, uint256 amount);
     /// @notice A staker was paid out of a pool. Token units.
     event PaidOut(address indexed recipient, uint256 amount);
     /// @notice What a trade asks for follows the market's drawdown: fractions in force, WAD.
@@ -286,19 +288,16 @@ interface IExchange {
     function applyStress(uint16 market, uint8 stress, bool adlOn) external;
 
     /// @notice Applies the fills of a round to the counterparties. Only the ADL engine.
-    /// @param market The market.
-    /// @param fills What passes from the pool to each counterparty.
-    /// @param netted Contracts netted within the pool, WAD.
-    /// @param mark Mark price of the round, WAD; none of the accounts may end insolvent at it.
-    /// @param funding What the pool's long and short inventory paid into the market's pot, WAD squared.
     /// @return cashChange Sum of the changes of the accounts' cash as stored, WAD quote.
-    function applyDeleverage(
-        uint16 market,
-        Fill[] calldata fills,
-        uint256 netted,
-        uint256 mark,
-        int256[2] calldata funding
-    ) external returns (int256 cashChange);
+    function applyDeleverage(Execution calldata round) external returns (int256 cashChange);
+
+    /// @notice Pays a keeper out of the keeper budget, into its first cross account. Only the ADL engine.
+    /// @param notional What was closed, at mark, WAD quote: the most that is paid is what trading it brings to the budget.
+    /// @param wanted What it is to get, WAD quote.
+    /// @return paid What it got, WAD quote.
+    function rewardKeeper(address keeper, uint16 market, uint256 notional, uint256 wanted)
+        external
+        returns (uint256 paid);
 
     /// @notice What scoring needs of accounts in a market, at mark.
     function exposures(uint16 market, AccountId[] calldata accounts, uint256 mark)
@@ -317,6 +316,26 @@ interface IExchange {
 
     /// @notice A market's `mmf`, WAD.
     function maintenanceMarginFraction(uint16 id) external view returns (uint64);
+
+    /// @notice How many maintenance margin fractions a market has had, the present one included.
+    function maintenanceVersion(uint16 id) external view returns (uint256);
+
+    /// @notice One of them, WAD.
+    /// @param version From 1.
+    function maintenanceMarginFractionOf(uint16 id, uint256 version) external view returns (uint64);
+
+    /// @notice The markets whose positions count for a round in one of them: itself, and where its pool is shared those that cross
+    /// accounts hold. Ascending.
+    function roundMarkets(uint16 id) external view returns (uint16[] memory);
+
+    /// @notice A position as it was when a round began, as stored then; flat where the account was deleveraged in that round.
+    /// @dev For rounds that may still be challenged; what was not touched since is read live. A position that a later round
+    /// has closed whole, and that was not touched in between, is flat too.
+    /// @param round From 1.
+    function positionAsOf(AccountId account, uint16 market, uint32 round) external view returns (Position memory);
+
+    /// @notice The margin and the legs of a cross account as they were when a round began.
+    function crossAccountAsOf(AccountId account, uint32 round) external view returns (CrossAccount memory);
 
     /// @notice A market's cumulative funding index as it would be accrued now, WAD quote per base unit.
     function fundingIndex(uint16 id) external view returns (int256);

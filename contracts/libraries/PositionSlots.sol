@@ -21,6 +21,14 @@ library PositionSlots {
         }
     }
 
+    /// @notice Copies a position as it is stored.
+    function copy(Position storage from, Position storage to) internal {
+        assembly ("memory-safe") {
+            sstore(to.slot, sload(from.slot))
+            sstore(add(to.slot, 1), sload(add(from.slot, 1)))
+        }
+    }
+
     /// @notice Writes a position.
     function store(Position memory held, Position storage slot) internal {
         assembly ("memory-safe") {

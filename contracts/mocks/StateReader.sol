@@ -7,6 +7,7 @@ import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 import {IADLEngine} from "../interfaces/IADLEngine.sol";
 import {IExchange} from "../interfaces/IExchange.sol";
 import {IInsuranceFund} from "../interfaces/IInsuranceFund.sol";
+import {IKeeperBonds} from "../interfaces/IKeeperBonds.sol";
 import {IPoolShares} from "../interfaces/IPoolShares.sol";
 import {IPriceFeed} from "../interfaces/IPriceFeed.sol";
 import {AccountId} from "../types/AccountId.sol";
@@ -15,11 +16,11 @@ import {Pool} from "../types/Pool.sol";
 /// @title All that the public views say, in one call as a flat list of words; for tests only
 contract StateReader {
     /// @dev Words of the structs that are copied as they are encoded.
-    uint256 private constant MARKET = 30;
+    uint256 private constant MARKET = 31;
     uint256 private constant INVENTORIES = 6;
     uint256 private constant BACKING = 10;
     uint256 private constant POSITION = 6;
-    uint256 private constant CROSS_ACCOUNT = 3;
+    uint256 private constant CROSS_ACCOUNT = 4;
     uint256 private constant SEEN = 3;
     uint256 private constant ITEMS = 11;
     /// @dev Beside those of a market: its mark and whether that is live, its index, its accounts, whether it is backed.
@@ -42,7 +43,7 @@ contract StateReader {
         (_exchange, _fund, _engine, _priceFeed) = (exchange, fund, engine, priceFeed);
     }
 
-    /// @notice Tokens held, rounds, the treasury's and the keepers' fees, for each owner its tokens and epoch, for each order what
+    /// @notice Tokens held, rounds, the treasury's and the keepers' fees, tokens held for bonds, for each owner its tokens and epoch, its bond and what it can claim, for each order what
     /// is filled; then the number of pools and for each its cash and claim, its items, its cap and cooldown, its shares and what they
     /// all stand for, and for each owner its shares and exit; the number of pools that are overdrawn, their ids and what each lacks;
     /// the number of markets and each of them; for each account its position in the market that its id names, or for a cross account what it is and its position in every market.
@@ -55,7 +56,7 @@ contract StateReader {
     {
         uint256 markets = _exchange.marketCount();
         (uint16[] memory overdrawn, uint256[] memory deficits) = _fund.deficits();
-        uint256 size = 7 + 2 * owners.length + orders.length + OF_MARKET * markets + 2 * overdrawn.length;
+        uint256 size = 8 + 4 * owners.length + orders.length + OF_MARKET * markets + 2 * overdrawn.length;
         size += _fund.poolCount() * (OF_POOL + OF_STAKE * owners.length);
         for (uint256 i; i < accounts.length; ++i) {
             size += accounts[i].isCross() ? CROSS_ACCOUNT + POSITION * markets : POSITION;
@@ -88,9 +89,13 @@ contract StateReader {
         (, uint256 treasury, uint256 keepers) = _exchange.reserves();
         _put(cursor, treasury);
         _put(cursor, keepers);
+        IKeeperBonds book = IKeeperBonds(address(_engine.book()));
+        _put(cursor, token.balanceOf(address(book)) * _exchange.tokenScale());
         for (uint256 i; i < owners.length; ++i) {
             _put(cursor, token.balanceOf(owners[i]));
             _put(cursor, _exchange.orderEpoch(owners[i]));
+            _put(cursor, book.bond(owners[i]).amount);
+            _put(cursor, book.claimable(owners[i]));
         }
     }
 

@@ -32,6 +32,11 @@ library AccountIds {
         return make(accountOwner, (uint96(marketId) << 64) | index);
     }
 
+    /// @notice The `index`-th cross account of an owner.
+    function cross(address accountOwner, uint64 index) internal pure returns (AccountId) {
+        return make(accountOwner, uint96(CROSS_BIT) | index);
+    }
+
     function owner(AccountId id) internal pure returns (address) {
         return address(bytes20(AccountId.unwrap(id)));
     }

@@ -4,8 +4,8 @@ pragma solidity 0.8.37;
 /// @notice What the owner sets of a market; hard bounds in `MarketModule`. Fractions and rates in WAD.
 /// @param initialMarginFraction `imf`: 10 % for 10x leverage.
 /// @param maintenanceMarginFraction `mmf`, below `imf`.
-/// @param liquidationDiscount What a liquidator gets of the notional it takes over.
-/// @param liquidationFee What the market's pool gets of it; with the discount at most `mmf`.
+/// @param liquidationDiscount What a liquidator gets of the notional it takes over, at most 5 %.
+/// @param liquidationFee What the market's pool gets of it, at most 5 %; with the discount at most `mmf`.
 /// @param makerFee What a fill costs the maker, of its notional.
 /// @param takerFee What it costs the taker.
 /// @param priceBand How far from mark a fill may be, as a fraction of mark; the largest uint64 for no band.
@@ -39,6 +39,7 @@ struct MarketParameters {
 /// Initial margin fraction and price band there are those in force.
 /// @param openInterest Sum of the long sizes of accounts and pools (equal to that of the short ones), WAD base units.
 /// @param pool The pool that backs it.
+/// @param roundMarker The last deleveraging round that the positions of this market must be known of.
 /// @param isolatedOnly Its pool stands behind it alone, so only isolated accounts may hold it.
 /// @param crossHolders Number of cross accounts that hold it.
 /// @param calmMarginFraction `imf` without stress.
@@ -50,10 +51,11 @@ struct Market {
     uint64 maintenanceMarginFraction;
     uint112 openInterest;
     uint16 pool;
-    uint64 liquidationDiscount;
-    uint64 liquidationFee;
-    uint64 makerFee;
-    uint64 takerFee;
+    uint56 liquidationDiscount;
+    uint56 liquidationFee;
+    uint56 makerFee;
+    uint56 takerFee;
+    uint32 roundMarker;
     uint96 maxNotional;
     uint96 minSize;
     uint64 priceBand;

@@ -4,27 +4,29 @@ pragma solidity 0.8.37;
 /// @notice A position in one market, in two storage slots: all that a deleveraged isolated counterparty touches.
 /// @param size Signed contracts, WAD base units; long > 0.
 /// @param entryNotional Signed quote value at which it was opened, WAD; carries the sign of `size`.
-/// @param roundMarker The last exchange-wide deleveraging round that this position was checkpointed for.
+/// @param roundMarker The last deleveraging round that this position is checkpointed for, or was closed in; 0 for none.
 /// @param margin Margin of an isolated account, WAD quote; a cross account keeps its margin elsewhere.
 /// @param fundingIndex The market's cumulative funding when this position was last settled, WAD quote per base unit.
-/// @param riskBlock Block of the last change that raised risk (opened, grown, flipped, margin withdrawn) or in which the
-/// account was first touched; never zero once an account exists.
+/// @param riskTime When risk was last raised (opened, grown, flipped, margin withdrawn) or the account was first touched, seconds;
+/// never zero once an account exists.
 struct Position {
     int112 size;
     int112 entryNotional;
     uint32 roundMarker;
     int112 margin;
     int104 fundingIndex;
-    uint40 riskBlock;
+    uint40 riskTime;
 }
 
 /// @notice A cross account beside its positions, in two slots.
 /// @param margin WAD quote.
 /// @param listed Whether it stands in the list of cross accounts.
+/// @param roundMarker The last deleveraging round that its margin and legs are checkpointed for; 0 for none.
 /// @param legs The markets it holds, ascending; see `LegSet`.
 struct CrossAccount {
     int112 margin;
     bool listed;
+    uint32 roundMarker;
     uint256 legs;
 }
 

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.37;
+
+import {AccountId} from "../types/AccountId.sol";
+import {Exemption, RewardParameters, RoundParameters, RoundRecord} from "../types/Round.sol";
+import {IExchange} from "./IExchange.sol";
+
+/// @title Rounds on record, and the challenge of who was left out of one
+/// @notice The order inside a round is right by construction; that nobody better ranked was left out is for anyone to disprove while
+/// its window is open. Rules and reasons: docs/challenges.md.
+interface IRoundBook {
+    /// @notice A round may be challenged until `openUntil`. Returns in WAD, the bond in WAD quote.
+    event RoundOpened(
+        uint256 indexed round,
+        uint256 prices,
+        uint256 bond,
+        AccountId cutoffAccount,
+        int256 cutoffReturn,
+        bool secondPass,
+        uint256 openUntil
+    );
+    /// @notice An account should have been in a round. WAD; `spared` is what it would have given up, `penalty` what that cost the keeper.
+    event OmissionProven(
+        uint256 indexed round,
+        AccountId indexed account,
+        address indexed challenger,
+        int256 leveragedReturn,
+        uint256 spared,
+        uint256 penalty
+    );
+    event RoundParametersSet(RoundParameters parameters);
+    event RewardParametersSet(RewardParameters parameters);
+
+    error CallerNotEngine(address caller);
+    error RoundUnknown(uint256 round);
+    error RoundClosed(uint256 round, uint256 openUntil);
+    /// @notice The account was left out rightly, for this reason.
+    error NotAnOmission(uint256 round, AccountId account, Exemption reason);
+    error AlreadyProven(uint256 round, AccountId account);
+    error RoundBondSpent(uint256 round);
+    error RoundParametersOutOfBounds(RoundParameters parameters);
+    error RewardParametersOutOfBounds(RewardParameters parameters);
+
+    /// @notice Shows that an account was left out of a round in which it had to be, at the cost of the keeper's bond: half goes to the
+    /// pool, a quarter to the caller, a quarter to the owner of the account at the cutoff.
+    /// @return penalty WAD quote.
+    function challenge(uint256 round, AccountId account) external returns (uint256 penalty);
+
+    /// @notice Whether it would succeed, as the rules stand; not whether it is still time.
+    /// @return reason `None` where the account was left out wrongly.
+    /// @return leveragedReturn Its rank key as of the round, WAD; 0 where it has none.
+    /// @return spared What it would have given up, WAD quote.
+    function omission(uint256 round, AccountId account)
+        external
+        view
+        returns (Exemption reason, int256 leveragedReturn, uint256 spared);
+
+    /// @notice Enters a round and sets its bond aside. Only the ADL engine.
+    /// @param record Without its time, version, prices and bond.
+    /// @param markets Those whose prices count, ascending.
+    /// @param mark Of the round's market, WAD.
+    /// @param compensation What the pool is due, WAD quote.
+    /// @return openUntil Until when it may be challenged, seconds.
+    function open(
+        uint32 round,
+        RoundRecord calldata record,
+        uint16[] calldata markets,
+        uint256 mark,
+        uint256 compensation
+    ) external returns (uint256 openUntil);
+
+    /// @notice Sets what later rounds go by. Only the owner.
+    function setRoundParameters(RoundParameters calldata parameters) external;
+
+    /// @notice Sets what keepers get. Only the owner.
+    function setRewardParameters(RewardParameters calldata parameters) external;
+
+    /// @notice What rounds go by now.
+    function roundParameters() external view returns (RoundParameters memory);
+
+    /// @notice What a version of them was.
+    function roundParametersOf(uint8 version) external view returns (RoundParameters memory);
+
+    function rewardParameters() external view returns (RewardParameters memory);
+
+    /// @notice A round's record.
+    function roundRecord(uint256 round) external view returns (RoundRecord memory);
+
+    /// @notice What a round went by in a market, recorded under its `prices`.
+    /// @return mark WAD; 0 where nothing is recorded.
+    /// @return fundingIndex WAD quote per base unit.
+    /// @return maintenanceFraction `mmf`, WAD.
+    function pricesOf(uint256 prices, uint16 market)
+        external
+        view
+        returns (uint256 mark, int256 fundingIndex, uint256 maintenanceFraction);
+
+    /// @notice The exchange whose rounds these are.
+    function exchange() external view returns (IExchange);
+}
