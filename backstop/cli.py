@@ -17,6 +17,7 @@ from typing import IO, Any
 import click
 
 from backstop.commands.account import account_command
+from backstop.commands.bond import bond_group
 from backstop.commands.collateral import deposit_command, transfer_command, withdraw_command
 from backstop.commands.doctor import doctor_command
 from backstop.commands.faucet import faucet_command
@@ -25,6 +26,7 @@ from backstop.commands.options import Amount
 from backstop.commands.order import order_group
 from backstop.commands.plan import plan_command
 from backstop.commands.rank import rank_command
+from backstop.commands.round import challenge_group, round_group
 from backstop.commands.run import run_command
 from backstop.commands.sent import sent_so_far
 from backstop.commands.snapshot import snapshot_command
@@ -138,6 +140,9 @@ cli.add_command(transfer_command)
 cli.add_command(order_group)
 cli.add_command(faucet_command)
 cli.add_command(fund_group)
+cli.add_command(bond_group)
+cli.add_command(round_group)
+cli.add_command(challenge_group)
 cli.add_command(doctor_command)
 
 

@@ -161,7 +161,8 @@ def print_action(action: Action) -> None:
     elif action.receipt is not None:
         console.print(f"Done in block {action.block}, {action.receipt.gas_used:,} gas: {action.receipt.transaction}")
     else:
-        console.print(f"Not sent: --send would do this for about {action.gas or 0:,} gas.")
+        cost = f" for about {action.gas:,} gas" if action.gas else ", with a key whose bond covers it"
+        console.print(f"Not sent: --send would do this{cost}.")
 
 
 def _upkeep(duty: UpkeepDuty) -> str:
@@ -245,6 +246,14 @@ def make_table(*headings: str) -> Table:
 def table_width(table: Table, console: Console) -> int:
     """The columns that a table takes where nothing of it is folded."""
     return console.measure(table, options=console.options.update(width=_PIPE_WIDTH)).maximum
+
+
+def print_whole(table: Table, console: Console) -> None:
+    """A table of numbers: where the terminal is narrower it folds the lines, and no digit is lost."""
+    usual = console.width
+    console.width = max(usual, table_width(table, console))
+    console.print(table)
+    console.width = usual
 
 
 def _print_table(table: Table, console: Console) -> None:

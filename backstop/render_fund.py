@@ -62,8 +62,8 @@ def _print_pool(console: Console, fund: FundView, pool: PoolView, units: Units, 
 
 def _print_market(console: Console, fund: FundView, pool: PoolView, market: PoolMarket) -> None:
     view, backing = market.view, market.backing
-    price = f"mark {show_amount(view.mark)}" if view.mark else "no price yet"
-    dead = ", its feed is dead" if view.price_error and view.mark else ""
+    price = f"mark {show_amount(view.mark)}" if view.mark else "no price was ever accepted"
+    dead = ", its feed is dead" if view.price_error else ""
     console.print(f"Market {market.name}, {price}{dead}")
     facts: list[tuple[str, str | Text]] = [
         ("Drawdown", show_gauge(backing.drawdown, view.stop, view.trigger, console.encoding)),
@@ -201,8 +201,17 @@ def print_stakes(fund: FundView, owner: str, stakes: Sequence[Stake], units: Uni
                 facts.append(("Waits", words.explain(stake.waits)))
                 facts.append(("At latest", show_time(stake.overdue_at)))
             elif now >= asked.ripe_at:
-                facts.append(("State", "ripe: it can be claimed, and keepers pay it"))
+                facts.append(("State", _ripe(stake)))
         _print_facts(console, facts, indent=2)
+
+
+def _ripe(stake: Stake) -> str:
+    """Who pays an exit: keepers leave alone what is worth nothing, or less than an open deficit takes."""
+    if not stake.view.exit_value:
+        return "ripe, and worth nothing: only its owner can claim it, and may call it off instead"
+    if stake.payable != stake.view.exit_value:
+        return "ripe: its owner can claim it; keepers wait until the deficit is paid"
+    return "ripe: it can be claimed, and keepers pay it where it is worth their least exit"
 
 
 def _pays(stake: Stake, units: Units) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from backstop.render import make_console, make_table
+from backstop.render import make_console, make_table, print_whole
 from backstop.stress.book import Array, Book
 from backstop.stress.scenario import Distribution, Given, Scenario
 from backstop.stress.summary import FUND_LEVELS, LEVELS, FundSize, GroupSummary, PoolSummary, Spread, Summary
@@ -119,17 +119,17 @@ def _print_drawn(console: Console, pool: PoolSummary) -> None:
             show_quote(_figure(pool.adl_notional, row)),
             show_quote(_figure(pool.given_up, row)),
         )
-    console.print(table)
+    print_whole(table, console)
     console.print(
         f"ADL is due in {show_share(pool.due)} of the draws, by drawdown in {show_share(pool.due_by_drawdown)}, "
         f"by depletion in {show_share(pool.due_by_depletion)}; depleted in {show_share(pool.depleted)}."
     )
     if len(pool.markets) > 1:
-        console.print(_market_table(pool))
+        print_whole(_market_table(pool), console)
     sizes = _size_table()
     _add_size(sizes, "no ADL due by drawdown", pool.without_adl)
     _add_size(sizes, "not depleted" if not pool.mutual else "not depleted, alone", pool.not_depleted)
-    console.print(sizes)
+    print_whole(sizes, console)
 
 
 def _figure(spread: Spread, row: int) -> float:
@@ -178,7 +178,7 @@ def _print_group(console: Console, group: GroupSummary, *, is_drawn: bool) -> No
     console.print(f"Depleted in {show_share(group.depleted)} of the draws.")
     sizes = _size_table()
     _add_size(sizes, "group not depleted", group.not_depleted)
-    console.print(sizes)
+    print_whole(sizes, console)
 
 
 def _print_given(console: Console, book: Book, scenario: Given, pool: PoolSummary) -> None:
@@ -198,7 +198,7 @@ def _print_given(console: Console, book: Book, scenario: Given, pool: PoolSummar
             show_quote(market.compensation.worst),
             show_quote(market.given_up.worst),
         )
-    console.print(table)
+    print_whole(table, console)
     console.print(
         f"Balance after it {show_quote(pool.balance - pool.loss.worst)}, drawdown {show_share(pool.drawdown.worst)}: "
         f"{_verdict(pool)}."

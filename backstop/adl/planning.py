@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from backstop.adl.due import Due, Trigger, due_inventory
-from backstop.adl.execution import Fill, Round, Skipped, SkipReason, run_round
+from backstop.adl.execution import Fill, Round, Skipped, run_round
+from backstop.adl.listing import Listing, list_candidates
 from backstop.adl.scoring import SideBook, score_sides
 from backstop.adl.snapshot import Side, Snapshot
 from backstop.math.fund import adl_price
@@ -16,7 +17,7 @@ class Plan:
     """One round: why, at which price, against whom. WAD; `side` is the inventory's, `contracts` its whole size.
 
     `compensation` is before the cap by the bankruptcy price; `netted` are contracts closed at mark against the pool's
-    own opposite inventory, `uncovered` those without any counterparty. `candidates` is the list to submit.
+    own opposite inventory, `uncovered` those without any counterparty. `listing` is what to submit.
     """
 
     market: str
@@ -31,7 +32,7 @@ class Plan:
     skipped: tuple[Skipped, ...]
     netted: int
     uncovered: int
-    candidates: tuple[str, ...]
+    listing: Listing
 
 
 def plan(snapshot: Snapshot) -> list[Plan]:
@@ -60,7 +61,7 @@ def _plan_one(snapshot: Snapshot, due: Due, book: SideBook) -> Plan:
         skipped=tuple(result.skipped),
         netted=netted,
         uncovered=abs(result.size) - netted,
-        candidates=_candidates(book, result),
+        listing=list_candidates(snapshot, inventory.market, _counter_side(due), book, result, price.adl),
     )
 
 
@@ -82,14 +83,3 @@ def _netted(snapshot: Snapshot, due: Due, book: SideBook, result: Round) -> int:
         if item.market == due.inventory.market and Side.of(item.size) is opposite
     )
     return min(abs(result.size), held)
-
-
-def _candidates(book: SideBook, result: Round) -> tuple[str, ...]:
-    """The fills, those passed over on the way, and a third more than the fills from the ranks that follow.
-
-    The spares replace who leaves before the transaction arrives; the contract orders whatever it is given.
-    """
-    passed_over = [skip.account for skip in result.skipped if skip.reason is SkipReason.INSOLVENT_AT_ADL_PRICE]
-    wanted = max(1, -(-len(result.fills) // 3))
-    spares = [candidate.account.id for candidate in book.ranked[result.reached : result.reached + wanted]]
-    return (*(fill.account for fill in result.fills), *passed_over, *spares)

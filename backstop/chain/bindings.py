@@ -77,7 +77,7 @@ _INVENTORY = "(int112,int112,uint32)"
 _AUCTION_VIEW = "(uint256,uint256)"
 _FUNDING = "(int104,uint24,uint64,uint64,int128,uint128,int112,uint112,uint32)"
 _MARKET = (
-    "(uint64,uint64,uint112,uint16,uint64,uint64,uint64,uint64,uint96,uint96,uint64,uint112,uint64,uint64,bool,"
+    "(uint64,uint64,uint112,uint16,uint56,uint56,uint56,uint56,uint32,uint96,uint96,uint64,uint112,uint64,uint64,bool,"
     "uint32,uint64,uint64,uint64,uint64,bytes32,"
     f"{_FUNDING})"
 )
@@ -138,7 +138,23 @@ PREVIEW_STAKE = Function("previewDeposit(uint256)", "uint256")
 REQUEST_REDEEM = Function("requestRedeem(uint256)", "uint256")
 CANCEL_REDEEM = Function("cancelRedeem()")
 SETTLE_REDEEM = Function("settleRedeem(address)", "uint256")
-DELEVERAGE = Function("deleverage(uint16,uint8,bytes32[],(int256,int256,uint256))", "uint256")
+DELEVERAGE = Function("deleverage(uint16,uint8,bytes32[],(int256,int256,uint256,uint256,int256,uint256))", "uint256")
+POST_BOND = Function("postBond(uint256)")
+REQUEST_BOND = Function("requestBond(uint256)")
+WITHDRAW_BOND = Function("withdrawBond(address)", "uint256")
+CLAIM = Function("claim(address)", "uint256")
+CHALLENGE = Function("challenge(uint256,bytes32)", "uint256")
+BOND = Function("bond(address)", "(uint96,uint96,uint32,uint96,uint40)")
+AVAILABLE_BOND = Function("availableBond(address)", "uint256")
+CLAIMABLE = Function("claimable(address)", "uint256")
+OMISSION = Function("omission(uint256,bytes32)", "uint8,int256,uint256")
+ROUND_COUNT = Function("roundCount()", "uint256")
+ROUND_RECORD = Function(
+    "roundRecord(uint256)",
+    "(address,uint40,uint16,uint8,bool,uint8,bytes32,int104,uint112,uint32,int160,uint96)",
+)
+ROUND_PARAMETERS_OF = Function("roundParametersOf(uint8)", "(uint32,uint32,uint64,uint64,uint96,uint96)")
+ROUND_PARAMETERS = Function("roundParameters()", "(uint32,uint32,uint64,uint64,uint96,uint96)")
 APPROVE = Function("approve(address,uint256)", "bool")
 MINT = Function("mint(address,uint256)")
 BALANCE_OF = Function("balanceOf(address)", "uint256")
@@ -153,6 +169,9 @@ ROUND_EXECUTED = Event(
     ("uint256", "uint16", "address"),
     "(uint8,uint8,uint256,int256,uint256,uint256,int256,uint256)",
 )
+ROUND_OPENED = Event("RoundOpened", ("uint256",), "uint256,uint256,bytes32,int256,bool,uint256")
+OMISSION_PROVEN = Event("OmissionProven", ("uint256", "bytes32", "address"), "int256,uint256,uint256")
+KEEPER_REWARDED = Event("KeeperRewarded", ("bytes32", "uint16"), "uint256")
 CANDIDATE_SKIPPED = Event("CandidateSkipped", ("uint256", "bytes32"), "uint8")
 LIQUIDATED = Event("Liquidated", ("bytes32", "bytes32", "uint16"), "int256,int256,uint256,uint256,uint256")
 SETTLED = Event("Settled", ("uint16", "bytes32", "bytes32"), "int256,int256,uint256,uint256,uint256,bytes32,bytes32")
@@ -261,6 +280,19 @@ ERRORS = (
     "PriceOutOfBounds(uint16,uint256,uint256,uint256)",
     "PriceOutsideBand(uint256,uint256,uint256)",
     "PriceOutsideBounds(int256,int256,int256)",
+    "MarkOutsideBounds(uint256,uint256,uint256)",
+    "BondInsufficient(address,uint256,uint256)",
+    "BondExceeded(address,uint256,uint256)",
+    "BondUnripe(address,uint256)",
+    "BondTooLarge(uint256,uint256)",
+    "NothingToWithdraw(address)",
+    "NothingToClaim(address)",
+    "TransferShort(uint256,uint256)",
+    "RoundUnknown(uint256)",
+    "RoundClosed(uint256,uint256)",
+    "NotAnOmission(uint256,bytes32,uint8)",
+    "AlreadyProven(uint256,bytes32)",
+    "RoundBondSpent(uint256)",
     "PriceStale(uint16,uint256,uint256)",
     "PriceWentBack(uint16,uint256,uint256)",
     "RecipientInvalid(address)",

@@ -23,6 +23,7 @@ _ADDRESSES = (
     "pool_module",
     "shares_factory",
     "fund",
+    "round_book",
     "engine",
     "lens",
     "fund_lens",
@@ -45,6 +46,7 @@ class Deployment:
     pool_module: str
     shares_factory: str
     fund: str
+    round_book: str
     engine: str
     lens: str
     fund_lens: str

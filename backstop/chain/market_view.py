@@ -19,6 +19,7 @@ class _Listed(NamedTuple):
     liquidation_fee: int
     maker_fee: int
     taker_fee: int
+    round_marker: int
     max_notional: int
     min_size: int
     price_band: int

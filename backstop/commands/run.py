@@ -115,7 +115,10 @@ def run_command(
     signer = load_key(keystore, passphrase_file) if send or keystore or notional else Account.create()
     sender = remember(Sender(endpoint, signer, place.chain_id))
     liquidator = Liquidator(sender.address, sub_account, notional, least_discount) if notional else None
-    cycle = Cycle(endpoint, place, sender, send=send, liquidator=liquidator, upkeep=upkeep_of(**upkeep))
+    anonymous = not (send or keystore or notional)
+    cycle = Cycle(
+        endpoint, place, sender, send=send, liquidator=liquidator, upkeep=upkeep_of(**upkeep), anonymous=anonymous
+    )
     if once:
         _run_once(cycle, sender, as_json)
     else:

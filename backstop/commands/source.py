@@ -68,7 +68,9 @@ def read_source_and_chain(
         for market, reason in state.unpriced.items():
             click.echo(f"warning: {market} has no price and is shown at its last one: {reason}", err=True)
         for market, reason in state.left_out.items():
-            click.echo(f"warning: {market} never had a price and is left out: {reason}", err=True)
+            click.echo(
+                f"warning: {market} has no price, and never had one accepted: it is left out: {reason}", err=True
+            )
         return state.snapshot, state
     raise click.UsageError(_USAGE)
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _WIDTH, _CASH_HEIGHT, _DRAWDOWN_HEIGHT = 9.5, 4.2, 4.2  # inches
-_LEAST_MARGIN = 30  # seconds
+_LEAST_MARGIN = 2  # seconds
 _TITLE = "History of the insurance fund"
 # Told apart by their dashes and marks too, so that no colour is needed.
 _STYLES = (
@@ -129,7 +129,7 @@ def _draw_drawdown(axes: Axes, history: History, pool: str, rows: Sequence[Row])
                 linestyle=dashes,
                 marker=mark,
                 markersize=4,
-                label=market,
+                label=f"{market}, as sampled",
             )
         _draw_bounds(axes, history, market, rows[0].time, color)
     _mark_rounds(axes, rows)

@@ -43,7 +43,8 @@ class Cycle:
 
     They take turns: after a few liquidations and a few take-overs the rounds have theirs, so that nobody can hold ADL
     up with a crowd of dust accounts. Without a `liquidator` nothing is liquidated. With `upkeep` the fund is kept in
-    order once nothing else is left to do.
+    order once nothing else is left to do. In a dry run for nobody in particular (`anonymous`) a round that only lacks
+    its keeper's bond is due, and nobody can say what it would use.
     """
 
     def __init__(
@@ -55,11 +56,13 @@ class Cycle:
         send: bool,
         liquidator: Liquidator | None = None,
         upkeep: Upkeep | None = None,
+        anonymous: bool = False,
     ) -> None:
         self._endpoint = endpoint
         self._deployment = deployment
         self._sender = sender
         self._send = send
+        self._anonymous = anonymous
         self._liquidator = liquidator
         self._upkeep = UpkeepReader(endpoint, deployment, upkeep) if upkeep else None
         # What was refused, or liquidated, and the block of the state that it was decided on.
@@ -138,7 +141,7 @@ class Cycle:
         for market, reason in state.unpriced.items():
             warn(f"{market} has no price, only takeovers go on there, at its last one: {reason}")
         for market, reason in state.left_out.items():
-            warn(f"{market} never had a price and is left alone: {reason}")
+            warn(f"{market} has no price, and never had one accepted: it is left alone: {reason}")
         return state
 
     def _act(self, duty: Duty, state: ChainState) -> Action:
@@ -150,8 +153,17 @@ class Cycle:
                 return Action(duty, state.block.number, self._sender.simulate(to, data), None, None)
             receipt = self._sender.send(to, data)
         except (RevertError, FailedTransactionError) as refusal:
+            if self._anonymous and "BondInsufficient(" in str(refusal):
+                return Action(duty, state.block.number, None, None, None)
             self._tried[duty.key] = state.block
-            return Action(duty, state.block.number, None, None, str(refusal))
+            return Action(duty, state.block.number, None, None, _with_way_out(str(refusal)))
         self._acted_in = receipt.block
         self._sent += 1
         return Action(duty, receipt.block, receipt.gas_used, receipt, None)
+
+
+def _with_way_out(refusal: str) -> str:
+    """A refusal of a duty, and what the operator can do about it."""
+    if "BondInsufficient(" in refusal:
+        return f"{refusal}: the bond does not cover the round, add to it with `backstop bond post`"
+    return refusal

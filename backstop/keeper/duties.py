@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import accumulate
 
 from backstop.adl.planning import Plan, plan
 from backstop.adl.scoring import legs_of
-from backstop.adl.snapshot import Side, Snapshot
+from backstop.adl.snapshot import Side
 from backstop.chain.bindings import DELEVERAGE, LIQUIDATE, TAKE_OVER
 from backstop.chain.deployment import Deployment
 from backstop.chain.snapshot import ChainState
@@ -17,10 +16,8 @@ SIDE_CODES = {Side.LONG: 0, Side.SHORT: 1}
 # A round is sent with bounds around the planned price: so wide that a mark that moves on does not stop it, so narrow
 # that a feed gone wrong in between does.
 _PRICE_TOLERANCE = 20  # a twentieth of the mark, to both sides
-_DEADLINE = 600  # seconds of chain time after the planned block
-# A round over this many positions, those that cross counterparties hold in other markets among them, can be sent with
-# half the gas of a block of 30 million: each asks for some 41,000, part of it refunded. The next one takes the rest.
-MOST_POSITIONS = 300
+# Seconds of chain time after the planned block: an account that raises its risk after it must still be exempt.
+_DEADLINE = 90
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,28 +83,21 @@ class Deleverage:
     def transaction(self, state: ChainState, deployment: Deployment) -> tuple[str, bytes]:
         """Address and calldata."""
         tolerance = state.snapshot.markets[self.plan.market].mark_price // _PRICE_TOLERANCE
+        listing = self.plan.listing
         bounds = (
             self.plan.adl_price - tolerance,
             self.plan.adl_price + tolerance,
+            listing.lowest_mark,
+            listing.highest_mark,
+            listing.lowest_return,
             state.block.timestamp + _DEADLINE,
         )
         return deployment.engine, DELEVERAGE.encode(
             state.market_ids[self.plan.market],
             SIDE_CODES[self.plan.side],
-            [bytes.fromhex(account[2:]) for account in self._candidates(state.snapshot)],
+            [bytes.fromhex(account[2:]) for account in listing.accounts],
             bounds,
         )
-
-    def _candidates(self, snapshot: Snapshot) -> list[str]:
-        """As many of the plan's as a round may have, from the first on."""
-        planned = set(self.plan.candidates)
-        positions = {one.id: len(one.positions) for one in snapshot.accounts if one.id in planned}
-        totals = accumulate(positions[account] for account in self.plan.candidates)
-        return [
-            account
-            for place, (account, total) in enumerate(zip(self.plan.candidates, totals, strict=True))
-            if place == 0 or total <= MOST_POSITIONS
-        ]
 
 
 def take_overs(state: ChainState) -> list[TakeOver]:

@@ -45,10 +45,17 @@ def _figure(book: Book, outcome: Outcome, summary: Summary) -> Figure:
 def _draw(axes: Axes, book: Book, outcome: Outcome, pool: PoolSummary) -> None:
     place = book.pools.names.index(pool.name)
     share, loss = _curve(outcome.pools.loss[place])
-    axes.plot(share, loss, color="black", linewidth=2, label="loss of the pool")
+    axes.plot(share, loss, drawstyle="steps-mid", color="black", linewidth=2, label="loss of the pool")
     if len(pool.markets) > 1:
         share, largest = _curve(outcome.pools.largest_loss[place])
-        axes.plot(share, largest, color="0.45", linewidth=1.5, label="largest loss of one market in 8 hours")
+        axes.plot(
+            share,
+            largest,
+            drawstyle="steps-mid",
+            color="0.45",
+            linewidth=1.5,
+            label="largest loss of one market in 8 hours",
+        )
     axes.axhline(pool.balance, color="#00508f", linewidth=2, label=f"today's balance, {pool.balance:,.0f}")
     threshold, trigger = _trigger(book, outcome, place)
     axes.axhline(

@@ -1,0 +1,132 @@
+"""The watcher: each new round is ranked again from the state of the block before it, and who was left out is asked for.
+
+Who is an omission is decided by the contracts, from the state that they have kept: a snapshot that is not quite that of
+the round costs time, never a wrong challenge.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from backstop.adl.scoring import score_sides
+from backstop.adl.snapshot import Snapshot
+from backstop.chain.bindings import CHALLENGE
+from backstop.chain.deployment import Deployment
+from backstop.chain.endpoint import Endpoint
+from backstop.chain.snapshot import ChainState, read_chain
+from backstop.chain.transactions import Receipt, Sender
+from backstop.errors import RevertError, RpcError
+from backstop.rounds.book import Omission, RoundView, ask, count_rounds, is_open, read_round
+
+_KEPT = 64  # states of blocks before
+# So many in a row that rank below the cutoff, and whoever follows does too, whatever has moved in between.
+_ENOUGH = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An omission; `receipt` and `gas` of the challenge where it was sent, `refusal` where that was refused."""
+
+    round: RoundView
+    omission: Omission
+    receipt: Receipt | None = None
+    gas: int | None = None
+    refusal: str | None = None
+
+
+class Watcher:
+    """Looks at every round once. Warnings go to `tell`."""
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        deployment: Deployment,
+        sender: Sender,
+        *,
+        send: bool,
+        tell: Callable[[str], None],
+    ) -> None:
+        self._endpoint = endpoint
+        self._deployment = deployment
+        self._sender = sender
+        self._send = send
+        self._tell = tell
+        self._states: dict[int, ChainState] = {}
+        self._looked_at = 0
+
+    def look(self) -> Iterator[Finding]:
+        """The omissions of the rounds that nobody has looked at yet and that are open; afterwards the state is kept."""
+        now = read_chain(self._endpoint, self._deployment)
+        last = count_rounds(self._endpoint, self._deployment)
+        for number in range(self._first_open(last, now), last + 1):
+            yield from self._inspect(number, now)
+            self._looked_at = number
+        self._looked_at = max(self._looked_at, last)
+        self._states[now.block.number] = now
+        for old in sorted(self._states)[:-_KEPT]:
+            del self._states[old]
+
+    def _first_open(self, last: int, now: ChainState) -> int:
+        """Rounds that have closed are not looked at; they close in order."""
+        first = last + 1
+        while first - 1 > self._looked_at and is_open(self._endpoint, self._deployment, first - 1, now.block.timestamp):
+            first -= 1
+        return first
+
+    def _inspect(self, number: int, now: ChainState) -> Iterator[Finding]:
+        found = read_round(self._endpoint, self._deployment, number)
+        if not found.bond_left:
+            return
+        done = {fill.account for fill in found.fills} | {one.account for one in found.proven}
+        below = 0
+        for account in self._suspects(found, self._before(found, now)):
+            if account in done:
+                continue
+            omission = ask(self._endpoint, self._deployment, number, account)
+            if omission.reason == "none":
+                yield self._challenge(found, omission)
+            below = below + 1 if omission.reason == "rankedBelow" else 0
+            if below == _ENOUGH:
+                return
+
+    def _before(self, found: RoundView, now: ChainState) -> ChainState:
+        """The state before a round: the one that was kept, else what the node still has, else the present one."""
+        before = found.block - 1
+        if before in self._states:
+            return self._states[before]
+        try:
+            return read_chain(self._endpoint, self._deployment, before)
+        except (RpcError, RevertError) as fault:
+            self._tell(
+                f"the state before round {found.id} was not kept, and {fault}: every account of today is looked at"
+            )
+            return now
+
+    def _suspects(self, found: RoundView, before: ChainState) -> list[str]:
+        """The other side at the round's mark in rank order, then who was bankrupt; of a later state all others too."""
+        name = next(name for name, number in before.market_ids.items() if number == found.market)
+        snapshot = _at_mark(before.snapshot, name, found.mark)
+        side = found.side.opposite
+        book = score_sides(snapshot, [(name, side)])[name, side]
+        ranked = [one.account.id for one in book.ranked]
+        if before.block.number < found.block:
+            return [*ranked, *book.bankrupt]
+        known = {*ranked, *book.bankrupt}
+        return [*ranked, *book.bankrupt, *(one.id for one in snapshot.accounts if one.id not in known)]
+
+    def _challenge(self, found: RoundView, omission: Omission) -> Finding:
+        data = CHALLENGE.encode(found.id, bytes.fromhex(omission.account[2:]))
+        book = self._deployment.round_book
+        try:
+            if not self._send:
+                return Finding(found, omission, gas=self._sender.simulate(book, data))
+            receipt = self._sender.send(book, data, name="challenge")
+            return Finding(found, omission, receipt, receipt.gas_used)
+        except RevertError as refusal:
+            return Finding(found, omission, refusal=str(refusal))
+
+
+def _at_mark(snapshot: Snapshot, market: str, mark: int) -> Snapshot:
+    moved = replace(snapshot.markets[market], mark_price=mark)
+    return replace(snapshot, markets={**snapshot.markets, market: moved})
