@@ -15,17 +15,19 @@ import ape.logging
 import click
 from ape import accounts, chain, project
 from ape.cli import ConnectedProviderCommand, network_option
+from eth_account.signers.local import LocalAccount
 from rich.console import Console
 from rich.table import Table
 
 from backstop.account_id import isolated_account
-from backstop.chain.bindings import DELEVERAGE, LIQUIDATE, TAKE_OVER
+from backstop.adl.listing import NO_BOUND
+from backstop.chain.bindings import CHALLENGE, DELEVERAGE, LIQUIDATE, TAKE_OVER
 from backstop.math.wad import WAD
 from scripts.stage.crowd import Call, account, deposit_calls, send_all, trade_call
 from scripts.stage.gas_parts import gas_parts
 from scripts.stage.parameters import full_market
 from scripts.stage.ring_gas import ring_gas
-from scripts.stage.venue import Venue, wad
+from scripts.stage.venue import TestMarket, Venue, wad
 
 RESULTS = Path("build") / "bench.json"
 CONTRACTS = (
@@ -39,6 +41,7 @@ CONTRACTS = (
     "PoolShares",
     "PoolSharesFactory",
     "ADLEngine",
+    "RoundBook",
     "ChainlinkPriceFeed",
     "BackstopLens",
     "FundLens",
@@ -72,6 +75,7 @@ def cli() -> None:
     gas["deleverage"] = {str(size): measure_round(venue, size) for size in ROUNDS}
     few, many = gas["deleverage"]["10"], gas["deleverage"]["100"]
     gas["marginalPerCounterparty"] = (many - few) // 90
+    gas["challenge"] = measure_challenge(venue)
     gas["ring"] = ring_gas(venue.owner, venue.endpoint)
     sizes = {name: len(getattr(project, name).contract_type.runtime_bytecode.bytecode) // 2 - 1 for name in CONTRACTS}
     RESULTS.parent.mkdir(exist_ok=True)
@@ -127,24 +131,51 @@ def measure_trading(venue: Venue) -> dict[str, Any]:
 
 def measure_round(venue: Venue, size: int) -> int:
     """A round over exactly `size` isolated counterparties, each closed whole, given in rank order."""
-    market = venue.list_market(f"BENCH-{size}", f"bench-{size}", Decimal(100), Decimal("0.01"), Decimal("0.005"))
-    bankrupt = venue.trader(f"bench {size} bankrupt")
-    shorts = [venue.trader(f"bench {size} short {i}") for i in range(size)]
+    market, shorts = _losing_market(venue, str(size), size)
+    keeper = venue.trader("bench keeper")
+    ranked = [isolated_account(short.address, market.id) for short in shorts]
+    used = gas_of(venue, _round_call(venue, keeper, market, ranked))
+    left = venue.system.fund.inventory(market.id, 0)
+    if left != 0:
+        raise click.ClickException(f"the round of {size} left {left} of the inventory: this is a bug")
+    return used
+
+
+def measure_challenge(venue: Venue) -> int:
+    """A challenge for an isolated account that was left out, and touched since: it is recomputed from what was kept."""
+    market, (first, second) = _losing_market(venue, "CHALLENGE", 2)
+    keeper = venue.trader("bench keeper")
+    send_all(venue, deposit_calls(venue, second, market, 500))  # far below the first one in rank
+    send_all(venue, [_round_call(venue, keeper, market, [isolated_account(second.address, market.id)])])
+    send_all(venue, deposit_calls(venue, first, market, 10))
+    data = CHALLENGE.encode(venue.system.engine.roundCount(), isolated_account(first.address, market.id))
+    return gas_of(venue, Call(venue.trader("bench hunter"), venue.system.round_book, data))
+
+
+def _round_call(venue: Venue, keeper: LocalAccount, market: TestMarket, candidates: list[bytes]) -> Call:
+    bounds = (0, wad(1000), 0, wad(1000), NO_BOUND, chain.blocks.head.timestamp + 3600)
+    return Call(keeper, venue.system.engine, DELEVERAGE.encode(market.id, 0, candidates, bounds))
+
+
+def _losing_market(venue: Venue, name: str, size: int) -> tuple[TestMarket, list[LocalAccount]]:
+    """A market whose pool is to be closed against so many shorts of one contract, the least margin first.
+
+    The keeper has a bond, and an account that rewards go to; nobody has raised risk for ten minutes.
+    """
+    market = venue.list_market(f"BENCH-{name}", f"bench-{name}", Decimal(100), Decimal("0.01"), Decimal("0.005"))
+    bankrupt = venue.trader(f"bench {name} bankrupt")
+    shorts = [venue.trader(f"bench {name} short {i}") for i in range(size)]
     calls = deposit_calls(venue, bankrupt, market, 2 * size)
     for i, short in enumerate(shorts):
         calls += deposit_calls(venue, short, market, 20 + i)
     calls += [trade_call(venue, short, bankrupt, market, WAD, wad(100)) for short in shorts]
     send_all(venue, calls)
+    venue.endpoint.request("evm_increaseTime", 600)
     venue.set_price(market, Decimal(90))
     keeper = venue.trader("bench keeper")
+    venue.post_bond(keeper)
     send_all(venue, [Call(keeper, venue.system.exchange, TAKE_OVER.encode(account(bankrupt, market)))])
-    bounds = (0, wad(1000), chain.blocks.head.timestamp + 3600)
-    ranked = [isolated_account(short.address, market.id) for short in shorts]  # the least margin first
-    used = gas_of(venue, Call(keeper, venue.system.engine, DELEVERAGE.encode(market.id, 0, ranked, bounds)))
-    left = venue.system.fund.inventory(market.id, 0)
-    if left != 0:
-        raise click.ClickException(f"the round of {size} left {left} of the inventory: this is a bug")
-    return used
+    return market, shorts
 
 
 def show(gas: dict[str, Any], sizes: dict[str, int]) -> None:
@@ -160,6 +191,7 @@ def show(gas: dict[str, Any], sizes: dict[str, int]) -> None:
     for size, used in gas["deleverage"].items():
         table.add_row(f"deleverage, {size} counterparties", f"{used:,}")
     table.add_row("deleverage, marginal per counterparty", f"{gas['marginalPerCounterparty']:,}")
+    table.add_row("challenge, from what was kept", f"{gas['challenge']:,}")
     for name, heading in _RING.items():
         table.add_row(heading, f"{gas['ring'][name]:,}")
     console.print(table)

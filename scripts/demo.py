@@ -55,6 +55,7 @@ def cli() -> None:
     venue = Venue.open(accounts.test_accounts[0])
     venue.deployment.save(DEPLOYMENT)
     keeper = venue.trader("keeper")
+    venue.post_bond(keeper)
     screen.deployed(venue.deployment, rpc_url(), keeper.address)
 
     cases = [run_case(case, number, venue, keeper, screen) for number, case in enumerate(CASES, start=1)]

@@ -25,6 +25,7 @@ class System:
     pool_module: Any
     shares_factory: Any
     fund: Any
+    round_book: Any
     engine: Any
     lens: Any
     fund_lens: Any
@@ -45,6 +46,7 @@ class System:
             pool_module=self.pool_module.address,
             shares_factory=self.shares_factory.address,
             fund=self.fund.address,
+            round_book=self.round_book.address,
             engine=self.engine.address,
             lens=self.lens.address,
             fund_lens=self.fund_lens.address,
@@ -64,7 +66,8 @@ def deploy_system(owner: Any, token: Any) -> System:
     inventory_module = owner.deploy(project.InventoryModule, exchange, price_feed)
     pool_module = owner.deploy(project.PoolModule, exchange, price_feed, shares_factory)
     fund = owner.deploy(project.InsuranceFund, exchange, price_feed, inventory_module, pool_module, owner)
-    engine = owner.deploy(project.ADLEngine, exchange, fund, price_feed)
+    round_book = owner.deploy(project.RoundBook, exchange, fund, price_feed, owner)
+    engine = owner.deploy(project.ADLEngine, exchange, fund, price_feed, round_book)
     lens = owner.deploy(project.BackstopLens, exchange, fund, price_feed)
     fund_lens = owner.deploy(project.FundLens, fund)
     exchange.wire(fund, engine, sender=owner)
@@ -80,6 +83,7 @@ def deploy_system(owner: Any, token: Any) -> System:
         pool_module=pool_module,
         shares_factory=shares_factory,
         fund=fund,
+        round_book=round_book,
         engine=engine,
         lens=lens,
         fund_lens=fund_lens,
@@ -111,6 +115,11 @@ def assert_wired(system: System, owner: Any) -> None:
         "engine.exchange": (s.engine.exchange(), s.exchange),
         "engine.fund": (s.engine.fund(), s.fund),
         "engine.priceFeed": (s.engine.priceFeed(), s.price_feed),
+        "engine.book": (s.engine.book(), s.round_book),
+        "roundBook.exchange": (s.round_book.exchange(), s.exchange),
+        "roundBook.fund": (s.round_book.fund(), s.fund),
+        "roundBook.priceFeed": (s.round_book.priceFeed(), s.price_feed),
+        "roundBook.owner": (s.round_book.owner(), owner),
         "lens.exchange": (s.lens.exchange(), s.exchange),
         "lens.fund": (s.lens.fund(), s.fund),
         "lens.priceFeed": (s.lens.priceFeed(), s.price_feed),

@@ -12,7 +12,7 @@ from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
 
 from backstop.account_id import account_of, account_text, isolated_account, isolated_sub_id
-from backstop.chain.bindings import APPROVE, CONTRIBUTE, DEPOSIT, MINT, SETTLE
+from backstop.chain.bindings import APPROVE, CONTRIBUTE, DEPOSIT, MINT, POST_BOND, SETTLE
 from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
 from backstop.chain.transactions import Receipt, Sender
@@ -26,6 +26,7 @@ from scripts.stage.system import System, deploy_system, name_bytes
 TOKEN = 10**6  # units of the collateral token
 FEED_DECIMALS = 8
 HEARTBEAT = 3600
+BOND = 1_000_000  # covers ten of the largest rounds at once
 ONE_DAY = 86400
 UNLIMITED = 2**256 - 1
 
@@ -150,6 +151,11 @@ class Venue:
         """Mints test tokens to a trader, who lets `spender` take them."""
         self.send(signer, self.system.token, MINT.encode(signer.address, tokens(amount)))
         self.send(signer, self.system.token, APPROVE.encode(spender.address, UNLIMITED))
+
+    def post_bond(self, signer: LocalAccount, amount: Decimal | int = BOND) -> None:
+        """What a keeper stakes on leaving nobody out of a round."""
+        self.give(signer, amount, self.system.round_book)
+        self.send(signer, self.system.round_book, POST_BOND.encode(tokens(amount)))
 
     def contribute(self, signer: LocalAccount, market: TestMarket, amount: Decimal | int) -> None:
         """A gift to a market's pool that names no market."""
