@@ -270,7 +270,7 @@ def test_a_chain_is_read_through_its_deployment(worked: str, monkeypatch: pytest
     assert result.stdout == run("plan", worked, "--json").stdout
     assert result.stderr == (
         "warning: SOL-USD has no price and is shown at its last one: stale\n"
-        "warning: DOGE-USD never had a price and is left out: no feed\n"
+        "warning: DOGE-USD has no price, and never had one accepted: it is left out: no feed\n"
     )
     assert asked == [("http://localhost:8545", Path(worked), None)]
 

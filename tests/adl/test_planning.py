@@ -83,10 +83,10 @@ def test_closing_10000_takes_the_first_three_whole() -> None:
 
 
 def test_the_candidates_are_the_fills_and_a_third_more() -> None:
-    assert plan(six_traders("10000"))[0].candidates == ("trader-a", "trader-b", "trader-c", "trader-d")
-    assert plan(six_traders("12000"))[0].candidates == tuple(f"trader-{letter}" for letter in "abcdef")
-    assert plan(six_traders("20000"))[0].candidates == tuple(f"trader-{letter}" for letter in "abcdef")
-    assert plan(six_traders("5000"))[0].candidates == ("trader-a", "trader-b")
+    assert plan(six_traders("10000"))[0].listing.accounts == ("trader-a", "trader-b", "trader-c", "trader-d")
+    assert plan(six_traders("12000"))[0].listing.accounts == tuple(f"trader-{letter}" for letter in "abcdef")
+    assert plan(six_traders("20000"))[0].listing.accounts == tuple(f"trader-{letter}" for letter in "abcdef")
+    assert plan(six_traders("5000"))[0].listing.accounts == ("trader-a", "trader-b")
 
 
 # ------------------------------------------------------------------ when it is due
@@ -299,7 +299,7 @@ def test_who_is_passed_over_and_not_needed_is_skipped() -> None:
     assert fills_of(due) == [("big", wad("100"), wad("90"))]
     # `last` would be insolvent too, but the round never came to it.
     assert skips_of(due) == [("frail", "insolventAtAdlPrice")]
-    assert due.candidates == ("big", "frail", "last")
+    assert due.listing.accounts == ("big", "frail", "last")
 
 
 def test_the_edge_of_solvency_at_the_adl_price() -> None:
@@ -316,7 +316,8 @@ def test_the_bankrupt_are_named_whether_reached_or_not() -> None:
     [due] = plan(depleted(*broke, enough))
     assert fills_of(due) == [("enough", wad("100"), wad("90"))]
     assert skips_of(due) == [("abe", "bankrupt"), ("zoe", "bankrupt")]
-    assert due.candidates == ("enough",)
+    # They are on the list all the same: a mark that moves may make them solvent.
+    assert due.listing.accounts == ("enough", "abe", "zoe")
 
 
 def test_what_nobody_holds_is_netted_against_the_opposite_inventory() -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from scripts.stage.venue import TestMarket, Venue, tokens, wad
-from tests.support.acting import act, emitted, refused, wait_until
+from tests.support.acting import act, emitted, later, refused, wait_until
 from tests.support.desk import FLAT, Account, Cross, Desk, open_shared
 from tests.support.proofs import nothing_changes
 
@@ -232,13 +232,14 @@ def test_profit_of_no_leg_is_withdrawn_and_losses_of_all_count(majors: list[Desk
         refused(a.exchange.MarginInsufficient, account=swan.id, available=wad(205) - 10**12, required=wad(205)),
     ):
         act(swan, a.exchange.withdraw, swan.id, tokens(45) + 1, swan.address)
+    later()
     done = act(swan, a.exchange.withdraw, swan.id, tokens(45), swan.address)
     assert emitted(done, a.exchange.Withdrawn) == [
         {"account": swan.id, "recipient": swan.address.lower(), "amount": tokens(45)}
     ]
     assert a.exchange.crossAccount(swan.id).margin == wad(255)
     for each in (a, b):
-        assert a.exchange.position(swan.id, each.market.id).riskBlock == done.block
+        assert a.exchange.position(swan.id, each.market.id).riskTime == done.timestamp
 
 
 def test_a_flat_account_is_withdrawn_from_to_the_last_unit(majors: list[Desk]) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from backstop.account_id import isolated_sub_id
 from scripts.stage.venue import tokens, wad
-from tests.support.acting import act, emitted, imagine, now, refused, refused_by_overflow, wait_until
+from tests.support.acting import act, emitted, imagine, later, now, refused, refused_by_overflow, wait_until
 from tests.support.desk import FLAT, Account, Cross, Desk
 from tests.support.hostile_tokens import answering, calling_back
 from tests.support.proofs import nothing_changes
@@ -30,7 +30,7 @@ def test_first_deposit_opens_and_lists_the_account(desk: Desk) -> None:
     assert desk.exchange.accountAt(desk.market.id, listed) == desk.account(saver)
     assert desk.token.balanceOf(desk.exchange) == held + 12_345_678
     assert desk.token.balanceOf(saver.address) == 0
-    assert desk.exchange.position(desk.account(saver), desk.market.id).riskBlock == done.block
+    assert desk.exchange.position(desk.account(saver), desk.market.id).riskTime == done.timestamp
 
 
 def test_second_deposit_adds_and_lists_nothing(desk: Desk) -> None:
@@ -38,11 +38,12 @@ def test_second_deposit_adds_and_lists_nothing(desk: Desk) -> None:
     first = desk.deposit(saver, 10)
     listed = desk.exchange.accountCount(desk.market.id)
 
+    later()
     desk.deposit(saver, "0.000001")
 
     assert desk.holding(saver).margin == wad(10) + SCALE
     assert desk.exchange.accountCount(desk.market.id) == listed
-    assert desk.exchange.position(desk.account(saver), desk.market.id).riskBlock == first.block
+    assert desk.exchange.position(desk.account(saver), desk.market.id).riskTime == first.timestamp
 
 
 def test_an_owner_has_many_accounts_in_a_market(desk: Desk) -> None:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import random
 from typing import Any
 
-from backstop.keeper.duties import MOST_POSITIONS
+from backstop.adl.listing import MOST_POSITIONS
 from backstop.math.wad import WAD
 from scripts.stage.venue import Venue, wad
 from tests.support.acting import act, emitted, rpc
-from tests.support.desk import ANY_PRICE, FOR_EVER, Desk, open_desk, open_shared
+from tests.support.desk import ANY_BOUNDS, Desk, open_desk, open_shared
 from tests.support.enums import Side, Trigger
 
 HALF_A_BLOCK = 15_000_000
@@ -39,7 +39,8 @@ def assert_within_half_a_block(desk: Desk, candidates: list[bytes]) -> None:
     Asked for and not sent: Anvil keeps the memory of each step of what it mines, and a machine has not so much.
     """
     given = random.Random(20_261_122).sample(candidates, len(candidates))
-    data = bytes(desk.engine.deleverage.encode_input(desk.market.id, Side.LONG, given, (*ANY_PRICE, FOR_EVER)))
+    data = bytes(desk.engine.deleverage.encode_input(desk.market.id, Side.LONG, given, ANY_BOUNDS))
+    desk.bond(desk.trader("keeper"))
     call = {"from": desk.trader("keeper").address, "to": desk.engine.address, "data": "0x" + data.hex()}
     assert int(rpc("eth_call", call | {"gas": hex(HALF_A_BLOCK)}, "latest"), 16) == desk.engine.roundCount() + 1
     assert sum(-desk.holding(each).size for each in candidates) <= desk.inventory(Side.LONG)[0]

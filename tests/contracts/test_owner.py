@@ -27,6 +27,8 @@ PAIR = (ORDER, b"", ORDER, b"", 1)
 
 # ---------------------------------------------------------------------- who may call what
 
+EXECUTION = (1, 1, 0, 1, 0, [0, 0], [], [])
+RECORD = (ZERO, 0, 1, 0, False, 0, bytes(32), 0, 0, 0, 0, 0)
 OPEN = {
     "exchange": {
         "deposit",
@@ -46,6 +48,15 @@ OPEN = {
     },
     "fund": {"contribute", "repay", "redistribute", "checkpoint", "acceptOwnership"},
     "engine": {"deleverage"},
+    "round_book": {
+        "challenge",
+        "postBond",
+        "requestBond",
+        "withdrawBond",
+        "releaseBond",
+        "claim",
+        "acceptOwnership",
+    },
     "price_feed": {"accept", "acceptOrLast", "acceptOwnership"},
     "lens": set(),
     "settlement_module": set(),
@@ -78,6 +89,12 @@ OWNERS: dict[str, dict[str, tuple[Any, ...]]] = {
         "transferOwnership": (ZERO,),
         "renounceOwnership": (),
     },
+    "round_book": {
+        "setRoundParameters": ((3600, 120, 0, 0, 1, 1),),
+        "setRewardParameters": ((0, 0, 0),),
+        "transferOwnership": (ZERO,),
+        "renounceOwnership": (),
+    },
     "price_feed": {
         "setFeed": (1, ZERO, 1, 1, 2),
         "setSequencer": (ZERO, 0),
@@ -86,7 +103,9 @@ OWNERS: dict[str, dict[str, tuple[Any, ...]]] = {
     },
 }
 ROLES: dict[tuple[str, str], tuple[str, str, tuple[Any, ...]]] = {
-    ("exchange", "applyDeleverage"): ("engine", "CallerNotEngine", (1, [], 0, 1, [0, 0])),
+    ("exchange", "applyDeleverage"): ("engine", "CallerNotEngine", (EXECUTION,)),
+    ("exchange", "rewardKeeper"): ("engine", "CallerNotEngine", (ZERO, 1, 1, 1)),
+    ("round_book", "open"): ("engine", "CallerNotEngine", (1, RECORD, [1], 1, 1)),
     ("exchange", "payOut"): ("fund", "CallerNotFund", ("0x" + "1" * 40, 1)),
     ("exchange", "applyStress"): ("fund", "CallerNotFund", (1, 1, True)),
     ("exchange", "settleOne"): ("exchange", "OnlyWithinBatch", (PAIR,)),
@@ -113,13 +132,14 @@ MODULES: dict[str, dict[str, tuple[Any, ...]]] = {
         "takeOver": (bytes(32),),
         "buyInventory": (bytes(32), 1, 0, 1, 1),
         "flag": (bytes(32),),
-        "applyDeleverage": (1, [], 0, 1, [0, 0]),
+        "applyDeleverage": (EXECUTION,),
     },
     "market_module": {
         "listMarket": (NAME, 1, PARAMETERS),
         "setParameters": (1, PARAMETERS),
         "moveMarket": (1, 1),
         "applyStress": (1, 1, True),
+        "rewardKeeper": (ZERO, 1, 1, 1),
         "setBackstopRatio": (wad("0.5"),),
         "setWarningRate": (wad("0.8"),),
         "setTreasury": ("0x" + "1" * 40,),
@@ -152,7 +172,7 @@ FUND_MODULES: dict[str, dict[str, tuple[Any, ...]]] = {
     },
 }
 ALL_MODULES = MODULES | FUND_MODULES
-CONTRACTS = ("exchange", "fund", "engine", "price_feed", *ALL_MODULES)
+CONTRACTS = ("exchange", "fund", "engine", "round_book", "price_feed", *ALL_MODULES)
 
 
 def everybody(desk: Desk) -> dict[str, Any]:
@@ -297,7 +317,7 @@ def test_wiring(venue: Venue) -> None:
         with refused(exchange.AddressZero):
             imagine_deployment(project.InsuranceFund, exchange, s.price_feed, *missing, owner)
     fund = owner.deploy(project.InsuranceFund, exchange, s.price_feed, s.inventory_module, s.pool_module, owner)
-    engine = owner.deploy(project.ADLEngine, exchange, fund, s.price_feed)
+    engine = owner.deploy(project.ADLEngine, exchange, fund, s.price_feed, s.round_book)
     with refused(exchange.NotWired):
         act(owner, exchange.listMarket, NAME, 1, PARAMETERS)
     for pair in ((ZERO, engine.address), (fund.address, ZERO), (ZERO, ZERO)):
@@ -722,7 +742,7 @@ def test_a_round_makes_nobody_insolvent(desk: Desk) -> None:
     engine, hawk = everybody(desk)["engine"], desk.account(desk.trader("hawk"))
     with refused(desk.exchange.SolventMadeInsolvent, account=hawk, equity=-1):
         fill = (hawk, -wad(10), -wad(900) + 1)
-        act(engine, desk.exchange.applyDeleverage, desk.market.id, [fill], 0, wad(100), [0, 0])
+        act(engine, desk.exchange.applyDeleverage, (desk.market.id, 1, 0, wad(100), 0, [0, 0], [], [fill]))
 
 
 def test_the_exchange_inherits_nothing_for_a_market_without_a_pool(desk: Desk) -> None:

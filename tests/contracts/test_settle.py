@@ -12,7 +12,7 @@ from ape import project
 from backstop.account_id import isolated_account
 from backstop.orders import Domain, Order, sign
 from scripts.stage.venue import HEARTBEAT, TestMarket, Venue, wad
-from tests.support.acting import Done, act, emitted, now, refused, refused_by_overflow, wait_until
+from tests.support.acting import Done, act, emitted, later, now, refused, refused_by_overflow, wait_until
 from tests.support.desk import FLAT, Account, Cross, Desk, open_desk
 from tests.support.proofs import nothing_changes
 
@@ -248,14 +248,15 @@ def test_an_account_without_a_deposit_is_listed_when_it_trades(desk: Desk) -> No
     assert desk.exchange.accountCount(desk.market.id) == listed + 1
 
 
-def test_risk_block_is_that_of_the_last_fill_that_raised_risk(desk: Desk) -> None:
+def test_risk_time_is_that_of_the_last_fill_that_raised_risk(desk: Desk) -> None:
     hawk, dove = desk.trader("hawk"), desk.trader("dove")
     raised = 0
     for size, raises in ((10, True), (5, True), (-3, False), (-20, True), (4, False), (4, False)):
+        later()
         done = desk.trade(hawk, dove, wad(size), HUNDRED)
-        raised = done.block if raises else raised
+        raised = done.timestamp if raises else raised
         for who in (hawk, dove):
-            assert desk.exchange.position(desk.account(who), desk.market.id).riskBlock == raised
+            assert desk.exchange.position(desk.account(who), desk.market.id).riskTime == raised
     assert desk.holding(dove).size == 0
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from backstop.account_id import isolated_account
 from scripts.stage.venue import TestMarket, Venue, tokens, wad
-from tests.support.acting import Done, act, emitted, imagine, refused, wait_until
+from tests.support.acting import Done, act, emitted, imagine, later, refused, wait_until
 from tests.support.desk import FLAT, Account, Cross, Desk, open_desk
 from tests.support.proofs import nothing_changes
 
@@ -147,11 +147,12 @@ def test_what_the_position_needs_stays(desk: Desk, price: int, most: str, requir
 def test_it_raises_the_risk_of_a_position_that_gives_and_of_none_that_gets(desk: Desk) -> None:
     swan = long_of_ten(desk)
     desk.deposit(swan, 10, index=1)
-    before = desk.exchange.position(desk.account(swan), desk.market.id).riskBlock
+    before = desk.exchange.position(desk.account(swan), desk.market.id).riskTime
+    later()
     transfer(desk, swan, desk.account(swan, 1), swan, 1)
-    assert desk.exchange.position(desk.account(swan), desk.market.id).riskBlock == before
+    assert desk.exchange.position(desk.account(swan), desk.market.id).riskTime == before
     done = transfer(desk, swan, swan, desk.account(swan, 1), 1)
-    assert desk.exchange.position(desk.account(swan), desk.market.id).riskBlock == done.block
+    assert desk.exchange.position(desk.account(swan), desk.market.id).riskTime == done.timestamp
 
 
 def test_a_dead_feed_stops_only_who_gives_from_a_position(desk: Desk, hawk: Any) -> None:

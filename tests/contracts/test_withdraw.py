@@ -6,7 +6,7 @@ import pytest
 
 from backstop.account_id import isolated_sub_id
 from scripts.stage.venue import tokens, wad
-from tests.support.acting import act, emitted, imagine, refused, refused_by_overflow, wait_until
+from tests.support.acting import act, emitted, imagine, later, refused, refused_by_overflow, wait_until
 from tests.support.desk import FLAT, Desk
 from tests.support.hostile_tokens import answering, calling_back
 from tests.support.proofs import nothing_changes
@@ -178,14 +178,15 @@ def test_a_dead_feed_stops_only_those_who_hold_the_market(desk: Desk) -> None:
 
 
 def test_a_withdrawal_raises_risk_only_with_a_position(desk: Desk) -> None:
-    """`riskBlock` is the block of the last change that raised risk."""
+    """`riskTime` is the time of the last change that raised risk."""
     hawk, saver = desk.trader("hawk"), desk.trader("saver")
     desk.seat(TABLE)
     first = desk.deposit(saver, 10)
+    later()
     withdraw(desk, "saver", 1)
     done = act(hawk, desk.exchange.withdraw, desk.account(hawk), 1, hawk.address)
-    assert desk.exchange.position(desk.account(hawk), desk.market.id).riskBlock == done.block
-    assert desk.exchange.position(desk.account(saver), desk.market.id).riskBlock == first.block
+    assert desk.exchange.position(desk.account(hawk), desk.market.id).riskTime == done.timestamp
+    assert desk.exchange.position(desk.account(saver), desk.market.id).riskTime == first.timestamp
 
 
 def test_token_that_says_no(desk: Desk) -> None:

@@ -36,6 +36,7 @@ TOKEN = 10**12  # WAD in a token unit
 MEMORY_SECONDS = 8 * 3600
 FLAT = PositionState(0, 0, 0)
 SIDES = (Side.LONG, Side.SHORT)
+NO_BOUND = -(2**255)
 
 Refusals = tuple[str, ...]
 
@@ -321,8 +322,13 @@ class Model:
             self.signals.append(Signal("ADLEnded", book.id, (standing.drawdown,)))
         book.seen = reason
 
-    def deleverage(self, name: str, side: Side, candidates: list[bytes], now: int) -> Outcome | str:
-        """A round against these candidates, in any order, or the error that refuses it."""
+    def deleverage(
+        self, name: str, side: Side, candidates: list[bytes], now: int, lowest: int = NO_BOUND
+    ) -> Outcome | str:
+        """A round against these candidates, in any order, or the error that refuses it.
+
+        Nobody below the lowest leveraged return is closed; where there is one, nobody who is insolvent at the price.
+        """
         book = self.books[name]
         terms = self.terms(name, side, now)
         if terms.trigger == Trigger.NONE:
@@ -336,7 +342,7 @@ class Model:
         passed_over: list[bytes] = []
         for place, account in enumerate(ranked):
             state = book.accounts[account]
-            if outcome.left == 0:
+            if outcome.left == 0 or book.score(state) < lowest:
                 break
             if place and ranked[place - 1] == account:
                 outcome.skips.append((account, Skip.DUPLICATE))
@@ -344,7 +350,7 @@ class Model:
                 passed_over.append(account)
             else:
                 entry -= self._close(book, account, outcome, entry, None)
-        for account in passed_over:
+        for account in passed_over if lowest == NO_BOUND else ():
             state = book.accounts[account]
             if outcome.left == 0:
                 outcome.skips.append((account, Skip.INSOLVENT_AT_ADL_PRICE))

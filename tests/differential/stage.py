@@ -11,6 +11,7 @@ from eth_account.signers.local import LocalAccount
 from backstop.account_id import account_text, isolated_account, isolated_sub_id
 from backstop.adl.due import due_inventory
 from backstop.adl.execution import SkipReason
+from backstop.adl.listing import NO_BOUND
 from backstop.adl.planning import Plan
 from backstop.adl.scoring import score_sides
 from backstop.adl.snapshot import Side
@@ -55,7 +56,7 @@ TOKEN = 10**12  # WAD in a token unit
 FEED = 10**10  # WAD in a unit of a feed's answer
 HOUR = 3600
 WINDOW_SECONDS = 8 * HOUR
-NO_BOUNDS = (-(2**255), 2**255 - 1, 2**256 - 1)
+NO_BOUNDS = (-(2**255), 2**255 - 1, 0, 2**256 - 1, NO_BOUND, 2**256 - 1)
 
 
 class Stage:
@@ -153,8 +154,9 @@ class Stage:
             for account, state in book.accounts.items()
             if state.size * planned.side.sign < 0 and book.equity(state) <= 0
         )
-        candidates = [bytes.fromhex(account[2:]) for account in planned.candidates]
-        outcome = self.model.deleverage(planned.market, planned.side, candidates, self.state.block.timestamp)
+        candidates = [bytes.fromhex(account[2:]) for account in planned.listing.accounts]
+        lowest = planned.listing.lowest_return
+        outcome = self.model.deleverage(planned.market, planned.side, candidates, self.state.block.timestamp, lowest)
         if isinstance(outcome, str):
             assert not planned.fills
             assert not planned.netted
@@ -168,11 +170,13 @@ class Stage:
             (fill.account, fill.contracts, fill.price, fill.value, fill.leveraged_return) for fill in planned.fills
         ]
         skipped = [account for _, account, reason in _decoded(receipt, CANDIDATE_SKIPPED)]
-        assert [account_text(account) for account in skipped] == [
-            skip.account for skip in planned.skipped if skip.reason is SkipReason.INSOLVENT_AT_ADL_PRICE
-        ]
-        # The bankrupt are listed, but not sent: they are to be taken over.
+        # The bankrupt of the other side are sent: the round passes over them, unless a mark has made them solvent.
         assert [skip.account for skip in planned.skipped if skip.reason is SkipReason.BANKRUPT] == bankrupt
+        # Where somebody is left off the list, nobody is looked at again who is insolvent at the price.
+        insolvent = [skip.account for skip in planned.skipped if skip.reason is SkipReason.INSOLVENT_AT_ADL_PRICE]
+        told = [account_text(account) for account in skipped]
+        assert sorted(told[: len(bankrupt)]) == bankrupt
+        assert told[len(bankrupt) :] == (insolvent if lowest == NO_BOUND else [])
         _, _, _, result = _decoded(receipt, ROUND_EXECUTED)[0]
         assert result[1] == {"drawdown": 1, "depletion": 2}[planned.trigger.value]
         assert result[3:6] == (planned.adl_price, sum(fill.contracts for fill in planned.fills), planned.netted)
@@ -184,6 +188,7 @@ class Stage:
             after = book.accounts[bytes.fromhex(fill.account[2:])].margin
             assert fill.realized_pnl == after - before[fill.account]
         self.reached["plan executed"] += 1
+        self.reached["plan that leaves somebody off its list"] += lowest != NO_BOUND
         self.reached["plan with bankrupt accounts"] += bool(bankrupt)
         self.reached["plan with contracts left uncovered"] += planned.uncovered != 0
 

@@ -74,7 +74,7 @@ class Table:
             "_accounts", [market], accounts
         )
         for account, one in zip(accounts, book.holdings, strict=True):
-            held = {"size": one.size, "entryNotional": one.entry, "margin": one.margin, "riskBlock": 1}
+            held = {"size": one.size, "entryNotional": one.entry, "margin": one.margin, "riskTime": 1}
             words |= exchange.words("_positions", [account, market], held)
         return {self.deployment.exchange: words, self.market.feed.address: feed.words("_answer", [], book.mark)}
 

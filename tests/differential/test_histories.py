@@ -38,6 +38,7 @@ MEANT = (
     "netted",
     "partial round",
     "plan executed",
+    "plan that leaves somebody off its list",
     "plan with bankrupt accounts",
     "plan with contracts left uncovered",
     "position closed in part",

@@ -28,6 +28,7 @@ FEED = 10 ** (18 - FEED_DECIMALS)  # WAD in a unit of a feed's answer
 TOKEN = 10**12  # WAD in a token unit
 FORTUNE = 10**12  # tokens
 BOOKS = 40
+MOST = WAD // 20  # of a notional, for the liquidator and for the pool
 
 
 class Terms(NamedTuple):
@@ -55,7 +56,8 @@ class Book:
         maintenance = max(10**15, initial * rng.randint(200, 950) // 1000)
         whole = rng.choice((0, maintenance, rng.randint(0, maintenance), maintenance // 2))
         discount = rng.choice((0, whole, rng.randint(0, whole)))
-        self.terms = Terms(initial, maintenance, discount, whole - discount)
+        # Each of the two is bounded, however large the maintenance margin is.
+        self.terms = Terms(initial, maintenance, min(discount, MOST), min(whole - discount, MOST))
         act(owner, exchange.setParameters, market, MarketParameters(*self.terms))
 
     def set_mark(self, mark: int) -> None:

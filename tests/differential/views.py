@@ -8,7 +8,7 @@ _BACKING = "(int256,uint256,int256,int256,uint256,uint256,uint256,uint256,bool,b
 _PARAMETERS = f"({'uint64,' * 8}uint96,uint96,uint112,uint64,uint64,uint64,uint64)"
 _FUNDING = "(int104,uint24,uint64,uint64,int128,uint128,int112,uint112,uint32)"
 _MARKET = (
-    "(uint64,uint64,uint112,uint16,uint64,uint64,uint64,uint64,uint96,uint96,uint64,uint112,uint64,uint64,bool,"
+    "(uint64,uint64,uint112,uint16,uint56,uint56,uint56,uint56,uint32,uint96,uint96,uint64,uint112,uint64,uint64,bool,"
     "uint32,uint64,uint64,uint64,uint64,bytes32,"
     f"{_FUNDING})"
 )

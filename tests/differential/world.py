@@ -10,7 +10,7 @@ from ape import project
 from eth_account.signers.local import LocalAccount
 
 from backstop.adl.snapshot import PoolKind
-from backstop.chain.bindings import APPROVE, MINT
+from backstop.chain.bindings import APPROVE, MINT, POST_BOND
 from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
 from backstop.orders import Domain
@@ -22,6 +22,7 @@ from .clock import Clock
 
 TRADERS = 8
 FORTUNE = 10**18  # token units: 10^12 tokens
+BOND = 10**9 * 10**6  # token units, for more rounds than there are
 TWO_DAYS = 2 * 86400
 
 POOLS = {"eth": PoolKind.ISOLATED, "majors": PoolKind.SHARED}
@@ -74,6 +75,7 @@ def build(owner: Any) -> World:
     for trader in traders:
         clock.impersonate(trader.address)
         venue.send(trader, system.token, MINT.encode(trader.address, FORTUNE))
-        for spender in (system.exchange, system.fund):
+        for spender in (system.exchange, system.fund, system.round_book):
             venue.send(trader, system.token, APPROVE.encode(spender.address, UNLIMITED))
+        venue.send(trader, system.round_book, POST_BOND.encode(BOND))
     return World(venue.endpoint, clock, venue.deployment, venue.domain, owner.address, listings, traders)

@@ -14,7 +14,7 @@ from . import actions, pool_checks
 from .ledger import CANCELLED, NO_HOLDING
 from .round_checks import holds_after_round
 from .steps import Step, Violation
-from .world import BY_ADDRESS, MARKETS, TREASURY, account_of, label, owner_of
+from .world import BY_ADDRESS, MARKETS, TRADERS, TREASURY, account_of, label, owner_of
 
 
 def holds_after(step: Step, counts: Counter[str]) -> Iterator[Violation]:
@@ -89,6 +89,7 @@ def _meant(step: Step) -> Iterator[bytes]:
             yield action.buyer
         case actions.Deleverage():
             yield from action.candidates
+            yield TRADERS[action.by].cross()  # which its reward is paid to; what else may happen to it A1 tells
 
 
 def _on_good_prices(step: Step, counts: Counter[str]) -> Iterator[Violation]:

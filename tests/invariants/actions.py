@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from backstop.orders import Order
 from scripts.stage.parameters import MarketParameters
 
+from .calls import Bounds
 from .world import NAMES, TRADERS, label
 
 NOBODY, EXCHANGE = -1, -2  # recipients that are no traders
@@ -280,14 +281,22 @@ class BuyInventory(Action):
 
 @dataclass(frozen=True, slots=True)
 class Deleverage(Action):
-    """Side 0 is long, the inventory's; `minimum` and `maximum` bound the price; the call may wait for `seconds`."""
+    """Side 0 is long, the inventory's; the call may wait for `seconds`, whatever `bounds` say of a deadline."""
 
     market: int
     side: int
     candidates: tuple[bytes, ...]
-    minimum: int
-    maximum: int
+    bounds: Bounds
     seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Challenge(Action):
+    """Of a round of a market, for an account that it left out, or did not."""
+
+    round: int
+    market: int
+    account: bytes
 
 
 def describe(action: Action) -> str:

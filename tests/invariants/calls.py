@@ -4,12 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from functools import cache
+from typing import NamedTuple
 
 from eth_utils.crypto import keccak
 
 from backstop.orders import ORDER_FIELDS, Domain, Order
 
 _WORD = 1 << 256
+NO_RETURN_BOUND = -(2**255)  # nobody may be left off the list
+
+
+class Bounds(NamedTuple):
+    """`Bounds` of a round, in their order; by default none."""
+
+    min_price: int = -(2**255)
+    max_price: int = 2**255 - 1
+    min_mark: int = 0
+    max_mark: int = 2**256 - 1
+    lowest_return: int = NO_RETURN_BOUND
+    deadline: int = 2**256 - 1
 
 
 def word(value: int | bytes | bool | str) -> bytes:
@@ -48,6 +61,7 @@ _ORDER_HASH = keccak(text=_ORDER_TYPE)
 _ORDER_TUPLE = f"({','.join(kind for _, kind in ORDER_FIELDS)})"
 _SETTLE = f"settle({_ORDER_TUPLE},bytes,{_ORDER_TUPLE},bytes,uint256)"
 _SETTLE_BATCH = f"settleBatch(({_ORDER_TUPLE},bytes,{_ORDER_TUPLE},bytes,uint256)[])"
+_DELEVERAGE = "deleverage(uint16,uint8,bytes32[],(int256,int256,uint256,uint256,int256,uint256))"
 _DOMAIN_HASH = keccak(text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
 
 
@@ -88,11 +102,9 @@ def cancel(order: Order) -> bytes:
     return call(f"cancel({_ORDER_TUPLE})", *order.values())
 
 
-def deleverage(market: int, side: int, candidates: Iterable[bytes], bounds: tuple[int, int, int]) -> bytes:
+def deleverage(market: int, side: int, candidates: Iterable[bytes], bounds: Bounds) -> bytes:
     """Calldata of `ADLEngine.deleverage`."""
-    return call(
-        "deleverage(uint16,uint8,bytes32[],(int256,int256,uint256))", market, side, 32 * 6, *bounds
-    ) + word_array(candidates)
+    return call(_DELEVERAGE, market, side, 32 * 9, *bounds) + word_array(candidates)
 
 
 def read(owners: Iterable[str], orders: Iterable[bytes], accounts: Iterable[bytes], backed: Iterable[int]) -> bytes:

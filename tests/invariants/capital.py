@@ -18,6 +18,8 @@ from .world import BY_ADDRESS, MARKETS, POOLS, START, TOKEN_SCALE
 if TYPE_CHECKING:
     from .ledger import Ledger
 
+BOOK = "the book of rounds"
+
 
 @dataclass
 class Book:
@@ -96,7 +98,10 @@ class Pools(Capital):
         self.books[market].applied = stress, is_on
 
     def pull(self, payer: str, amount: int) -> None:
-        """Out of a wallet."""
+        """Out of a wallet, or out of what the book of rounds holds."""
+        if payer == BOOK:
+            self.ledger.tokens += amount * TOKEN_SCALE
+            return
         self.ledger.pay_in(BY_ADDRESS[payer], amount)
 
     def pay_out(self, recipient: str, amount: int) -> int:

@@ -36,8 +36,6 @@ class Receipt:
 class Chain(Protocol):
     """Blocks with one transaction each."""
 
-    base_block: int
-
     def send(self, sender: str, to: str, data: bytes, timestamp: int) -> Receipt:
         """A transaction, alone in the next block, at that time."""
 
@@ -57,8 +55,7 @@ class PyrevmChain:
         self._pyrevm = pyrevm
         environment = pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=CHAIN_ID, limit_contract_code_size=CODE_LIMIT))
         self._evm: Any = pyrevm.EVM(env=environment, spec_id="CANCUN")
-        self.base_block = FIRST_BLOCK
-        self._number = FIRST_BLOCK
+        self._marked = self._number = FIRST_BLOCK
         self._checkpoint: Any = None
 
     def deploy(self, sender: str, code: bytes) -> str:
@@ -66,15 +63,15 @@ class PyrevmChain:
         return str(self._evm.deploy(sender, code))
 
     def mark(self) -> None:
-        """This is the state that `rewind` brings back, and the block that blocks are counted from."""
-        self.base_block = self._number
+        """This is the state that `rewind` brings back."""
+        self._marked = self._number
         self._checkpoint = self._evm.snapshot()
 
     def rewind(self) -> None:
         """Back to the marked state."""
         self._evm.revert(self._checkpoint)
         self._checkpoint = self._evm.snapshot()
-        self._number = self.base_block
+        self._number = self._marked
 
     def send(self, sender: str, to: str, data: bytes, timestamp: int) -> Receipt:
         """See `Chain`."""

@@ -1,7 +1,8 @@
 """The invariants, each judged from what the contracts showed before and after an action.
 
 S1  what can be taken out is covered by the tokens held and by what others are in deficit; while pools have an open
-    deficit every withdrawal is paid the same part, which the next one is paid too
+    deficit every withdrawal is paid the same part, which the next one is paid too; keepers' bonds, and what can be
+    claimed of them, are held in tokens of their own, to the wei
 S2  tokens held are the claims of accounts, pools, funding pots, fees, the treasury and keepers, to the wei
 O1  sizes of accounts and pools cancel out, and the longs are the open interest
 U1  a funding pot is what all positions and inventories have yet to get, and the dust of roundings, exactly
@@ -23,10 +24,14 @@ A4  ADL reduces only
 A5  ADL comes only when due, and takes no more than needed
 A6  executed leveraged returns descend within a pass, and nobody better ranked of those given is left out
 A7  once per account and round
+A8  a keeper's reward comes out of the keeper budget, and is no more than its parameters, a share of what the round
+    brought beyond mark, and what trading as much brings that budget
 B1  a takeover comes only when due, and leaves nothing behind
 B2  a liquidation comes only when due, does not worsen the margin rate, and leaves no position that is too small
 C1  an order is filled in its own epoch only, until it expires or is cancelled, and no more than its size
 G1  nobody else's account changes, but by liquidation, takeover and ADL
+H1  while a round may be challenged, every account is known as the round found it: whether it was left out of it, its
+    leveraged return and what it was spared
 K1  accruals: the second changes nothing, and within an hour no index moves
 K2  a keeper comes to an end (in `sequences`)
 N1  positions that somebody has traded are within their market's limits, and so is what was paid
@@ -59,6 +64,9 @@ def holds_always(state: State, marks: list[int], counts: Counter[str]) -> Iterat
     if claims != state.tokens:
         yield Violation("S2", f"tokens held {state.tokens}, claims {claims}: {claims - state.tokens} too many")
     yield from _covered(state, marks, counts)
+    bonds = sum(state.bonds) + sum(state.claimable)
+    if bonds != state.bonded:
+        yield Violation("S1", f"bonds and claims on them are {bonds}, {state.bonded} is held for them")
     yield from pool_checks.hold_always(state, counts)
     for spec, market in zip(MARKETS, state.markets, strict=True):
         sizes = [held.size for held in state.of_market(spec.id).values()] + [market.long.size, market.short.size]

@@ -33,6 +33,7 @@ DEPLOYED = {
     "PoolModule": "contracts/PoolModule.sol",
     "PoolShares": "contracts/PoolShares.sol",
     "PoolSharesFactory": "contracts/PoolSharesFactory.sol",
+    "RoundBook": "contracts/RoundBook.sol",
     "SettlementModule": "contracts/SettlementModule.sol",
     "SolvencyModule": "contracts/SolvencyModule.sol",
     "StateReader": "contracts/mocks/StateReader.sol",

@@ -10,7 +10,7 @@ from . import actions
 from .machine import Machine
 from .markets import Markets
 from .prices import Prices
-from .rescues import Rescues, near_their_trigger
+from .rescues import Rescues, bounds_of, near_their_trigger
 from .snapshots import snapshot_of
 from .stakers import Stakers
 from .world import GRACE, TOKEN_SCALE
@@ -77,6 +77,8 @@ class Generator(Rescues, Prices, Markets, Stakers):
             kinds.append((self.deleverage, 50 if self.plans or near_their_trigger(state) else 10))
         if not all(view.live for view in state.markets):
             kinds.append((self.revive, 14))
+        if machine.model.records:
+            kinds.append((self.challenge, 25 if machine.model.open_rounds() else 3))
         draws, weights = zip(*kinds, strict=True)
         draw: Callable[[Machine], actions.Action] = self.rng.choices(draws, weights)[0]
         return draw(machine)
@@ -106,9 +108,8 @@ class Generator(Rescues, Prices, Markets, Stakers):
         if not plans:
             return None
         one = plans[0]
-        candidates = tuple(bytes.fromhex(text[2:]) for text in one.candidates)
+        candidates = tuple(bytes.fromhex(text[2:]) for text in one.listing.accounts)
         # As wide as the keeper's: an hour may end in between, and its funding moves the price by a little.
         market = int(one.market[1:])
-        tolerance = machine.marks[market - 1] // 20
-        bounds = (one.adl_price - tolerance, one.adl_price + tolerance)
-        return actions.Deleverage(0, 1, market, int(one.side == "short"), candidates, *bounds, 0)
+        bounds = bounds_of(one, machine.marks[market - 1] // 20)
+        return actions.Deleverage(0, 1, market, int(one.side == "short"), candidates, bounds, 0)

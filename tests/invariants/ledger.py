@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Container
 from copy import copy
-from typing import NamedTuple, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 from backstop.account_id import is_cross
 from backstop.math import staking
@@ -20,6 +20,7 @@ from .capital import Pools
 from .state import Backing, Funding, Holding, Inventory, MarketState, PoolState, Quote, Seen, State
 from .world import (
     ADDRESSES,
+    BONDS,
     BY_ADDRESS,
     FIRST_ANSWER,
     GRACE,
@@ -35,6 +36,9 @@ from .world import (
     WALLETS,
     Market,
 )
+
+if TYPE_CHECKING:
+    from .rounds import Record
 
 CANCELLED = 2**256 - 1
 NO_HOLDING = Holding()
@@ -60,12 +64,17 @@ class Ledger:
 
     def __init__(self) -> None:
         self.fund = Pools(self)
-        self.block = 0
         self.tokens = 0
         self.rounds = 0
         self.treasury = 0
         self.keepers = 0
         self.wallets = list(WALLETS)
+        self.bonds = [bond * TOKEN_SCALE for bond in BONDS]
+        self.claimable = [0] * len(ADDRESSES)
+        self.records: dict[int, Record] = {}
+        # The last round that a market's positions must be known of, and that each position is known of.
+        self.round_of = [0] * len(MARKETS)
+        self.known: dict[tuple[bytes, int], int] = {}
         self.epochs = [0] * len(ADDRESSES)
         self.filled: dict[Order, int] = {}
         self.accounts: dict[bytes, Holding] = {}
@@ -101,7 +110,6 @@ class Ledger:
     def pass_time(self, seconds: int) -> None:
         """The next block."""
         self.now += seconds
-        self.block += 1
 
     def backed(self) -> set[int]:
         """The markets whose backing matters: those of the pools that have inventory."""
@@ -117,8 +125,11 @@ class Ledger:
             self.rounds,
             self.treasury,
             self.keepers,
+            sum(self.bonds) + sum(self.claimable),
             tuple(self.wallets),
             tuple(self.epochs),
+            tuple(self.bonds),
+            tuple(self.claimable),
             tuple(self.filled.get(order, 0) for order in orders),
             tuple(map(self._pool_state, POOLS)),
             tuple(zip(self.fund.overdrawn, self.fund.deficits(), strict=True)),

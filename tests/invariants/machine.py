@@ -8,7 +8,9 @@ from dataclasses import dataclass
 
 from eth_utils.crypto import keccak
 
+from backstop.errors import RpcError
 from backstop.orders import Order
+from tests.support.enums import Exemption
 
 from . import actions, calls
 from .action_checks import holds_after
@@ -117,6 +119,8 @@ class Machine:
             if isinstance(action, actions.Withdraw | actions.Collect | EXITS) and refusal == "ERC20InsufficientBalance":
                 violations += cannot_be_paid(before, self.marks, self.counts)
         violations += self._as_the_mirror_has_it(refusal, expected_refusal, backed)
+        if not violations:
+            violations += self._knows_the_past()
         self.counts[f"{action.kind} {'accepted' if receipt.ok else 'refused'}"] += 1
         if refusal:
             self.counts[f"{action.kind}: {refusal}"] += 1
@@ -253,11 +257,13 @@ class Machine:
                 yield exchange, call("liquidate(bytes32,uint16,bytes32,uint256)", *fields)
             case actions.TakeOver():
                 yield exchange, call("takeOver(bytes32)", action.account)
+            case actions.Challenge():
+                yield self.system.round_book, call("challenge(uint256,bytes32)", action.round, action.account)
             case actions.BuyInventory():
                 fields = (action.buyer, action.market, action.side, action.contracts, action.limit)
                 yield exchange, call("buyInventory(bytes32,uint16,uint8,uint256,uint256)", *fields)
             case actions.Deleverage():
-                bounds = (action.minimum, action.maximum, now + action.seconds)
+                bounds = action.bounds._replace(deadline=now + action.seconds)
                 yield engine, calls.deleverage(action.market, action.side, action.candidates, bounds)
 
     def _pair(self, action: actions.Settle) -> tuple[Order, bytes, Order, bytes, int]:
@@ -300,6 +306,8 @@ class Machine:
                 accounts = [action.liquidator]
             case actions.BuyInventory():
                 accounts = [action.buyer]
+            case actions.Deleverage():
+                accounts = [TRADERS[action.by].cross()]
         orders = list(dict.fromkeys(orders))
         self._orders = ([order for order in self._orders if order not in orders] + orders)[-WATCHED:]
         self._accounts += [account for account in dict.fromkeys(accounts) if account not in self._accounts]
@@ -322,7 +330,7 @@ class Machine:
         answer = self.chain.view(self.system.reader, data, timestamp)
         indices = [self.chain.storage(self.system.fund, slot) for slot in BOOK_INDICES]
         counts = len(ADDRESSES), len(self._orders)
-        state = decode(answer, *counts, self._accounts, self.chain.base_block, indices)
+        state = decode(answer, *counts, self._accounts, indices)
         self._fills.update(zip(self._orders, state.filled, strict=True))
         return state
 
@@ -355,6 +363,25 @@ class Machine:
         """R1: nothing but time is different."""
         if before.frozen() != self.state.frozen() or list(self.state.filled) != fills:
             yield Violation("R1", f"{action.kind} was refused ({refusal}) and changed something")
+
+    def _knows_the_past(self) -> Iterator[Violation]:
+        """H1, of one account in each of the last rounds that are open, another one at every step."""
+        for place, number in enumerate(self.model.open_rounds()[-4:]):
+            record = self.model.records[number]
+            accounts = [account for account, held in record.accounts.items() if held.held(record.market).size]
+            account = accounts[(self._steps + place) % len(accounts)]
+            expected = record.omission(account)
+            self.counts["H1"] += expected.leveraged_return != 0
+            self.counts[f"left out of a round: {expected.reason.name}"] += 1
+            try:
+                data = self.chain.view(self.system.round_book, call("omission(uint256,bytes32)", number, account))
+            except (RuntimeError, RpcError) as fault:
+                yield Violation("H1", f"round {number}, {label(account)} should be {expected}: {fault}")
+                continue
+            reason, score, spared = (int.from_bytes(data[i : i + 32], "big", signed=True) for i in (0, 32, 64))
+            if (reason, score, spared) != expected:
+                found = Exemption(reason).name, score, spared
+                yield Violation("H1", f"{label(account)} in round {number} is {found}, it should be {expected}")
 
     def _as_the_mirror_has_it(self, refusal: str, expected_refusal: str, backed: set[int]) -> Iterator[Violation]:
         """M1."""

@@ -41,6 +41,7 @@ class Accounts(Ledger):
         index = self.accrue(market)
         held = self.accounts.get(account, NO_HOLDING)
         position = held.held(market)
+        self.touch(account, market)
         if position.size:
             paid = self.pay_funding(market, position.due(index))
             held = held.placed(market, position._replace(index=index))
@@ -48,11 +49,16 @@ class Accounts(Ledger):
         if not anyway:
             self.accept_all(account, but=market)
 
+    def touch(self, account: bytes, market: int) -> None:
+        """Its position is kept as it was in the rounds that may be challenged."""
+        known = self.known.get((account, market), 0)
+        self.known[account, market] = max(known, self.round_of[market - 1])
+
     def enlist(self, account: bytes, market: int) -> None:
         """Enters an account into the list of a market, once."""
         held = self.accounts.get(account, NO_HOLDING)
         if market not in held.positions:
-            self.accounts[account] = held.placed(market, held.held(market)._replace(risk_block=self.block))
+            self.accounts[account] = held.placed(market, held.held(market)._replace(risk_time=self.now))
             self.listed[market - 1].append(account)
             self.enlist_cross(account)
 
@@ -74,9 +80,9 @@ class Accounts(Ledger):
         after = apply_trade(PositionState(before.size, before.entry, held.margin), change, value)
         size = after.size
         grows = before.size == 0 or (before.size > 0) == (change > 0) or (before.size > 0) != (size > 0)
-        risk_block = self.block if grows and size != 0 else before.risk_block
+        risk_time = self.now if grows and size != 0 else before.risk_time
         index = self.index(market) if size else 0
-        position = before._replace(size=size, entry=after.entry_notional, index=index, risk_block=risk_block)
+        position = before._replace(size=size, entry=after.entry_notional, index=index, risk_time=risk_time)
         held = held.placed(market, position)._replace(margin=after.margin)
         if is_cross(account):
             if size and not before.size:
@@ -128,6 +134,7 @@ class Accounts(Ledger):
         if is_cross(account):
             self.enlist_cross(account)
         else:
+            self.touch(account, market_of(account))
             self.enlist(account, market_of(account))
         self.pay(account, -amount)
 
@@ -140,8 +147,10 @@ class Accounts(Ledger):
         require(sum_.collateral + sum_.losses - amount >= sum_.initial, "margin insufficient")
         self.pay(account, amount)
         held = self.accounts[account]
+        for market in held.open() if is_cross(account) else [market_of(account)]:
+            self.touch(account, market)
         raised = {
-            market: position._replace(risk_block=self.block) if position.size else position
+            market: position._replace(risk_time=self.now) if position.size else position
             for market, position in held.positions.items()
         }
         self.accounts[account] = held._replace(positions=raised)

@@ -31,16 +31,17 @@ class Markets(Draws):
 
     def _changes(self, one: MarketParameters) -> dict[str, int]:
         rng = self.rng
-        maintenance = rng.choice((one.maintenance_margin_fraction, WAD // 100, WAD // 20, WAD // 1000))
+        maintenance = rng.choice((one.maintenance_margin_fraction, WAD // 100, WAD // 20, WAD // 8, WAD // 1000))
         penalty = rng.choice((0, maintenance // 2, maintenance))
+        most = WAD // 20
         return rng.choice(
             (
                 {
                     "initial_margin_fraction": maintenance * rng.randrange(2, 4) + WAD // 200,
                     "initial_margin_step": min(one.initial_margin_step, maintenance),
                     "maintenance_margin_fraction": maintenance,
-                    "liquidation_discount": penalty // 3,
-                    "liquidation_fee": penalty - penalty // 3,
+                    "liquidation_discount": min(penalty // 3, most),
+                    "liquidation_fee": min(penalty - penalty // 3, most),
                     "funding_cap": min(one.funding_cap, maintenance // 2),
                 },
                 {"maker_fee": rng.choice((0, WAD // 100, 1)), "taker_fee": rng.randrange(WAD // 100 + 1)},
@@ -64,6 +65,7 @@ class Markets(Draws):
                 {"initial_margin_fraction": WAD + 1},
                 {"maintenance_margin_fraction": WAD // 1000 - 1},
                 {"liquidation_fee": one.maintenance_margin_fraction - one.liquidation_discount + 1},
+                self._penalty_beyond(one),
                 {"maker_fee": WAD // 100 + 1},
                 {"taker_fee": WAD // 100 + 1},
                 {"pool_fee_share": WAD - one.treasury_fee_share + 1},
@@ -75,6 +77,13 @@ class Markets(Draws):
                 {"max_open_interest": UNLIMITED_OPEN_INTEREST + 1},
             )
         )
+
+    def _penalty_beyond(self, one: MarketParameters) -> dict[str, int]:
+        """Discount and fee of a liquidation within the maintenance margin, one of them beyond its own bound."""
+        largest = {"liquidation_discount": WAD // 20, "liquidation_fee": WAD // 20}
+        name = self.rng.choice(list(largest))
+        fractions = {"initial_margin_fraction": WAD // 2, "maintenance_margin_fraction": WAD // 8}
+        return fractions | largest | {name: WAD // 20 + 1}
 
     def accrue(self, machine: Machine) -> actions.Action:
         """Once or several times, often just after an hour has begun or just before."""

@@ -12,14 +12,18 @@ from backstop.math.funding import premium_of
 from backstop.math.leveraged_return import leveraged_return
 from backstop.math.margin import bankruptcy_notionals, margin_rate, value_leg
 from backstop.math.position import trade_value
+from backstop.math.round import is_insolvent_at
 from backstop.math.wad import WAD, div_ceil
 from backstop.orders import Order
 from scripts.stage.parameters import NO_BAND
-from tests.support.enums import Item
+from tests.support.enums import Exemption, Item
 
 from . import actions
+from .calls import NO_RETURN_BOUND
+from .capital import BOOK
 from .ledger import CANCELLED, NO_HOLDING, Answered, Refused, require
 from .margins import Accounts
+from .rounds import Record, bond_of
 from .snapshots import name_of
 from .state import Inventory
 from .world import (
@@ -27,14 +31,29 @@ from .world import (
     BY_ADDRESS,
     LARGEST,
     MARKETS,
+    REWARD,
     TOKEN_SCALE,
+    TRADERS,
     TREASURY,
     WARNING_RATE,
+    WINDOW,
     account_of,
     market_of,
     may_hold,
     owner_of,
 )
+
+
+def within_bounds(book: SideBook, lowest: int, price: int, mark: int) -> SideBook:
+    """Whom a round may close that somebody was left off of: by rank, and nobody who is insolvent at its price."""
+    if lowest == NO_RETURN_BOUND:
+        return book
+    ranked = [
+        one
+        for one in book.ranked
+        if one.leveraged_return >= lowest and not is_insolvent_at(one.equity, one.leg.size, price, mark)
+    ]
+    return SideBook(tuple(ranked), book.bankrupt)
 
 
 class Model(Accounts):
@@ -170,6 +189,7 @@ class Model(Accounts):
         require(WAD // 200 <= initial <= WAD, "initial margin fraction")
         require(WAD // 1000 <= maintenance < initial, "maintenance margin fraction")
         require(one.liquidation_discount + one.liquidation_fee <= maintenance, "penalty")
+        require(max(one.liquidation_discount, one.liquidation_fee) <= WAD // 20, "discount or fee")
         require(max(one.maker_fee, one.taker_fee) <= WAD // 100, "trading fee")
         require(one.pool_fee_share + one.treasury_fee_share <= WAD, "fee shares")
         require(one.price_band >= WAD // 1000, "band")
@@ -368,25 +388,111 @@ class Model(Accounts):
         require(compensation > 0, "not due")
         mine, mark = self.inventory[market, side], self.accept(market)
         price = fund.adl_price(mine.size, mine.entry, mark, compensation)
-        require(action.minimum <= price.adl <= action.maximum, "price outside the bounds")
+        bounds = action.bounds
+        require(bounds.min_price <= price.adl <= bounds.max_price, "price outside the bounds")
+        require(bounds.min_mark <= mark <= bounds.max_mark, "mark outside the bounds")
         opposite = self.inventory[market, 1 - side]
         counter_interest = self.interest[market - 1] - abs(opposite.size)
         require(bool(action.candidates) or counter_interest == 0, "candidates missing")
         self.rounds += 1
         inventory = adl.Inventory(name_of(market), mine.size, mine.entry)
-        result = run_round(inventory, self._book(market, side, action.candidates, mark), price, mark)
+        book = self._book(market, side, action.candidates, mark)
+        result = run_round(inventory, within_bounds(book, bounds.lowest_return, price.adl, mark), price, mark)
         closed = abs(mine.size) - abs(result.size)
         netted = min(abs(result.size), abs(opposite.size)) if closed == counter_interest else 0
         require(closed + netted > 0, "nothing deleveraged")
+        if result.fills:
+            self._record(action, book, result, price.adl, compensation)
         self.accrue(market)
         self._close(market, side, result, netted)
         sign = 1 if side == 0 else -1
         for fill in result.fills:
             account = bytes.fromhex(fill.account[2:])
+            known = self.known.get((account, market), 0)
             self.open(account, market, anyway=True)
             self.take(account, market, sign * fill.contracts, fill.value)
             require(self.health(account).equity >= 0, "solvent made insolvent")
+            if not is_cross(account) and self.accounts[account].is_flat:
+                self._make_up(account, market, known)
+            self.known[account, market] = self.rounds
+        if result.fills:
+            for one in self.records[self.rounds].quotes:
+                self.round_of[one - 1] = self.rounds
         self.interest[market - 1] -= closed + netted
+        received = sum(fill.value for fill in result.fills) - (mine.size - result.size) * mark // WAD
+        self._reward(TRADERS[action.by].cross(), market, closed * mark // WAD, received)
+
+    def _record(self, action: actions.Deleverage, book: SideBook, result: Round, price: int, compensation: int) -> None:
+        """Enters the round, and sets a part of the keeper's bond aside, all that it needs for rounds still open."""
+        bond, keeper = bond_of(compensation), action.by
+        reserved = sum(one.bond for one in self.records.values() if one.keeper == keeper and self._is_open(one))
+        require(self.bonds[keeper] - reserved >= bond, "bond insufficient")
+        candidates = {one.account.id: one for one in book.ranked}
+        closed = [candidates[fill.account] for fill in result.fills]
+        solvent = [one for one in closed if not is_insolvent_at(one.equity, one.leg.size, price, result.mark)]
+        self.records[self.rounds] = Record(
+            keeper=keeper,
+            time=self.now,
+            market=action.market,
+            side=action.side,
+            price=price,
+            contracts=sum(fill.contracts for fill in result.fills),
+            cutoff_account=bytes.fromhex(result.fills[-1].account[2:]),
+            cutoff_return=solvent[-1].leveraged_return if solvent else 0,
+            second_pass=len(solvent) < len(closed),
+            bond=bond,
+            accounts=dict(self.accounts),
+            quotes={one: self.quote(one) for one in self._markets_of_round(action.market)},
+            filled=frozenset(bytes.fromhex(fill.account[2:]) for fill in result.fills),
+        )
+
+    def _markets_of_round(self, market: int) -> list[int]:
+        """Those whose positions a round must know of: what cross accounts hold behind the same pool."""
+        pool = self.fund.books[market].pool
+        held = {leg for account, one in self.accounts.items() if is_cross(account) for leg in one.open()}
+        return [one.id for one in self.fund.markets_of(pool) if one.id == market or one.id in held]
+
+    def _make_up(self, account: bytes, market: int, known: int) -> None:
+        """Who is closed whole, and was not touched since older rounds, has made up for having been left out of them."""
+        for number, record in self.records.items():
+            if known < number < self.rounds and record.market == market:
+                self.records[number] = record._replace(made_up=record.made_up | {account})
+
+    def open_rounds(self) -> list[int]:
+        """Those that may be challenged now."""
+        return [number for number, record in self.records.items() if self._is_open(record)]
+
+    def _is_open(self, record: Record) -> bool:
+        return self.now <= record.time + WINDOW
+
+    def _Challenge(self, action: actions.Challenge) -> None:
+        record = self.records.get(action.round)
+        require(record is not None, "round unknown")
+        assert record is not None
+        require(self._is_open(record), "round closed")
+        require(action.account not in record.proven, "proven")
+        require(record.bond > 0, "bond spent")
+        omission = record.omission(action.account)
+        require(omission.reason is Exemption.NONE, "no omission")
+        penalty = record.penalty(omission.spared)
+        proven = record.proven | {action.account}
+        self.records[action.round] = record._replace(bond=record.bond - penalty, proven=proven)
+        self.bonds[record.keeper] -= penalty
+        self.claimable[action.by] += penalty // 4
+        self.claimable[BY_ADDRESS[owner_of(record.cutoff_account)]] += penalty // 4
+        self.fund.contribute(BOOK, self.fund.books[record.market].pool, 0, penalty // 2 // TOKEN_SCALE)
+
+    def _reward(self, account: bytes, market: int, notional: int, received: int) -> None:
+        """For a keeper, of what the pool got beyond mark; no more than trading as much brings to the keeper budget."""
+        flat, rate, share = REWARD
+        one = self.parameters[market - 1]
+        fees = (one.maker_fee + one.taker_fee) * (WAD - one.pool_fee_share - one.treasury_fee_share)
+        wanted = min(flat + notional * rate // WAD, max(0, received) * share // WAD)
+        paid = min(wanted, notional * fees // (WAD * WAD), self.keepers)
+        if paid:
+            self.keepers -= paid
+            self.enlist_cross(account)
+            self.pay(account, -paid)
 
     def compensation(self, market: int, side: int) -> int:
         """What a round over an inventory is to bring; 0 where none is due. Raises Refused where a price is missing."""

@@ -23,7 +23,6 @@ class AnvilChain:
 
     def __init__(self, url: str) -> None:
         self._endpoint = Endpoint(url)
-        self.base_block = 0
         self._snapshot = ""
         self._wait()
         self._request("anvil_autoImpersonateAccount", True)
@@ -31,8 +30,7 @@ class AnvilChain:
             self._request("anvil_setBalance", address, _FUNDS)
 
     def mark(self) -> None:
-        """This is the state that `rewind` brings back, and the block that blocks are counted from."""
-        self.base_block = self._endpoint.quantity("eth_blockNumber")
+        """This is the state that `rewind` brings back."""
         self._snapshot = self._request("evm_snapshot")
 
     def rewind(self) -> None:
@@ -92,6 +90,6 @@ def deploy_through_ape(owner: Any, project: Project) -> System:
     reader = owner.deploy(project.StateReader, *parts)
     feeds = [owner.deploy(project.MockAggregator, spec.decimals, spec.answer) for spec in MARKETS]
     sequencer = owner.deploy(project.MockAggregator, 0, 0)
-    contracts = (made.token, made.price_feed, made.exchange, made.fund, made.engine, reader, sequencer)
+    contracts = (made.token, made.price_feed, made.exchange, made.fund, made.round_book, made.engine, reader, sequencer)
     addresses = [part.address for part in contracts]
     return System(owner.address, *addresses, tuple(feed.address for feed in feeds))

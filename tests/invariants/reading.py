@@ -21,30 +21,25 @@ _INDEX_BITS = 104
 BOOK_INDICES = tuple(int.from_bytes(keccak(words(spec.id, _BOOKS)), "big") + _INDICES for spec in MARKETS)
 
 
-def decode(
-    data: bytes, owners: int, orders: int, accounts: Sequence[bytes], base_block: int, indices: Sequence[int]
-) -> State:
+def decode(data: bytes, owners: int, orders: int, accounts: Sequence[bytes], indices: Sequence[int]) -> State:
     """The state. Accounts that were never touched are left out; `indices` are the words of BOOK_INDICES."""
     integer = int.from_bytes
     at = iter([integer(data[i : i + 32], "big", signed=True) for i in range(64, len(data), 32)])
-    tokens, rounds, treasury, keepers = _take(at, 4)
-    owned = _take(at, 2 * owners)
+    tokens, rounds, treasury, keepers, bonded = _take(at, 5)
+    owned = _take(at, 4 * owners)
     filled = tuple(word % (1 << 256) for word in _take(at, orders))
     pools = tuple(_pool(at, owners) for _ in range(next(at)))
     overdrawn = tuple((next(at), next(at)) for _ in range(next(at)))
     markets = tuple(_market(at, indices[i]) for i in range(next(at)))
     holdings = {}
     for account in accounts:
-        if is_cross(account):
-            held = _cross_account(at, len(markets), base_block)
-        else:
-            held = _isolated_account(at, market_of(account), base_block)
+        held = _cross_account(at, len(markets)) if is_cross(account) else _isolated_account(at, market_of(account))
         if held is not None:
             holdings[account] = held
     if next(at, None) is not None:
         raise ValueError("the reader gave more than was expected")
-    wallets, epochs = tuple(owned[::2]), tuple(owned[1::2])
-    return State(tokens, rounds, treasury, keepers, wallets, epochs, filled, pools, overdrawn, markets, holdings)
+    by_owner = (tuple(owned[place::4]) for place in range(4))
+    return State(tokens, rounds, treasury, keepers, bonded, *by_owner, filled, pools, overdrawn, markets, holdings)
 
 
 def _take(at: Iterator[int], count: int) -> list[int]:
@@ -66,7 +61,8 @@ def _pool(at: Iterator[int], owners: int) -> PoolState:
 
 
 def _market(at: Iterator[int], indices: int) -> MarketState:
-    initial, maintenance, interest, pool, discount, fee, maker_fee, taker_fee, most, least, band = _take(at, 11)
+    initial, maintenance, interest, pool, discount, fee, maker_fee, taker_fee = _take(at, 8)
+    _, most, least, band = _take(at, 4)
     most_interest, pool_share, treasury_share, _, holders, calm_initial, calm_band, step, stress_band, _ = _take(at, 10)
     index, hour, cap, *funding = _take(at, 9)
     long, short = _take(at, 3), _take(at, 3)
@@ -105,24 +101,24 @@ def _inventory(fields: list[int], indices: int) -> Inventory:
     return Inventory(*fields, index if fields[0] else 0)
 
 
-def _position(at: Iterator[int], base_block: int) -> tuple[Position, int] | None:
+def _position(at: Iterator[int]) -> tuple[Position, int] | None:
     """With its margin; None where it was never touched. The index of a flat one means nothing."""
-    size, entry, _, margin, index, risk_block = _take(at, 6)
-    if risk_block == 0:
+    size, entry, _, margin, index, risk_time = _take(at, 6)
+    if risk_time == 0:
         return None
-    return Position(size, entry, index if size else 0, risk_block - base_block), margin
+    return Position(size, entry, index if size else 0, risk_time), margin
 
 
-def _isolated_account(at: Iterator[int], market: int, base_block: int) -> Holding | None:
-    found = _position(at, base_block)
+def _isolated_account(at: Iterator[int], market: int) -> Holding | None:
+    found = _position(at)
     return Holding(found[1], {market: found[0]}) if found else None
 
 
-def _cross_account(at: Iterator[int], markets: int, base_block: int) -> Holding | None:
-    margin, listed, packed = _take(at, 3)
+def _cross_account(at: Iterator[int], markets: int) -> Holding | None:
+    margin, listed, _, packed = _take(at, 4)
     positions = {}
     for market in range(1, markets + 1):
-        found = _position(at, base_block)
+        found = _position(at)
         if found:
             positions[market] = found[0]
             if found[1]:

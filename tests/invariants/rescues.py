@@ -6,8 +6,10 @@ from contextlib import suppress
 
 from backstop.adl.planning import Plan
 from backstop.math.wad import WAD
+from tests.support.enums import Exemption
 
 from . import actions
+from .calls import Bounds
 from .draws import holders, room_of
 from .ledger import Refused
 from .machine import Machine
@@ -106,20 +108,46 @@ class Rescues(Trades):
             price = machine.marks[market - 1]
         candidates = self._candidates(state, market, side, one)
         slack = price // 20 if one or self._chance(0.2) else MAX_PRICE
-        bounds = (price - slack, price + slack)
+        bounds = Bounds(price - slack, price + slack)
+        if one and self._chance(0.5):
+            bounds = bounds_of(one, slack)
         if self._chance(0.06):
-            bounds = rng.choice(((price + 1, price + slack), (price - slack, price - 1), (price, price)))
+            near = ((price + 1, price + slack), (price - slack, price - 1), (price, price))
+            bounds = Bounds(*rng.choice(near), *bounds[2:])
+        if self._chance(0.06):
+            mark = machine.marks[market - 1]
+            lowest, highest = rng.choice(((mark + 1, MAX_PRICE), (0, mark - 1), (mark, mark)))
+            bounds = bounds._replace(min_mark=lowest, max_mark=highest)
+        if one and one.fills and self._chance(0.25):
+            lowest = rng.choice(one.fills).leveraged_return + rng.choice((-1, 0, 0, 1))
+            bounds = bounds._replace(lowest_return=lowest)
         seconds = 0 if self._chance(0.97) else -1
-        return actions.Deleverage(self._trader(), self._soon(), market, side, tuple(candidates), *bounds, seconds)
+        return actions.Deleverage(self._trader(), self._soon(), market, side, tuple(candidates), bounds, seconds)
+
+    def challenge(self, machine: Machine) -> actions.Action:
+        """Of a round, mostly for somebody it left out, else for anybody."""
+        rng, records = self.rng, machine.model.records
+        if not records:
+            return self.trade(machine)
+        numbers = machine.model.open_rounds() if self._chance(0.9) else []
+        number = rng.choice(numbers or list(records))
+        record = records[number]
+        everyone = list(machine.state.accounts)
+        omitted = [one for one in record.accounts if record.omission(one).reason is Exemption.NONE]
+        account = rng.choice(omitted if omitted and self._chance(0.8) else everyone)
+        if self._chance(0.03):
+            number = machine.state.rounds + 1
+        after = self._soon() if self._chance(0.9) else rng.randrange(HOUR - 60, HOUR + 60)
+        return actions.Challenge(self._trader(), after, number, record.market, account)
 
     def _candidates(self, state: State, market: int, side: int, one: Plan | None) -> list[bytes]:
         rng = self.rng
         everyone = holders(state, market)
         other_side = [account for account in everyone if state.accounts[account].held(market).size * (1 - 2 * side) < 0]
-        planned = [bytes.fromhex(text[2:]) for text in one.candidates] if one else other_side
+        planned = [bytes.fromhex(text[2:]) for text in one.listing.accounts] if one else other_side
         drawn = rng.choices(
-            ("planned", "all", "shuffled", "reversed", "doubled", "short", "strange", "empty"),
-            (24, 12, 10, 8, 18, 12, 18, 3),
+            ("planned", "all", "shuffled", "reversed", "doubled", "short", "headless", "strange", "empty"),
+            (24, 12, 10, 8, 18, 12, 26, 18, 3),
         )[0]
         if drawn == "empty":
             return []
@@ -131,6 +159,10 @@ class Rescues(Trades):
             planned += rng.choices(planned, k=rng.randrange(1, 4)) if planned else []
         elif drawn == "short":
             planned = planned[rng.randrange(2) :: rng.randrange(1, 4)]
+        elif drawn == "headless" and len(planned) > 1:
+            # Without some of those who were to be closed, so that they may be said to be left out.
+            planned = planned[rng.randrange(1, len(planned)) :]
+            self.script += [*rng.choices((self.trade, self.withdraw, self.deposit), k=rng.randrange(3)), self.challenge]
         elif drawn == "strange":
             strangers = [TRADERS[self._trader()].account(rng.randrange(1, 6), rng.randrange(2)) for _ in range(2)]
             idle = [
@@ -141,6 +173,13 @@ class Rescues(Trades):
         if drawn in ("shuffled", "doubled", "strange"):
             rng.shuffle(planned)
         return planned
+
+
+def bounds_of(one: Plan, tolerance: int) -> Bounds:
+    """As the keeper sends a plan: within a tolerance of its price, and what goes with its list."""
+    listing = one.listing
+    marks = listing.lowest_mark, listing.highest_mark
+    return Bounds(one.adl_price - tolerance, one.adl_price + tolerance, *marks, listing.lowest_return)
 
 
 def near_their_trigger(state: State) -> list[tuple[int, int]]:

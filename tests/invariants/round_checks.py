@@ -1,4 +1,4 @@
-"""What must hold after a round (A1, A2, A4 to A7), from its logs and the states around it."""
+"""What must hold after a round (A1, A2, A4 to A8), from its logs and the states around it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,17 @@ from backstop.math.wad import WAD
 from tests.support.enums import Item
 
 from . import actions
+from .calls import NO_RETURN_BOUND
 from .ledger import NO_HOLDING
 from .state import Health, Position
 from .steps import Step, Violation
-from .world import MARKETS, SHARED, label
+from .world import MARKETS, REWARD, SHARED, TRADERS, label
 
 INVENTORY_CLOSED = Event("InventoryClosed", ("uint16", "uint16", "uint8"), "int256,int256,int256")
 INVENTORY_NETTED = Event("InventoryNetted", ("uint16", "uint16"), "uint256,uint256,int256")
+
+
+KEEPER_REWARDED = Event("KeeperRewarded", ("bytes32", "uint16"), "uint256")
 
 
 class Fill(NamedTuple):
@@ -44,11 +48,22 @@ class RoundEvents(NamedTuple):
     outcome: tuple[Any, ...]
     result: int
     netted: int
+    rewards: dict[bytes, int]
+
+    @property
+    def closed(self) -> int:
+        """Contracts closed against counterparties."""
+        return sum(abs(fill.size) for fill in self.fills)
+
+    def received(self, mark: int) -> int:
+        """What the pool got for them beyond mark."""
+        return sum(fill.value for fill in self.fills) - sum(fill.size for fill in self.fills) * mark // WAD
 
 
 def round_events(step: Step) -> RoundEvents:
     """The round that the logs tell of."""
     fills, skipped, outcome, result, netted = [], [], (), 0, 0
+    rewards: dict[bytes, int] = {}
     for log in step.logs:
         topic = log.topics[0]
         if topic == DELEVERAGED.topic:
@@ -64,7 +79,10 @@ def round_events(step: Step) -> RoundEvents:
             result = INVENTORY_CLOSED.decode(log.topics, log.data)[-1]
         elif topic == INVENTORY_NETTED.topic:
             netted = INVENTORY_NETTED.decode(log.topics, log.data)[2]
-    return RoundEvents(fills, skipped, outcome, result, netted)
+        elif topic == KEEPER_REWARDED.topic:
+            account, _, amount = KEEPER_REWARDED.decode(log.topics, log.data)
+            rewards[account] = rewards.get(account, 0) + amount
+    return RoundEvents(fills, skipped, outcome, result, netted, rewards)
 
 
 def holds_after_round(step: Step, action: actions.Deleverage, counts: Counter[str]) -> Iterator[Violation]:
@@ -72,10 +90,11 @@ def holds_after_round(step: Step, action: actions.Deleverage, counts: Counter[st
     events = round_events(step)
     _count_round(events, step, action, counts)
     yield from _conserves(step, action, events, counts)
-    yield from _spares_the_flat(step, action, counts)
+    yield from _spares_the_flat(step, action, events, counts)
     yield from _reduces_only(step, action, events, counts)
     yield from _takes_what_is_needed(step, action, events, counts)
     yield from _goes_in_order(step, action, events, counts)
+    yield from _rewards_the_keeper(step, action, events, counts)
     accounts = [fill.account for fill in events.fills]
     counts["A7"] += len(set(action.candidates)) < len(action.candidates)
     if len(set(accounts)) < len(accounts):
@@ -120,9 +139,11 @@ def _conserves(
     before, after = step.before, step.after
     pool = step.before.pool_of(action.market)
     given = {
-        account: held.cash - after.accounts[account].cash - _funding_paid(step, account, action.market)
-        for account, held in before.accounts.items()
+        account: before.accounts.get(account, NO_HOLDING).cash - held.cash - _funding_paid(step, account, action.market)
+        for account, held in after.accounts.items()
     }
+    for account, reward in events.rewards.items():
+        given[account] = given.get(account, 0) + reward
     given = {account: value for account, value in given.items() if value}
     if given != {fill.account: fill.value for fill in events.fills if fill.value}:
         shown = {label(account): value for account, value in given.items()}
@@ -137,7 +158,7 @@ def _conserves(
 
 def _funding_paid(step: Step, account: bytes, market: int) -> int:
     """By a position whose funding was settled: one that has changed."""
-    position, after = (state.accounts[account].held(market) for state in (step.before, step.after))
+    position, after = (state.accounts.get(account, NO_HOLDING).held(market) for state in (step.before, step.after))
     if position == after:
         return 0
     return payment(position.size, step.before.markets[market - 1].index - position.index)
@@ -148,12 +169,15 @@ def _inventory_funding_paid(step: Step, market: int) -> int:
     return sum(payment(held.size, view.index - held.index) for held in (view.long, view.short))
 
 
-def _spares_the_flat(step: Step, action: actions.Deleverage, counts: Counter[str]) -> Iterator[Violation]:
-    """A2."""
+def _spares_the_flat(
+    step: Step, action: actions.Deleverage, events: RoundEvents, counts: Counter[str]
+) -> Iterator[Violation]:
+    """A2; what it may get is a keeper's reward."""
     for account, held in step.before.accounts.items():
         if held.is_flat:
             counts["A2"] += account in action.candidates and action.market in held.positions
-            if step.after.accounts[account] != held:
+            due = held._replace(margin=held.margin + events.rewards.get(account, 0))
+            if step.after.accounts[account] != due:
                 yield Violation("A2", f"{label(account)} was flat: {held}, {step.after.accounts[account]}")
 
 
@@ -188,12 +212,12 @@ def _takes_what_is_needed(
         return
     mark = step.marks[action.market - 1]
     size = step.before.markets[action.market - 1].inventory(action.side).size
-    closed = sum(abs(fill.size) for fill in events.fills)
+    closed = events.closed
     if closed + events.netted > abs(size):
         yield Violation("A5", f"{closed} closed and {events.netted} netted of {size}")
     if events.result > 0:
         yield Violation("A5", f"the pool made {events.result}: beyond the bankruptcy price")
-    received = sum(fill.value for fill in events.fills) - sum(fill.size for fill in events.fills) * mark // WAD
+    received = events.received(mark)
     # One wei a fill and one a contract; two for the parts of a contract and for the value at mark.
     slack = len(events.fills) + closed // WAD + 2
     if (received - slack) * abs(size) > step.due * closed:
@@ -203,8 +227,11 @@ def _takes_what_is_needed(
 def _goes_in_order(
     step: Step, action: actions.Deleverage, events: RoundEvents, counts: Counter[str]
 ) -> Iterator[Violation]:
-    """A6, over the candidates that were given."""
-    mark, price = step.marks[action.market - 1], events.outcome[3]
+    """A6, over the candidates that were given, down to the lowest leveraged return that the keeper allows.
+
+    Where somebody may be left off the list, nobody who is insolvent at `p_adl` is closed.
+    """
+    mark, price, lowest = step.marks[action.market - 1], events.outcome[3], action.bounds.lowest_return
     queue = []
     for account in set(action.candidates):
         held = step.before.accounts.get(account, NO_HOLDING).held(action.market)
@@ -212,8 +239,11 @@ def _goes_in_order(
             continue
         sum_ = _health(step, account)
         if sum_.equity > 0:
-            score = _leveraged_return(held, sum_, mark)
-            queue.append((_is_insolvent_at(held, sum_, price, mark), -score, account))
+            score, is_insolvent = _leveraged_return(held, sum_, mark), _is_insolvent_at(held, sum_, price, mark)
+            if score >= lowest and not (is_insolvent and lowest != NO_RETURN_BOUND):
+                queue.append((is_insolvent, -score, account))
+            else:
+                counts["kept from a round by its lowest return"] += 1
     queue.sort()
     counts["A6"] += len(events.fills) > 1
     done = [
@@ -231,6 +261,32 @@ def _goes_in_order(
     left = step.after.markets[action.market - 1].inventory(action.side).size
     if left and (len(done) < len(queue) or any(fill.after.size for fill in events.fills)):
         yield Violation("A6", f"{left} of the inventory is left, and so are counterparties")
+
+
+def _rewards_the_keeper(
+    step: Step, action: actions.Deleverage, events: RoundEvents, counts: Counter[str]
+) -> Iterator[Violation]:
+    """A8."""
+    taken = step.before.keepers - step.after.keepers
+    counts["A8"] += taken != 0
+    who = TRADERS[action.by].cross()
+    if events.rewards != ({who: taken} if taken else {}):
+        shown = {label(account): amount for account, amount in events.rewards.items()}
+        yield Violation("A8", f"rewards are {shown}, {taken} was taken from the keeper budget")
+    mark, one = step.marks[action.market - 1], step.before.markets[action.market - 1].parameters
+    notional, reward = events.closed * mark // WAD, sum(events.rewards.values())
+    flat, rate, share = REWARD
+    fees = (one.maker_fee + one.taker_fee) * (WAD - one.pool_fee_share - one.treasury_fee_share)
+    limits = {
+        "by notional": flat + notional * rate // WAD,
+        "by what it brought": max(0, events.received(mark)) * share // WAD,
+        "by what trading as much brings": notional * fees // (WAD * WAD),
+        "by the budget": step.before.keepers,
+    }
+    for name, most in limits.items():
+        counts[f"reward limited {name}"] += 0 < reward == most
+        if reward > most:
+            yield Violation("A8", f"a reward of {reward}, {name} it may be {most}")
 
 
 def _leveraged_return(held: Position, sum_: Health, mark: int) -> int:

@@ -28,15 +28,12 @@ Quotes = Mapping[int, Quote]  # by market
 
 
 class Position(NamedTuple):
-    """A position; `index` is where its funding was last settled, 0 where it is flat. WAD.
-
-    `risk_block` counts from the first block of the sequence.
-    """
+    """A position; `index` is where its funding was last settled, 0 where it is flat. WAD and seconds."""
 
     size: int = 0
     entry: int = 0
     index: int = 0
-    risk_block: int = 0
+    risk_time: int = 0
 
     def due(self, index: int) -> int:
         """The funding that it owes, WAD squared."""
@@ -227,16 +224,20 @@ class PoolState(NamedTuple):
 class State(NamedTuple):
     """Everything.
 
-    `wallets` and `epochs` are by trader, `filled` by the orders that were asked for; `overdrawn` are pools and what
-    each of them lacks, as the fund lists them.
+    `tokens` are those of the exchange, `bonded` those of the book of rounds. `wallets`, `epochs`, `bonds` and
+    `claimable` are by trader, `filled` by the orders that were asked for; `overdrawn` are pools and what each of them
+    lacks, as the fund lists them.
     """
 
     tokens: int
     rounds: int
     treasury: int
     keepers: int
+    bonded: int
     wallets: tuple[int, ...]
     epochs: tuple[int, ...]
+    bonds: tuple[int, ...]
+    claimable: tuple[int, ...]
     filled: tuple[int, ...]
     pools: tuple[PoolState, ...]
     overdrawn: tuple[tuple[int, int], ...]
@@ -247,7 +248,7 @@ class State(NamedTuple):
         """Without what time alone changes, and without the fills, which are of different orders each time."""
         books = [market[:11] for market in self.markets]
         pools = [pool.frozen() for pool in self.pools]
-        return (*self[:6], pools, [pool for pool, _ in self.overdrawn], books, self.accounts)
+        return (*self[:9], pools, [pool for pool, _ in self.overdrawn], books, self.accounts)
 
     @property
     def deficit(self) -> int:

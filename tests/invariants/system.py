@@ -13,6 +13,7 @@ from .compiler import Artefact
 from .world import (
     ADDRESSES,
     BACKSTOP_RATIO,
+    BONDS,
     FIRST_ANSWER,
     GRACE,
     HEARTBEAT,
@@ -20,6 +21,8 @@ from .world import (
     MAX_PRICE,
     MIN_PRICE,
     POOLS,
+    REWARD,
+    ROUND_PARAMETERS,
     SEQUENCER_START,
     START,
     TREASURY,
@@ -29,7 +32,8 @@ from .world import (
 
 OWNER = "0x" + "0e" * 20
 _UNLIMITED = 2**256 - 1
-# The struct, as signatures spell it.
+# The structs, as signatures spell them.
+_ROUND_PARAMETERS = "(uint32,uint32,uint64,uint64,uint96,uint96)"
 PARAMETERS = f"({'uint64,' * 8}uint96,uint96,uint112,{','.join(['uint64'] * 4)})"
 
 
@@ -42,6 +46,7 @@ class System:
     price_feed: str
     exchange: str
     fund: str
+    round_book: str
     engine: str
     reader: str
     sequencer: str
@@ -66,12 +71,14 @@ def deploy(chain: PyrevmChain, artefacts: dict[str, Artefact]) -> System:
     factory = new("PoolSharesFactory")
     parts = [new("InventoryModule", exchange, price_feed), new("PoolModule", exchange, price_feed, factory)]
     fund = new("InsuranceFund", exchange, price_feed, *parts, OWNER)
-    engine = new("ADLEngine", exchange, fund, price_feed)
+    round_book = new("RoundBook", exchange, fund, price_feed, OWNER)
+    engine = new("ADLEngine", exchange, fund, price_feed, round_book)
     reader = new("StateReader", exchange, fund, engine, price_feed)
     _send(chain, OWNER, exchange, call("wire(address,address)", fund, engine), START - 2)
     _send(chain, OWNER, fund, call("wire(address)", engine), START - 1)
     feeds = tuple(new("MockAggregator", spec.decimals, spec.answer) for spec in MARKETS)
-    return System(OWNER, token, price_feed, exchange, fund, engine, reader, new("MockAggregator", 0, 0), feeds)
+    sequencer = new("MockAggregator", 0, 0)
+    return System(OWNER, token, price_feed, exchange, fund, round_book, engine, reader, sequencer, feeds)
 
 
 def set_up(chain: Chain, system: System) -> None:
@@ -110,6 +117,11 @@ def _transactions(system: System) -> Iterator[tuple[str, str, bytes]]:
         yield address, system.token, call("mint(address,uint256)", address, wallet)
         for spender in (system.exchange, system.fund):
             yield address, system.token, call("approve(address,uint256)", spender, _UNLIMITED)
+    for address, bond in zip(ADDRESSES, BONDS, strict=True):
+        if bond:
+            yield address, system.token, call("mint(address,uint256)", address, bond)
+            yield address, system.token, call("approve(address,uint256)", system.round_book, bond)
+            yield address, system.round_book, call("postBond(uint256)", bond)
 
 
 def _parameters(system: System) -> Iterator[tuple[str, bytes]]:
@@ -127,6 +139,8 @@ def _parameters(system: System) -> Iterator[tuple[str, bytes]]:
     yield exchange, call("setBackstopRatio(uint64)", BACKSTOP_RATIO)
     yield exchange, call("setWarningRate(uint64)", WARNING_RATE)
     yield exchange, call("setTreasury(address)", ADDRESSES[TREASURY])
+    yield system.round_book, call(f"setRoundParameters({_ROUND_PARAMETERS})", *ROUND_PARAMETERS)
+    yield system.round_book, call("setRewardParameters((uint96,uint64,uint64))", *REWARD)
     yield system.sequencer, call("setRound(uint80,int256,uint256,uint80)", 1, 0, SEQUENCER_START, 1)
     yield system.price_feed, call("setSequencer(address,uint32)", system.sequencer, GRACE)
 

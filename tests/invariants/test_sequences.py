@@ -158,6 +158,22 @@ SEEN = {
     "pools with a burden": 990,
     "withdrawals at the shared rate": 17,
     "shares made or paid": 680,
+    "A8": 38,
+    "H1": 90,
+    "Challenge accepted": 9,
+    "Challenge: AlreadyProven": 10,
+    "Challenge: NotAnOmission": 190,
+    "Challenge: RoundClosed": 29,
+    "Deleverage: BondInsufficient": 11,
+    "Deleverage: MarkOutsideBounds": 4,
+    "Deleverage: PriceOutsideBounds": 8,
+    "kept from a round by its lowest return": 8,
+    "left out of a round: NONE": 50,
+    "left out of a round: RANKED_BELOW": 50,
+    "reward limited by notional": 12,
+    "reward limited by the budget": 10,
+    "reward limited by what it brought": 2,
+    "reward limited by what trading as much brings": 13,
 }
 
 

@@ -24,9 +24,11 @@ FIRST_ACTION = START + 300
 HEARTBEAT = 3600
 MIN_PRICE, MAX_PRICE = WAD // 10_000, 10**9 * WAD
 TOKEN_SCALE = 10**12
+BOND = 10**9 * 10**6  # token units that a keeper has posted: enough for every round of a sequence
 WALLET = 50_000_000 * 10**6  # token units that a trader has
 BACKSTOP_RATIO = WAD // 2
 WARNING_RATE = WAD * 8 // 10
+REWARD = (5 * WAD, WAD // 10_000, WAD // 20)  # of a round: flat, of its notional, and of what it brings at most
 GRACE = 600  # seconds for which prices rest once the sequencer is back
 SEQUENCER_START = START - 10 * GRACE
 CROSS = 1 << 95
@@ -134,6 +136,12 @@ POOLS = {
     5: Terms(ISOLATED, is_mutual=True),
     6: Terms(ISOLATED),
 }
+# By what a round may be challenged: as strictly as it can be. Seconds and WAD.
+WINDOW, EXEMPT_AGE = 3600, 12
+TOLERANCE, RETURN_FLOOR = WAD // 1000, WAD // 10_000
+MIN_PENALTY, BOND_CAP = WAD // 3, 100_000 * WAD
+ROUND_PARAMETERS = WINDOW, EXEMPT_AGE, TOLERANCE, RETURN_FLOOR, MIN_PENALTY, BOND_CAP
+QUARTERS = 4 * TOKEN_SCALE
 SHARED = 3
 GROUP = tuple(pool for pool, terms in POOLS.items() if terms.is_mutual)
 # Pools of markets as they are listed.
@@ -168,6 +176,8 @@ ADDRESSES = tuple(trader.address for trader in TRADERS)
 TREASURY = NAMES.index("stork")
 VAST = NAMES.index("crane")  # has more than the samples of several markets can tell
 WALLETS = tuple((LARGEST * 4) // TOKEN_SCALE if trader == VAST else WALLET for trader in range(len(NAMES)))
+UNBONDED = NAMES.index("raven")
+BONDS = tuple(0 if trader == UNBONDED else BOND for trader in range(len(NAMES)))  # token units
 BY_ADDRESS = {trader.address: place for place, trader in enumerate(TRADERS)}
 
 

@@ -36,8 +36,12 @@ def gapped(venue: Venue, case: Case) -> TestMarket:
 
 @pytest.fixture(scope="module")
 def operator(venue: Venue) -> LocalAccount:
-    """Whose key the keeper signs with; it has gas money."""
-    return venue.trader("operator")
+    """Whose key the keeper signs with; it has gas money and a bond."""
+    signer = venue.trader("operator")
+    venue.post_bond(signer)
+    # What it sends is counted from here.
+    venue.endpoint.request("anvil_setNonce", signer.address, "0x0")
+    return signer
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ import pytest
 from eth_account.signers.local import LocalAccount
 
 from backstop.account_id import account_text
+from backstop.adl import listing
 from backstop.adl.results import plan_document
 from backstop.adl.scoring import legs_of
 from backstop.adl.snapshot import Side
 from backstop.chain.bindings import TAKEN_OVER
 from backstop.chain.snapshot import read_chain
-from backstop.keeper import duties
 from backstop.keeper.cycle import Action
 from backstop.keeper.duties import Deleverage, TakeOver, rounds, take_overs
 from backstop.keeper.results import action_document, executed_round
@@ -129,7 +129,7 @@ def test_a_bankrupt_cross_account_is_no_counterparty_and_is_taken_over_first(
     [due] = rounds(state)
     planned = plan_document(due.plan)
     assert {"account": boreas.id, "reason": "bankrupt"} in planned["skipped"]
-    assert boreas.id not in due.plan.candidates
+    assert boreas.id not in {fill.account for fill in due.plan.fills}
     assert boreas.id not in {own for own, *_ in ranking_of_contracts(harbour, ETH, Side.SHORT)}
 
     actions = list(cycle(harbour, operator).run(pytest.fail))
@@ -184,8 +184,8 @@ def test_a_round_is_limited_by_the_positions_that_its_counterparties_hold(
 ) -> None:
     harbour.venue.system.exchange.takeOver(harbour.account(holder("atlas")), sender=harbour.venue.owner)
     state = read(harbour)
+    monkeypatch.setattr(listing, "MOST_POSITIONS", most)
     [due] = rounds(state)
-    monkeypatch.setattr(duties, "MOST_POSITIONS", most)
     to, data = due.transaction(state, harbour.venue.deployment)
     assert to == harbour.venue.deployment.engine
     named = {data.find(bytes.fromhex(own[2:])): name for own, name in harbour.names().items()}
@@ -196,7 +196,7 @@ def test_rounds_in_parts_come_to_the_same_end(
     harbour: Harbour, operator: LocalAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One counterparty a transaction: three rounds, in rank order, until the market is on its target."""
-    monkeypatch.setattr(duties, "MOST_POSITIONS", 1)
+    monkeypatch.setattr(listing, "MOST_POSITIONS", 1)
     actions = list(cycle(harbour, operator).run(pytest.fail))
     assert [kind for kind, _ in told(actions, harbour)] == [
         "take over atlas",

@@ -101,7 +101,7 @@ def test_counterparty_that_left_does_not_stop_the_round(
     (duty,) = rounds(planned_at)
     hawk, swift, heron = (venue.account_of(gapped, seat) for seat in ("hawk", "swift", "heron"))
     assert [fill.account for fill in duty.plan.fills] == [hawk, swift]
-    assert duty.plan.candidates == (hawk, swift, heron)
+    assert duty.plan.listing.accounts == (hawk, swift, heron)
 
     leave(venue, gapped, "hawk")
     receipt = transaction_of(duty, planned_at, venue, Sender(eventful, operator, chain.chain_id))
@@ -170,12 +170,25 @@ def test_price_that_moves_a_little_is_followed(
     take_over(venue, gapped)
     planned_at = read(venue)
     (duty,) = rounds(planned_at)
-    venue.set_price(gapped, 79)
+    venue.set_price(gapped, Decimal("79.5"))
     receipt = transaction_of(duty, planned_at, venue, Sender(eventful, operator, chain.chain_id))
     executed = executed_round(receipt)
-    # Loss 7,800 of 20,000, of which 5,000 may stay: 2,800 over 800 contracts.
-    assert (executed["markPrice"], executed["adlPrice"]) == ("79", "82.5")
-    assert executed["compensation"] == "2800"
+    # Loss 7,400 of 20,000, of which 5,000 may stay: 2,400 over 800 contracts.
+    assert (executed["markPrice"], executed["adlPrice"]) == ("79.5", "82.5")
+    assert executed["compensation"] == "2400"
+
+
+def test_mark_that_moves_on_is_refused(
+    gapped: TestMarket, venue: Venue, eventful: Eventful, operator: LocalAccount
+) -> None:
+    """By more than the list of the plan is made for: who was left off it may rank elsewhere now."""
+    take_over(venue, gapped)
+    planned_at = read(venue)
+    (duty,) = rounds(planned_at)
+    venue.set_price(gapped, Decimal("79.1"))
+    cycle = Cycle(eventful, venue.deployment, Sender(eventful, operator, chain.chain_id), send=True)
+    refusal = f"MarkOutsideBounds({wad('79.1')}, {wad('79.2')}, {wad('80.8')})"
+    assert cycle._act(duty, planned_at).refusal == refusal
 
 
 def test_price_that_jumps_is_refused(
@@ -201,10 +214,10 @@ def test_plan_that_is_too_old_is_refused(
     take_over(venue, gapped)
     planned_at = read(venue)
     (duty,) = rounds(planned_at)
-    eventful.request("evm_increaseTime", 601)
+    eventful.request("evm_increaseTime", 91)
     eventful.request("evm_mine")
     cycle = Cycle(eventful, venue.deployment, Sender(eventful, operator, chain.chain_id), send=True)
-    assert cycle._act(duty, planned_at).refusal == f"DeadlinePassed({planned_at.block.timestamp + 600})"
+    assert cycle._act(duty, planned_at).refusal == f"DeadlinePassed({planned_at.block.timestamp + 90})"
 
 
 # ------------------------------------------------------------------ a twin

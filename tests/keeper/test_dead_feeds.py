@@ -112,7 +112,7 @@ def test_a_market_that_never_had_a_price_is_left_out(harbour: Harbour, operator:
     assert set(state.snapshot.markets) == {ETH, XBT, SOL}
     assert state.claims == state.tokens_held
     [said] = warnings_of(harbour, operator)
-    assert said.startswith("NEW-PERP never had a price and is left alone: PriceStale(")
+    assert said.startswith("NEW-PERP has no price, and never had one accepted: it is left alone: PriceStale(")
 
 
 # ------------------------------------------------------------------ takeovers go on

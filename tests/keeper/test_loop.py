@@ -155,6 +155,7 @@ class Sea:
         self.market: TestMarket = venue.list_market("SEA-USD", "sea", Decimal(100))
         venue.contribute(venue.trader("sea donor"), self.market, 100)
         self.keeper = venue.trader("sea keeper")
+        venue.post_bond(self.keeper)
         self.carrier = account_text(venue.deposit(self.keeper, self.market, 10_000))
         self.deployment = folder / "deployment.json"
         venue.deployment.save(self.deployment)

@@ -121,7 +121,7 @@ def test_dry_run_shows_the_round_that_is_due(
     done = keeper_process.run("--json")
     assert (done.status, done.err) == (0, "")
     (action,) = done.document
-    assert action.pop("gas") > 200_000
+    assert action.pop("gas") is None  # nobody in particular has a bond
     (planned,) = plan(before.snapshot)
     assert action == {
         "duty": "deleverage",

@@ -62,7 +62,9 @@ def play(case: Case, venue: Venue) -> Played:
     names = {venue.account_of(market, seat.trader): seat.trader for seat in case.seats}
     venue.set_price(market, case.gap)
     gapped = read_chain(venue.endpoint, venue.deployment)
-    sender = Sender(venue.endpoint, venue.trader("keeper"), chain.chain_id)
+    keeper = venue.trader("keeper")
+    venue.post_bond(keeper)
+    sender = Sender(venue.endpoint, keeper, chain.chain_id)
     [take_over, deleverage] = Cycle(venue.endpoint, venue.deployment, sender, send=True).run(pytest.fail)
     return Played(
         market=market,

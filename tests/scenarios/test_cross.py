@@ -47,7 +47,9 @@ def test_the_cross_case(venue: Venue) -> None:
     gapped = read_chain(venue.endpoint, venue.deployment)
     queue = [names[place.account] for place in rank(gapped.snapshot, GAPPED, Side.SHORT)]
     assert queue == ["corax", "boreas", "hawk", "heron"]
-    sender = Sender(venue.endpoint, venue.trader("keeper"), chain.chain_id)
+    keeper = venue.trader("keeper")
+    venue.post_bond(keeper)
+    sender = Sender(venue.endpoint, keeper, chain.chain_id)
     take_over, deleverage = Cycle(venue.endpoint, venue.deployment, sender, send=True).run(pytest.fail)
 
     assert take_over.receipt is not None

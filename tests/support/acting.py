@@ -118,6 +118,11 @@ def wait_until(timestamp: int) -> None:
     rpc("evm_mine")
 
 
+def later(seconds: int = 12) -> None:
+    """Lets the clock go on."""
+    wait_until(now() + seconds)
+
+
 # ---------------------------------------------------------------------- what was emitted
 
 

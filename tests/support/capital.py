@@ -620,12 +620,13 @@ class Capital(ABC):
         loss = self.judge(survey, market).loss
         if loss:
             raise RefusedError(f"LossOpen({market.id}, {loss})")
-        self.sample(survey, market)
         self._check_pool(pool)
         others = len(self.markets_of(pool))
         if others >= (1 if self.pools[pool].kind == ISOLATED else MOST_MARKETS):
             raise RefusedError(f"PoolFull({pool}, {others})")
         market.pool = pool
+        # The stress that the old pool put on it stays behind.
+        self.checkpoint(market)
 
 
 def _share(due: int, losses: Mapping[tuple[int, int], int]) -> dict[tuple[int, int], int]:

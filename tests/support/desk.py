@@ -14,13 +14,16 @@ from backstop.account_id import is_cross, isolated_account
 from backstop.orders import Order, order_hash, sign
 from scripts.stage.parameters import MarketParameters, plain_market
 from scripts.stage.system import name_bytes
-from scripts.stage.venue import FEED_DECIMALS, HEARTBEAT, TestMarket, Venue, tokens, wad
+from scripts.stage.venue import BOND, FEED_DECIMALS, HEARTBEAT, TestMarket, Venue, tokens, wad
 from tests.support.acting import Done, act, rpc
 from tests.support.enums import Backer, PoolKind, Side
 
 UNLIMITED = 2**256 - 1
 ANY_PRICE = (-(2**255), 2**255 - 1)
+ANY_MARK = (0, 2**256 - 1)
+ANY_RETURN = -(2**255)
 FOR_EVER = 2**256 - 1
+ANY_BOUNDS = (*ANY_PRICE, *ANY_MARK, ANY_RETURN, FOR_EVER)
 ALL = 2**256 - 1
 CROSS_BIT = 1 << 95
 NO_LIMIT = {Side.LONG: 2**256 - 1, Side.SHORT: 0}
@@ -71,6 +74,7 @@ class Desk:
         self.exchange = venue.system.exchange
         self.fund = venue.system.fund
         self.engine = venue.system.engine
+        self.book = venue.system.round_book
         self.lens = venue.system.lens
         self.price_feed = venue.system.price_feed
         rpc("anvil_autoImpersonateAccount", True)
@@ -330,13 +334,25 @@ class Desk:
         *,
         by: Any = None,
         prices: tuple[int, int] = ANY_PRICE,
+        marks: tuple[int, int] = ANY_MARK,
+        lowest: int = ANY_RETURN,
         deadline: int = FOR_EVER,
         at: int | None = None,
     ) -> Done:
-        """A round against somebodies, or against accounts given by their ids."""
+        """A round against somebodies, or against accounts given by their ids. Who calls has a bond, or gets one."""
         ids = [self.account(each) for each in candidates]
         keeper = by or self.trader("keeper")
-        return act(keeper, self.engine.deleverage, self.market.id, side, ids, (*prices, deadline), at=at)
+        self.bond(keeper)
+        bounds = (*prices, *marks, lowest, deadline)
+        return act(keeper, self.engine.deleverage, self.market.id, side, ids, bounds, at=at)
+
+    def bond(self, keeper: Any) -> None:
+        """Somebody posts a bond that covers ten of the largest rounds, unless they have."""
+        if self.book.bond(keeper.address).amount:
+            return
+        act(keeper, self.token.mint, keeper.address, tokens(BOND))
+        act(keeper, self.token.approve, self.book.address, tokens(BOND))
+        act(keeper, self.book.postBond, tokens(BOND))
 
 
 def sub_id(account: bytes) -> int:

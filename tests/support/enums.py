@@ -63,3 +63,15 @@ class SkipReason(IntEnum):
     BANKRUPT = 2
     DUPLICATE = 3
     INSOLVENT_AT_ADL_PRICE = 4
+
+
+class Exemption(IntEnum):
+    """contracts/types/Round.sol"""
+
+    NONE = 0
+    FLAT = 1
+    INVENTORY_SIDE = 2
+    BANKRUPT = 3
+    INSOLVENT_AT_ADL_PRICE = 4
+    RAISED_RISK = 5
+    RANKED_BELOW = 6

@@ -10,7 +10,7 @@ from coincurve import PrivateKey
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
-from backstop.account_id import is_cross
+from backstop.account_id import is_cross, isolated_account
 from backstop.chain.bindings import Function, describe_revert
 from backstop.chain.deployment import Deployment
 from backstop.orders import Domain
@@ -22,6 +22,7 @@ from tests.support.capital import ISOLATED, SHARED, Exit, Terms
 
 from .accounts import market_of
 
+CROSS = 1 << 95
 OWNER, TREASURY = "0x" + "0e" * 20, "0x" + "7e" * 20
 START = 900 * 2_222_220
 HEARTBEAT = 2 * 86400
@@ -36,6 +37,7 @@ POOLS = {
 }
 POOL_OF = {1: 1, 2: 2, 3: 2, 4: 2, 5: 3, 6: 4}  # as they are listed
 FORTUNE = 10**24  # token units
+BOND = 10**9 * 10**6  # token units that the keeper has posted, for more rounds than there are
 FIRST_MARK = 100 * 10**18
 _UNLIMITED = 2**256 - 1
 _MODULES = ("SettlementModule", "SolvencyModule", "MarketModule")
@@ -57,6 +59,13 @@ def trader(number: int) -> Trader:
 
 
 TRADERS = tuple(trader(number) for number in range(6))
+
+
+def account_of(trader: Trader, market: int) -> bytes:
+    """The isolated account in a market, or the cross account for 0."""
+    if market:
+        return isolated_account(trader.address, market)
+    return (int(trader.address, 16) << 96 | CROSS).to_bytes(32, "big")
 
 
 class MarketWords(NamedTuple):
@@ -136,9 +145,9 @@ class Evm:
     def market(self, market: int) -> MarketWords:
         """What moves of a market."""
         found = self._words(self.exchange, "market(uint16)", market)
-        index, hour, _, rest, premium, volume, pot, fees, dust = found[21:]
+        index, hour, _, rest, premium, volume, pot, fees, dust = found[22:]
         initial, _, interest, pool = found[:4]
-        band, is_isolated, holders = found[10] % 2**256, found[14], found[15]
+        band, is_isolated, holders = found[11] % 2**256, found[15], found[16]
         return MarketWords(
             initial,
             band,
@@ -175,7 +184,7 @@ class Evm:
 
     def cross(self, account: bytes) -> tuple[int, list[int]]:
         """Margin and markets of a cross account."""
-        margin, _, legs = self._words(self.exchange, "crossAccount(bytes32)", account)
+        margin, _, _, legs = self._words(self.exchange, "crossAccount(bytes32)", account)
         packed = legs % 2**256
         return margin, [packed >> shift & 0xFFFF for shift in range(0, 256, 16) if packed >> shift & 0xFFFF]
 
@@ -269,11 +278,12 @@ def deploy() -> Evm:
     factory = new("PoolSharesFactory")
     parts = [new("InventoryModule", exchange, price_feed), new("PoolModule", exchange, price_feed, factory)]
     fund = new("InsuranceFund", exchange, price_feed, *parts, OWNER)
-    engine = new("ADLEngine", exchange, fund, price_feed)
+    round_book = new("RoundBook", exchange, fund, price_feed, OWNER)
+    engine = new("ADLEngine", exchange, fund, price_feed, round_book)
     lens = new("BackstopLens", exchange, fund, price_feed)
     feeds = {market: new("MockAggregator", 18, FIRST_MARK) for market in MARKETS}
     fund_lens = new("FundLens", fund)
-    places = (token, price_feed, *modules, exchange, *parts, factory, fund, engine, lens, fund_lens)
+    places = (token, price_feed, *modules, exchange, *parts, factory, fund, round_book, engine, lens, fund_lens)
     evm = Evm(chain, Deployment(CHAIN_ID, 0, *places), feeds)
     setup = [
         (OWNER, exchange, call("wire(address,address)", fund, engine)),
@@ -291,6 +301,12 @@ def deploy() -> Evm:
         setup.append((one.address, token, call("mint(address,uint256)", one.address, FORTUNE)))
         for spender in (exchange, fund):
             setup.append((one.address, token, call("approve(address,uint256)", spender, _UNLIMITED)))
+    keeper = TRADERS[0].address
+    setup += [
+        (keeper, token, call("mint(address,uint256)", keeper, BOND)),
+        (keeper, token, call("approve(address,uint256)", round_book, BOND)),
+        (keeper, round_book, call("postBond(uint256)", BOND)),
+    ]
     for sender, to, data in setup:
         receipt = evm.send(sender, to, data, START)
         if not receipt.ok:

@@ -33,6 +33,7 @@ from .evm import (
     Evm,
     MarketWords,
     Trader,
+    account_of,
     list_market,
     set_parameters,
     settle_batch,
@@ -165,12 +166,17 @@ class History:
 
     def deleverage(self, market: int, side: int, candidates: list[bytes]) -> bool:
         """A round."""
-        data = calls.deleverage(market, side, candidates, (-(2**255), 2**255 - 1, FOR_EVER))
+        data, keeper = calls.deleverage(market, side, candidates, calls.Bounds()), account_of(TRADERS[0], 0)
         before = self.model.books[market].inventories[side].size
-        given = self.model.fund.items
+        given, budget = self.model.fund.items, self.model.keepers
         done = self._do(
-            "deleverage", TRADERS[0].address, self.evm.engine, data, lambda m: m.deleverage(market, side, candidates)
+            "deleverage",
+            TRADERS[0].address,
+            self.evm.engine,
+            data,
+            lambda m: m.deleverage(keeper, market, side, candidates),
         )
+        self.reached["round with a reward"] += done and self.model.keepers < budget
         left = self.model.books[market].inventories[side].size
         self.reached["redistribution within a round"] += done and any(
             items[Item.REDISTRIBUTION] != given[pool][Item.REDISTRIBUTION]

@@ -8,7 +8,7 @@ from backstop.account_id import account_text
 from backstop.math import liquidation, margin
 from backstop.math import round as fills
 from backstop.math.leveraged_return import leveraged_return
-from backstop.math.wad import WAD
+from backstop.math.wad import WAD, mul_floor
 from tests.support.enums import Item
 
 from .accounts import Accounts
@@ -16,6 +16,7 @@ from .books import LONG, SHORT, Book, Health, RefusedError
 from .pools import Terms
 
 BACKSTOP_RATIO = WAD // 2
+REWARD = (5 * WAD, WAD // 10_000, WAD // 20)  # as a book of rounds is deployed: flat, rate, share
 
 
 class Exchange(Accounts):
@@ -111,8 +112,8 @@ class Exchange(Accounts):
 
     # ------------------------------------------------------------------ rounds
 
-    def deleverage(self, market: int, side: int, candidates: list[bytes]) -> int:
-        """A round against these accounts. Returns how many of them were filled."""
+    def deleverage(self, keeper: bytes, market: int, side: int, candidates: list[bytes]) -> int:
+        """A round against these accounts, rewarded into the keeper's. Returns how many of them were filled."""
         book = self.books[market]
         terms = self.fund.terms(book, side)
         if terms is None:
@@ -143,7 +144,21 @@ class Exchange(Accounts):
             self.settle(account, book)
             self.put(account, book, part, value)
         book.open_interest -= closed + netted
+        received = sum(value for *_, value in closings) - (terms.size - left) * book.mark // WAD
+        self._reward(keeper, book, closed * book.mark // WAD, received)
         return len(closings)
+
+    def _reward(self, keeper: bytes, book: Book, notional: int, received: int) -> None:
+        """Flat and by notional; at most a share of what the pool got beyond mark, and what fees of trading bring."""
+        terms, (flat, rate, share) = book.terms, REWARD
+        wanted = min(flat + mul_floor(notional, rate), mul_floor(max(0, received), share))
+        kept = WAD - terms.pool_fee_share - terms.treasury_fee_share
+        fees = notional * (terms.maker_fee + terms.taker_fee) * kept // WAD**2
+        paid = min(wanted, fees, self.keepers)
+        if paid:
+            self.keepers -= paid
+            self.cross_listed |= {keeper}
+            self.margins[keeper] = self.margins.get(keeper, 0) + paid
 
     def _ranked(self, book: Book, side: int, candidates: list[bytes]) -> list[bytes]:
         """Those of the other side with `E > 0`, by leveraged return."""

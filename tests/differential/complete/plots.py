@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from random import Random
 
-from backstop.account_id import is_cross, isolated_account
+from backstop.account_id import is_cross
 from backstop.math import margin, staking
 from backstop.math.staking import MAX_WAIT
 from backstop.math.wad import WAD
@@ -17,12 +17,11 @@ from tests.support.capital import NO_CAP, SHARED
 
 from .accounts import Order, market_of
 from .books import LONG, SIGN, TOKEN, Book, RefusedError
-from .evm import FIRST_MARK, MARKETS, POOLS, TRADERS, Evm, Trader
+from .evm import FIRST_MARK, MARKETS, POOLS, TRADERS, Evm, Trader, account_of
 from .history import ALL, Fill, History
 from .model import BACKSTOP_RATIO
 from .pools import SIDES
 
-CROSS = 1 << 95
 HOUR = 3600
 DAY = 24 * HOUR
 PERCENT = WAD // 100
@@ -57,13 +56,6 @@ PLOTS = (
     Plot("penniless", initial=(50, 100), shock=(20, 100), contribution=60, staking=2, deserts=4),
     Plot("mutual and penniless", initial=(50,), contribution=60, staking=3, markets=(1, 5, 6), deserts=4),
 )
-
-
-def account_of(trader: Trader, market: int) -> bytes:
-    """The isolated account in a market, or the cross account for 0."""
-    if market:
-        return isolated_account(trader.address, market)
-    return (int(trader.address, 16) << 96 | CROSS).to_bytes(32, "big")
 
 
 class Play:
@@ -101,6 +93,8 @@ class Play:
         maintenance = max(10**15, initial * rng.randint(300, 700) // 1000)
         whole = maintenance * rng.choice((0, 500, 1000, rng.randint(0, 1000))) // 1000
         discount = whole * rng.randint(0, 1000) // 1000
+        # Each of the two is bounded, however large the maintenance margin is.
+        discount, fee = min(discount, 5 * PERCENT), min(whole - discount, 5 * PERCENT)
         pool_share = rng.randint(0, 1000) * WAD // 1000
         band = rng.choice((NO_BAND, 5 * PERCENT, PERCENT))
         has_feedback = self.plot.has_feedback
@@ -108,7 +102,7 @@ class Play:
             initial,
             maintenance,
             discount,
-            whole - discount,
+            fee,
             maker_fee=rng.choice((0, 2, 10)) * PERCENT // 100 + rng.randrange(10**6),
             taker_fee=rng.choice((0, 5, 20)) * PERCENT // 100 + rng.randrange(10**6),
             price_band=band,

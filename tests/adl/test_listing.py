@@ -1,0 +1,252 @@
+"""Who is put on the list of a round, and the bounds that go with it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from backstop.adl import listing
+from backstop.adl.listing import DRIFT, MOST_POSITIONS, NO_BOUND, Listing
+from backstop.adl.planning import Plan, plan
+from backstop.adl.scoring import score_sides
+from backstop.adl.snapshot import Side, Snapshot
+from backstop.math.wad import WAD
+
+from .books import ETH, Document, account, held, market, pool, position, snapshot, wad, worked_case
+
+LARGEST = 2**255 - 1
+
+# Against a long inventory at mark 80. PnL 2,000 on 10,000, E = 6,000, MM = 400: a return of 0.2 * 1/15 = 0.0133.
+FIRST = account("first", "4000", position("short", "100", "100"))
+# 0.2 * 40/660 = 0.0121, and at a mark of 79.2 no more than 0.208 * 39.6/668 = 0.0123.
+CALM = account("calm", "460", position("short", "10", "100"))
+# 9/809 * 40/38.1 = 0.0117, and at 79.2 17/809 * 39.6/46.1 = 0.0181: above FIRST.
+RISER = account("riser", "29.1", position("short", "10", "80.9"))
+# 0.1 * 40/840 = 0.0048; at 79.2 it is (0.11 * 39.6/848.8) = 0.0051.
+LOW = account("low", "751.1", position("short", "10", "88.888888888888888889"))
+# Half a token is left of its margin; at 80.8 it has lost 8 more.
+NEAR_ITS_END = account("near-its-end", "100.5", position("short", "10", "70"))
+BANKRUPT = account("bankrupt", "10", position("short", "1", "69.99"))
+
+
+def book(
+    *accounts: Document, contracts: str = "100", mark: str = "80", others: dict[str, Document] | None = None
+) -> Snapshot:
+    """A long inventory at 90 that loses a pool all it has: `p_adl` is 90."""
+    loss = wad(contracts) * (90 * WAD - wad(mark)) // WAD
+    kind = "shared" if others else "isolated"
+    return snapshot(
+        *accounts,
+        markets={ETH: market(mark)} | (others or {}),
+        pools={"eth": pool(f"-{loss // WAD}", held("long", contracts, "90"), kind=kind)},
+    )
+
+
+def planned(*accounts: Document, contracts: str = "100") -> Plan:
+    [due] = plan(book(*accounts, contracts=contracts))
+    return due
+
+
+def returns(state: Snapshot) -> dict[str, int]:
+    """Of the shorts."""
+    key = ETH, Side.SHORT
+    return {one.account.id: one.leveraged_return for one in score_sides(state, [key])[key].ranked}
+
+
+def moved(state: Snapshot, by: int) -> Snapshot:
+    """Every mark, by a fraction."""
+    markets = {name: replace(one, mark_price=one.mark_price * (WAD + by) // WAD) for name, one in state.markets.items()}
+    return replace(state, markets=markets)
+
+
+def reach(state: Snapshot, name: str) -> int:
+    """The best of an account at the marks as they are and at both ends of the drift."""
+    return max(returns(moved(state, by))[name] for by in (-DRIFT, 0, DRIFT))
+
+
+# ------------------------------------------------------------------ who is on it
+
+
+@pytest.mark.parametrize(("fills", "spares"), [(1, 1), (3, 1), (4, 2), (6, 2), (7, 3)])
+def test_a_third_as_many_as_are_closed_are_spares(fills: int, spares: int) -> None:
+    # A contract each, the later the less profitable: 0.2 * 4/60 for the first, and a 1 % move changes no rank.
+    shorts = [account(f"short-{n:02}", str(40 + 20 * n), position("short", "1", "100")) for n in range(12)]
+    due = planned(*shorts, contracts=str(fills))
+    assert [fill.account for fill in due.fills] == [f"short-{n:02}" for n in range(fills)]
+    assert due.listing.accounts == tuple(f"short-{n:02}" for n in range(fills + spares))
+
+
+def test_spares_follow_in_rank() -> None:
+    assert planned(LOW, CALM, FIRST).listing.accounts == ("first", "calm")
+
+
+def test_who_rises_within_the_drift_is_listed() -> None:
+    due = planned(FIRST, CALM, RISER, LOW)
+    ranks = returns(book(FIRST, CALM, RISER, LOW))
+    assert sorted(ranks, key=ranks.__getitem__, reverse=True) == ["first", "calm", "riser", "low"]
+    assert [fill.account for fill in due.fills] == ["first"]
+    assert due.listing.accounts == ("first", "calm", "riser")
+
+
+def test_who_rises_as_high_as_the_cutoff_is_listed_and_who_is_a_wei_below_is_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    state = book(FIRST, CALM, RISER, LOW)
+    [due] = plan(state)
+    cutoff = due.fills[-1].leveraged_return
+    for highest, listed in ((cutoff, True), (cutoff - 1, False)):
+        reached = {name: highest if name == "low" else 0 for name in returns(state)}
+        monkeypatch.setattr(listing, "_reach", lambda *_, reached=reached: reached)
+        [due] = plan(state)
+        assert ("low" in due.listing.accounts) == listed
+
+
+def test_who_may_be_bankrupt_within_the_drift_is_listed() -> None:
+    """Just before that it has next to nothing, and what it has gained by is beyond all bounds."""
+    due = planned(FIRST, CALM, LOW, NEAR_ITS_END)
+    assert due.listing.accounts == ("first", "calm", "near-its-end")
+
+
+def test_the_bankrupt_are_listed_before_the_spares() -> None:
+    due = planned(BANKRUPT, FIRST, CALM, RISER, LOW)
+    assert due.listing.accounts == ("first", "bankrupt", "calm", "riser")
+
+
+def test_those_passed_over_are_listed_after_those_closed() -> None:
+    # E = 60 is not what 10 contracts cost at 90. It ranks above FIRST: 0.11 * 40/60.
+    frail = account("frail", "-40", position("short", "10", "90"))
+    due = planned(FIRST, CALM, LOW, frail)
+    assert [skip.account for skip in due.skipped] == ["frail"]
+    assert due.listing.accounts[:2] == ("first", "frail")
+
+
+def test_who_holds_the_inventory_s_side_or_nothing_is_not_listed() -> None:
+    long, flat = account("long", "5000", position("long", "10", "80")), account("flat", "5000")
+    due = planned(FIRST, long, flat)
+    assert due.listing.accounts == ("first",)
+    assert due.listing.lowest_return == NO_BOUND
+
+
+def test_a_cross_account_rises_by_its_other_legs_too() -> None:
+    """With the same leg in ETH, who holds 1,600 in BTC rises above the cutoff, whichever side it holds there."""
+    # At 79.2 the ETH leg has 10/802. Alone: * 39.6/48 = 0.0103; with BTC that gains 16: * 118.8/64, that loses:
+    # * 118.8/32.
+    for side, name in (("short", "with"), ("long", "against")):
+        cross = account(
+            name, "38", position("short", "10", "80.2"), position(side, "2", "800", "BTC-USD"), mode="cross"
+        )
+        alone = account("alone", "38", position("short", "10", "80.2"))
+        state = book(
+            FIRST, CALM, LOW, cross, alone, others={"BTC-USD": market("800", maintenanceMarginFraction="0.05")}
+        )
+        [due] = plan(state)
+        assert due.listing.accounts == ("first", "calm", name)
+        assert reach(state, "alone") < due.fills[-1].leveraged_return
+        assert reach(state, name) > due.fills[-1].leveraged_return
+
+
+# ------------------------------------------------------------------ no more than a round may have
+
+
+def test_it_is_cut_to_what_a_round_may_have() -> None:
+    shorts = [account(f"short-{n:03}", str(40 + n), position("short", "1", "100")) for n in range(MOST_POSITIONS + 20)]
+    due = planned(*shorts, contracts=str(MOST_POSITIONS + 10))
+    assert len(due.fills) == MOST_POSITIONS + 10
+    assert due.listing.accounts == tuple(f"short-{n:03}" for n in range(MOST_POSITIONS))
+
+
+def test_positions_are_counted_and_not_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
+    legs = position("short", "50", "100"), position("long", "1", "800", "BTC-USD")
+    cross = [account(name, "2000", *legs, mode="cross") for name in ("cross-a", "cross-b")]
+    state = book(*cross, CALM, others={"BTC-USD": market("800")})
+    for most, names in ((5, ("cross-a", "cross-b", "calm")), (4, ("cross-a", "cross-b")), (3, ("cross-a",))):
+        monkeypatch.setattr(listing, "MOST_POSITIONS", most)
+        [due] = plan(state)
+        assert due.listing.accounts == names
+
+
+def test_one_is_listed_however_many_positions_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "MOST_POSITIONS", 1)
+    legs = position("short", "100", "100"), position("long", "1", "800", "BTC-USD")
+    [due] = plan(book(account("cross", "4000", *legs, mode="cross"), CALM, others={"BTC-USD": market("800")}))
+    assert due.listing.accounts == ("cross",)
+
+
+# ------------------------------------------------------------------ the bounds
+
+
+def test_the_mark_may_move_by_the_drift() -> None:
+    due = planned(FIRST)
+    assert (due.listing.lowest_mark, due.listing.highest_mark) == (wad("79.2"), wad("80.8"))
+    # Both are rounded toward the mark.
+    [due] = plan(book(FIRST, mark="80.000000000000000099"))
+    assert (due.listing.lowest_mark, due.listing.highest_mark) == (
+        wad("79.200000000000000099"),
+        wad("80.800000000000000099"),
+    )
+
+
+def test_the_lowest_return_is_what_the_best_that_is_left_off_may_reach() -> None:
+    low, lower = LOW, account("lower", "5000", position("short", "10", "88"))
+    state = book(FIRST, CALM, RISER, low, lower)
+    [due] = plan(state)
+    assert due.listing.accounts == ("first", "calm", "riser")
+    assert due.listing.lowest_return == reach(state, "low") > max(returns(state)["low"], reach(state, "lower"))
+    # Those on the list may all be closed.
+    assert due.listing.lowest_return < due.fills[-1].leveraged_return
+
+
+def test_with_nobody_left_off_there_is_no_lowest_return() -> None:
+    assert planned(FIRST, CALM).listing.lowest_return == NO_BOUND == -(2**255)
+    assert planned(FIRST, CALM, RISER, NEAR_ITS_END, BANKRUPT).listing.lowest_return == NO_BOUND
+    assert plan(worked_case())[0].listing.lowest_return == NO_BOUND
+
+
+@pytest.mark.parametrize("last", [NEAR_ITS_END, BANKRUPT], ids=["near its end", "bankrupt"])
+def test_who_is_cut_off_and_may_have_any_return_is_above_all(last: Document, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(listing, "MOST_POSITIONS", 1)
+    due = planned(FIRST, last)
+    assert due.listing == Listing(("first",), wad("79.2"), wad("80.8"), LARGEST)
+
+
+def test_who_is_cut_off_from_the_fills_keeps_the_round_above_it() -> None:
+    shorts = [
+        account(f"short-{n:03}", str(40 + 3 * n), position("short", "1", "100")) for n in range(MOST_POSITIONS + 1)
+    ]
+    state = book(*shorts, contracts=str(MOST_POSITIONS + 1))
+    [due] = plan(state)
+    cut_off = f"short-{MOST_POSITIONS}"
+    assert due.listing.lowest_return == reach(state, cut_off)
+    assert due.fills[0].leveraged_return > due.listing.lowest_return > due.fills[-1].leveraged_return
+
+
+# ------------------------------------------------------------------ together
+
+shorts = st.tuples(st.integers(1, 60), st.integers(70, 130), st.integers(0, 300))
+
+
+@given(st.lists(shorts, min_size=1, max_size=12), st.integers(1, 150), st.integers(-DRIFT, DRIFT))
+def test_nobody_left_off_may_reach_the_lowest_return_nor_the_cutoff(
+    drawn: list[tuple[int, int, int]], contracts: int, by: int
+) -> None:
+    """Wherever the marks are within the drift. Between its ends a return may have a maximum, 0.01 % higher at most."""
+    accounts = [
+        account(f"short-{n:02}", str(margin), position("short", str(size), str(price)))
+        for n, (size, price, margin) in enumerate(drawn)
+    ]
+    state = book(*accounts, contracts=str(contracts))
+    elsewhere = returns(moved(state, by))
+    for due in plan(state):
+        one = due.listing
+        assert one.lowest_mark <= moved(state, by).markets[ETH].mark_price <= one.highest_mark
+        assert len(set(one.accounts)) == len(one.accounts)
+        assert {fill.account for fill in due.fills} <= set(one.accounts)
+        left_off = {each.id for each in state.accounts} - set(one.accounts)
+        assert (one.lowest_return == NO_BOUND) == (not left_off)
+        if due.fills and left_off:
+            assert one.lowest_return < min(fill.leveraged_return for fill in due.fills)
+        for name in left_off:
+            assert elsewhere[name] <= one.lowest_return + abs(one.lowest_return) // 10_000 + 1

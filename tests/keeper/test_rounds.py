@@ -1,0 +1,232 @@
+"""Bonds, rounds and challenges from a shell: a keeper that leaves somebody out is found by a watcher, and pays."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from eth_account.signers.local import LocalAccount
+
+from backstop.account_id import account_text
+from scripts.stage.venue import Venue, rpc_url, tokens, wad
+from tests.support.acting import act, later, rpc
+from tests.support.desk import Desk, open_desk
+from tests.support.enums import Side
+
+from .command import Done, assert_refused, backstop, backstop_inside, secret_of
+
+LONG = Side.LONG
+SHORTS = {"ant": 40, "bee": 60, "cat": 100, "dog": 160}
+
+
+@pytest.fixture(scope="module")
+def desk(venue: Venue) -> Desk:
+    """Four shorts of four contracts from 100, the least margin first in rank; the pool is due ten for eight, at 80."""
+    desk = open_desk(venue, "SOL-USD", 100, initial="0.1", maintenance="0.05")
+    icarus, whale = desk.trader("icarus"), desk.trader("whale")
+    desk.deposit(icarus, 80)
+    desk.deposit(whale, 1000)
+    for name, margin in SHORTS.items():
+        desk.deposit(desk.trader(name), margin)
+    for name, long in zip(SHORTS, (icarus, icarus, whale, whale), strict=True):
+        desk.trade(long, desk.trader(name), -wad(4), wad(100))
+    later(600)
+    desk.price(80)
+    desk.take_over(icarus)
+    return desk
+
+
+@pytest.fixture
+def source(desk: Desk, tmp_path: Path) -> tuple[str, ...]:
+    """Where the chain and the deployment are."""
+    file = tmp_path / "deployment.json"
+    desk.venue.deployment.save(file)
+    return "--rpc", rpc_url(), "--deployment", str(file)
+
+
+@pytest.fixture
+def hunter(desk: Desk) -> LocalAccount:
+    """Who watches, and has gas money."""
+    return desk.trader("hunter")
+
+
+def rounded(desk: Desk, given: str) -> int:
+    """The id of a round of a keeper that lists these."""
+    desk.deleverage(LONG, [desk.trader(name) for name in given.split()])
+    return int(desk.engine.roundCount())
+
+
+def watch(*options: str, by: LocalAccount | None = None) -> tuple[int, list[dict[str, Any]], str]:
+    key = secret_of(by) if by else None
+    done = backstop_inside("challenge", "watch", "--once", "--json", *options, key=key)
+    return done.status, [json.loads(line) for line in done.out.splitlines()], done.err
+
+
+# ---------------------------------------------------------------------- the watcher
+
+
+@pytest.mark.parametrize(
+    ("listed", "left_out"),
+    [
+        ("bee cat", ["ant"]),  # the first
+        ("ant cat", ["bee"]),  # one in the middle; the first by another
+        ("cat dog", ["ant", "bee"]),  # the keeper's friends
+        ("bee dog", ["ant", "cat"]),
+    ],
+)
+def test_a_keeper_that_leaves_somebody_out_pays(
+    desk: Desk,
+    source: tuple[str, ...],
+    hunter: LocalAccount,
+    listed: str,
+    left_out: list[str],
+) -> None:
+    number = rounded(desk, listed)
+    keeper = desk.trader("keeper")
+    posted, bond_of_round = desk.book.bond(keeper.address).amount, desk.book.roundRecord(number).bond
+    status, found, err = watch(*source)
+    assert (status, err) == (1, "")
+    assert [one["account"] for one in found] == [account_text(desk.account(desk.trader(name))) for name in left_out]
+    assert not any(one["sent"] for one in found)
+    assert desk.book.bond(keeper.address).amount == posted
+
+    status, sent, err = watch("--send", *source, by=hunter)
+    assert (status, err) == (0, "")
+    assert [one["account"] for one in sent] == [one["account"] for one in found]
+    assert all(one["round"] == number and one["sent"] for one in sent)
+    assert desk.book.bond(keeper.address).amount == posted - min(bond_of_round, wad(100) * len(left_out))
+    assert watch("--send", *source, by=hunter) == (0, [], "")
+    done = bond(hunter, "withdraw", "--rewards", "--send", *source)
+    assert done.status == 0, done.err
+    assert desk.token.balanceOf(hunter.address) == min(bond_of_round, wad(100) * len(left_out)) // 4 // 10**12
+
+
+def test_nobody_is_found_where_nobody_was_left_out(desk: Desk, source: tuple[str, ...]) -> None:
+    rounded(desk, "dog cat bee ant")
+    assert watch(*source) == (0, [], "")
+
+
+def test_the_watcher_as_a_process_of_its_own(desk: Desk, source: tuple[str, ...], hunter: LocalAccount) -> None:
+    number = rounded(desk, "bee cat")
+    done = backstop("challenge", "watch", "--once", "--send", *source, key=secret_of(hunter))
+    assert done.status == 0, done.err
+    assert done.out.startswith(f"round {number} left out {account_text(desk.account(desk.trader('ant')))}: ")
+    assert len(desk.book.roundsOf(desk.trader("keeper").address, 0, 10)) >= 1
+
+
+def test_after_the_window_there_is_nothing_to_find(desk: Desk, source: tuple[str, ...]) -> None:
+    rounded(desk, "bee cat")
+    later(3601)
+    assert watch(*source) == (0, [], "")
+
+
+def test_what_changed_after_the_round_hides_nobody(desk: Desk, source: tuple[str, ...]) -> None:
+    rounded(desk, "bee cat")
+    ant = desk.trader("ant")
+    desk.deposit(ant, 500)
+    desk.trade(desk.trader("whale"), ant, wad(4), wad(80))
+    for _ in range(3):
+        rpc("evm_mine")
+    status, found, _ = watch(*source)
+    assert (status, [one["account"] for one in found]) == (1, [account_text(desk.account(ant))])
+
+
+# ---------------------------------------------------------------------- rounds
+
+
+def test_a_round_explained(desk: Desk, source: tuple[str, ...]) -> None:
+    number = rounded(desk, "cat bee whale stranger")
+    act(desk.trader("hunter"), desk.book.challenge, number, desk.account(desk.trader("ant")))
+    done = backstop_inside("round", "show", str(number), "--json", *source)
+    assert done.status == 0, done.err
+    shown = json.loads(done.out)
+    accounts = {
+        name: account_text(desk.account(desk.trader(name))) for name in ("ant", "bee", "cat", "whale", "stranger")
+    }
+    assert (shown["id"], shown["market"], shown["side"], shown["trigger"]) == (number, "SOL-USD", "long", "depletion")
+    assert (shown["markPrice"], shown["adlPrice"], shown["compensation"]) == ("80", "90", "80")
+    assert [(fill["place"], fill["account"], fill["givenUp"]) for fill in shown["fills"]] == [
+        (1, accounts["bee"], "40"),
+        (2, accounts["cat"], "40"),
+    ]
+    assert shown["skipped"] == [
+        {"account": accounts["whale"], "reason": "inventorySide"},
+        {"account": accounts["stranger"], "reason": "flat"},
+    ]
+    assert shown["cutoff"]["account"] == accounts["cat"]
+    assert (shown["bond"], shown["bondLeft"]) == ("160", "60")
+    assert [(one["account"], one["penalty"]) for one in shown["omissions"]] == [(accounts["ant"], "100")]
+
+    told = backstop_inside("round", "show", str(number), *source)
+    assert told.status == 0, told.err
+    for words in ("SOL-USD", "holds the side of the inventory", "left out", "depletion"):
+        assert words in told.out
+
+
+@pytest.mark.parametrize("number", ["99999", "0", "-1", "x"])
+def test_rounds_that_there_are_not(desk: Desk, source: tuple[str, ...], number: str) -> None:
+    assert_refused(backstop_inside("round", "show", number, *source), number)
+
+
+# ---------------------------------------------------------------------- bonds
+
+
+def bond(signer: LocalAccount, *options: str) -> Done:
+    return backstop_inside("bond", *options, key=secret_of(signer))
+
+
+def test_posted_asked_for_and_taken_out(desk: Desk, source: tuple[str, ...], hunter: LocalAccount) -> None:
+    act(hunter, desk.token.mint, hunter.address, tokens(1000))
+    dry = bond(hunter, "post", "300", *source)
+    assert dry.status == 0, dry.err
+    assert "Nothing is sent" in dry.out
+    assert desk.book.bond(hunter.address).amount == 0
+    assert bond(hunter, "post", "300", "--send", *source).status == 0
+    assert desk.book.bond(hunter.address).amount == wad(300)
+    shown = json.loads(bond(hunter, "show", hunter.address, "--json", *source).out)
+    assert (shown["posted"], shown["available"], shown["leaving"]) == ("300", "300", "0")
+    assert bond(hunter, "withdraw", "100", "--send", *source).status == 0
+    shown = json.loads(bond(hunter, "show", hunter.address, "--json", *source).out)
+    assert (shown["posted"], shown["available"], shown["leaving"]) == ("300", "200", "100")
+    assert_refused(bond(hunter, "withdraw", "--claim", "--send", *source), "7200 s")
+    later(7200)
+    done = bond(hunter, "withdraw", "--claim", "--send", *source)
+    assert done.status == 0, done.err
+    assert desk.token.balanceOf(hunter.address) == tokens(800)
+    text = bond(hunter, "show", hunter.address, *source).out
+    assert "free for new rounds  200" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("post", "5000000"), "post less"),
+        (("post", "0"), "0"),
+        (("post", "x"), "x"),
+        (("post", "0.0000001"), "more decimals"),
+        (("withdraw", "1"), "ask for less"),
+        (("withdraw", "--claim"), "asked for nothing"),
+        (("withdraw", "--cancel"), "nothing to call off"),
+        (("withdraw", "--rewards"), "nothing to claim"),
+        (("withdraw",), "one of"),
+        (("withdraw", "1", "--claim"), "one of"),
+        (("show", "0x12"), "0x12"),
+    ],
+)
+def test_what_is_refused(
+    desk: Desk,
+    source: tuple[str, ...],
+    hunter: LocalAccount,
+    options: tuple[str, ...],
+    words: str,
+) -> None:
+    assert_refused(bond(hunter, *options, *source), words)
+
+
+def test_a_keeper_without_a_bond_is_told(desk: Desk, source: tuple[str, ...], hunter: LocalAccount) -> None:
+    done = backstop_inside("run", "--once", "--send", *source, key=secret_of(hunter))
+    assert done.status == 1
+    assert "BondInsufficient" in done.out + done.err
+    assert "backstop bond post" in done.out + done.err
