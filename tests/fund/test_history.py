@@ -151,9 +151,13 @@ def test_csv(played: None, shell: Shell, tmp_path: Path) -> None:
     assert sum(wad(row["amount"]) for row in table if row["amount"] and row["event"] == "stake") == wad(500)
     assert done(shell.run("fund", "history", "--csv", tmp_path / "rows.csv")).out == ""
     assert (tmp_path / "rows.csv").read_text() == text
-    refused = shell.run("fund", "history", "--csv", tmp_path / "no" / "rows.csv")
-    assert (refused.status, refused.err.count("\n")) == (1, 1)
-    assert "cannot write" in refused.err
+    assert_refused(shell.run("fund", "history", "--csv", tmp_path / "no" / "rows.csv"), "there is no folder")
+    assert_refused(shell.run("fund", "history", "--csv", tmp_path), "it is a folder")
+    full = shell.run("fund", "history", "--csv", "/dev/full")
+    assert (full.status, full.err.count("\n")) == (1, 1)
+    assert "cannot write" in full.err
+    nothing = shell.run("fund", "history", "--csv", tmp_path / "rows.csv", "--since", "99999999")
+    assert (nothing.status, nothing.err) == (0, "warning: no event is of those asked for\n")
     assert_refused(shell.run("fund", "history", "--csv", "-", "--json"), "both print")
 
 
@@ -306,7 +310,8 @@ def test_page_needs_nothing_but_itself(played: None, shell: Shell, tmp_path: Pat
 
 
 def test_nothing_to_plot_is_a_plot_too(played: None, shell: Shell, tmp_path: Path) -> None:
-    plot(shell, tmp_path / "none.png", "--since", "2999-01-01")
+    told = shell.run("fund", "history", "--plot", tmp_path / "none.png", "--since", "2999-01-01")
+    assert (told.status, told.err) == (0, "warning: no event is of those asked for\n")
     with Image.open(tmp_path / "none.png") as image:
         image.verify()
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
+from backstop.commands.fund.fractions import shown
 from backstop.commands.fund.plot_file import PlotFile
 from backstop.commands.fund.reading import open_fund
 from backstop.commands.options import FILE, chain_options
@@ -82,12 +83,17 @@ def history_command(
     to_stdout = csv_file == Path("-")
     if to_stdout and as_json:
         raise BackstopError("--csv - and --json both print: leave one out, or give --csv a file")
+    if csv_file is not None and not to_stdout and (csv_file.is_dir() or not csv_file.parent.is_dir()):
+        what = "it is a folder" if csv_file.is_dir() else f"there is no folder {csv_file.parent}"
+        raise BackstopError(f"--csv {shown(str(csv_file))}: {what}")
     client, fund, units, _ = open_fund(rpc, deployment)
     if pool is not None:
         fund.pool(pool)
     _check_market(fund, pool, market)
     history = read_history(client, fund, lambda text: click.echo(f"warning: {text}", err=True))
     rows = history.select(pool, market, since.holds if since else lambda _: True)
+    if not rows and (csv_file is not None or plot is not None):
+        click.echo("warning: no event is of those asked for", err=True)
     if csv_file is not None:
         _put(csv_of(rows, units), None if to_stdout else csv_file)
     if plot is not None:
