@@ -56,7 +56,7 @@ def show_fund(screen: Screen, rpc: str, deployment: Path, plot: Path) -> list[di
     history = read_history(client, fund, click.echo)
     write_history_plot(plot, history, [row for row in history.rows if row.pool in PLOTTED], client.token.symbol)
     screen.console.print(
-        f"    Every row sums to its balance, to the wei, and so do the fund's events. {plot} shows the pools "
-        f"{' and '.join(PLOTTED)} over time."
+        "    Cut to whole units; every row sums to its balance, to the wei, and so do the fund's events.\n"
+        f"    {plot} shows the pools {' and '.join(PLOTTED)} over time."
     )
     return entries
