@@ -206,10 +206,29 @@ def test_with_nobody_left_off_there_is_no_lowest_return() -> None:
 
 
 @pytest.mark.parametrize("last", [NEAR_ITS_END, BANKRUPT], ids=["near its end", "bankrupt"])
-def test_who_is_cut_off_and_may_have_any_return_is_above_all(last: Document, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_is_cut_off_and_may_have_any_return_holds_the_round_to_the_very_mark(
+    last: Document, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Above all others once the marks have moved, so that nobody could be closed: at this mark it ranks where it does.
+
+    One that is bankrupt loses, and no deposit brings it above 0.
+    """
     monkeypatch.setattr(listing, "MOST_POSITIONS", 1)
     due = planned(FIRST, last)
-    assert due.listing == Listing(("first",), wad("79.2"), wad("80.8"), LARGEST)
+    bound = 0 if last is BANKRUPT else returns(book(FIRST, last))["near-its-end"]
+    assert bound <= 0 < due.fills[0].leveraged_return
+    assert due.listing == Listing(("first",), wad("80"), wad("80"), bound)
+
+
+def test_who_is_cut_off_bankrupt_with_a_gain_ranks_no_higher_than_a_deposit_can_bring_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Ten short from 100, and 201 in debt: to count it must be solvent at 90, so with 100 at least."""
+    monkeypatch.setattr(listing, "MOST_POSITIONS", 1)
+    indebted = account("indebted", "-201", position("short", "10", "100"))
+    due = planned(account("first", "0", position("short", "100", "100")), indebted)
+    # 0.2 * 40/100, and a wei for each rounding.
+    assert due.listing.lowest_return == wad("0.08") + 1
 
 
 def test_who_is_cut_off_from_the_fills_keeps_the_round_above_it() -> None:
