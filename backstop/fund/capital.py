@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from backstop.chain.bindings import (
-    ALLOWANCE,
-    APPROVE,
     CANCEL_REDEEM,
     CONTRIBUTE,
     PREVIEW_STAKE,
@@ -20,6 +18,7 @@ from backstop.fund.units import Units
 from backstop.math.staking import VIRTUAL_ASSETS, VIRTUAL_SHARES, shares_to_assets
 from backstop.math.wad import div_ceil, format_amount
 from backstop.trading.actions import Step
+from backstop.trading.approving import after_approval
 from backstop.trading.client import Client
 
 
@@ -32,7 +31,9 @@ def contribute_steps(client: Client, owner: str, pool: PoolView, market: str | N
         )
     units = client.token.units(amount)
     data = CONTRIBUTE.encode(pool.id, 0 if market is None else ids[market], units)
-    return _paid(client, owner, client.deployment.fund, units, Step("contribute", client.deployment.fund, data))
+    return after_approval(
+        client, owner, client.deployment.fund, units, Step("contribute", client.deployment.fund, data)
+    )
 
 
 def stake_steps(client: Client, owner: str, pool: PoolView, amount: int, shares: int, words: Words) -> list[Step]:
@@ -50,7 +51,7 @@ def stake_steps(client: Client, owner: str, pool: PoolView, amount: int, shares:
         refusal = "SharesZero()"
     if refusal:
         raise RevertError(words.explain(refusal))
-    return _paid(client, owner, pool.shares, units, Step("stake", pool.shares, STAKE.encode(units, owner)))
+    return after_approval(client, owner, pool.shares, units, Step("stake", pool.shares, STAKE.encode(units, owner)))
 
 
 def repay_steps(client: Client, owner: str, pool: PoolView, amount: int) -> list[Step]:
@@ -65,7 +66,7 @@ def repay_steps(client: Client, owner: str, pool: PoolView, amount: int) -> list
             f"{format_amount(amount)}: repay at most {format_amount(token.amount(most))}"
         )
     fund = client.deployment.fund
-    return _paid(client, owner, fund, units, Step("repay", fund, REPAY.encode(pool.id, units)))
+    return after_approval(client, owner, fund, units, Step("repay", fund, REPAY.encode(pool.id, units)))
 
 
 def shares_for(client: Client, fund: FundView, pool: PoolView, amount: int) -> int:
@@ -111,19 +112,3 @@ def cancel_steps(pool: PoolView) -> list[Step]:
 def claim_steps(pool: PoolView, owner: str) -> list[Step]:
     """The payment of a ripe exit, to its owner."""
     return [Step("settleRedeem", pool.shares, SETTLE_REDEEM.encode(owner))]
-
-
-def _paid(client: Client, owner: str, spender: str, units: int, step: Step) -> list[Step]:
-    """A step that takes tokens, after an approval of just those where `spender` may take fewer.
-
-    Raises BackstopError where the owner does not have them.
-    """
-    token, balance = client.token, client.balance(owner)
-    if balance < units:
-        raise BackstopError(
-            f"{owner} has {format_amount(token.amount(balance))} {token.symbol}, less than "
-            f"{format_amount(token.amount(units))}: get more, or give less"
-        )
-    if client.endpoint.call(client.deployment.token, ALLOWANCE, owner, spender) >= units:
-        return [step]
-    return [Step("approve", client.deployment.token, APPROVE.encode(spender, units)), step]

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from backstop.chain.bindings import (
-    ALLOWANCE,
-    APPROVE,
     AVAILABLE_BOND,
     BOND,
     CLAIM,
@@ -20,6 +18,7 @@ from backstop.chain.snapshot import read_block
 from backstop.errors import BackstopError
 from backstop.math.wad import format_amount
 from backstop.trading.actions import Step
+from backstop.trading.approving import after_approval
 from backstop.trading.client import Client
 
 
@@ -80,17 +79,8 @@ def post_steps(client: Client, owner: str, amount: int) -> list[Step]:
 
     Raises BackstopError where the owner does not have it.
     """
-    token, book, units = client.token, client.deployment.round_book, client.token.units(amount)
-    balance = client.balance(owner)
-    if balance < units:
-        raise BackstopError(
-            f"{owner} has {format_amount(token.amount(balance))} {token.symbol}, less than {format_amount(amount)}: "
-            "get more, or post less"
-        )
-    step = Step("postBond", book, POST_BOND.encode(units))
-    if client.endpoint.call(client.deployment.token, ALLOWANCE, owner, book) >= units:
-        return [step]
-    return [Step("approve", client.deployment.token, APPROVE.encode(book, units)), step]
+    book, units = client.deployment.round_book, client.token.units(amount)
+    return after_approval(client, owner, book, units, Step("postBond", book, POST_BOND.encode(units)))
 
 
 def request_steps(client: Client, bond: BondView, amount: int) -> list[Step]:

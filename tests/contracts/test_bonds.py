@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from scripts.stage.venue import TestMarket, Venue, tokens, wad
-from tests.contracts.test_challenge import LONG, challenge, names, parameters, rounded, seat
 from tests.support.acting import act, emitted, later, now, refused, wait_until
-from tests.support.desk import ANY_BOUNDS, Desk, open_desk
+from tests.support.desk import ANY_BOUNDS, Desk
+from tests.support.enums import Exemption
+from tests.support.omissions import LONG, challenge, names, omission, open_queue, parameters, rounded
 from tests.support.proofs import nothing_changes
 
 DELAY = 3600 + 3600  # the window, and an hour
@@ -19,8 +20,7 @@ BOND = wad(240)  # twice the compensation of eight contracts at 15
 @pytest.fixture(scope="module")
 def desk(venue: Venue, market: TestMarket) -> Desk:
     """The book of the challenges, at 75: the pool is due 15 a contract for eight."""
-    desk = open_desk(venue, "SOL-USD", 100, initial="0.1", maintenance="0.05")
-    seat(desk)
+    desk = open_queue(venue)
     desk.price(75)
     return desk
 
@@ -165,11 +165,16 @@ def test_thirty_two_rounds_in_a_window(desk: Desk) -> None:
     for each in swarm[:32]:
         act(keeper, desk.engine.deleverage, desk.market.id, LONG, [desk.account(each)], ANY_BOUNDS)
     assert held(desk, keeper) == (wad(320), wad(320), 0, 0)
-    # All the gnats have the same return, so none is an omission of another's round; ants rank below them.
-    assert desk.book.omission(first, desk.account(swarm[32])).leveragedReturn > 0
+    # All the gnats have the same return, so none is an omission of another's round; ant ranks above them all.
+    for number in range(first, first + 32):
+        assert omission(desk, number, swarm[32])[0] == Exemption.RANKED_BELOW
+        challenge(desk, number, desk.trader("ant"))
+        # Twice what a fifth of a contract was spared at 15.
+        assert desk.book.roundRecord(number).bond == wad(4)
+    assert held(desk, keeper) == (wad(128), wad(128), 0, 0)
     later(3601)
     act(keeper, desk.book.releaseBond, keeper.address, 32)
-    assert held(desk, keeper) == (wad(320), 0, 0, wad(320))
+    assert held(desk, keeper) == (wad(128), 0, 0, wad(128))
 
 
 # ---------------------------------------------------------------------- prices on record
@@ -241,11 +246,10 @@ def test_with_a_lowest_return_no_insolvent_account_is_closed(desk: Desk) -> None
     ],
 )
 def test_bounds_of_the_round_parameters(desk: Desk, changes: dict[str, int]) -> None:
-    beyond = parameters(desk, **changes)
-    fields = ("window", "exemptAge", "tolerance", "returnFloor", "minPenalty", "bondCap")
+    before, beyond = parameters(desk), parameters(desk, **changes)
     with refused(desk.book.RoundParametersOutOfBounds, parameters=beyond):
         act(desk.venue.owner, desk.book.setRoundParameters, beyond)
-    assert dict(zip(fields, beyond, strict=True)) != desk.book.roundParameters()
+    assert parameters(desk) == before
 
 
 @pytest.mark.parametrize("beyond", [(wad(1000) + 1, 0, 0), (0, wad("0.01") + 1, 0), (0, 0, wad("0.5") + 1)])

@@ -15,21 +15,8 @@ from backstop.keeper.duties import Deleverage, rounds
 from scripts.stage.venue import Venue, wad
 from tests.support.acting import RefusedError, act, later, rpc
 from tests.support.desk import Desk, open_desk, open_shared
-from tests.support.enums import Exemption, Side
-
-LONG = Side.LONG
-FOUR = wad(4)
-
-
-def seat(desk: Desk, shorts: dict[str, int]) -> None:
-    icarus, whale = desk.trader("icarus"), desk.trader("whale")
-    desk.deposit(icarus, 80)
-    desk.deposit(whale, 5000)
-    for name, margin in shorts.items():
-        desk.deposit(desk.trader(name), margin)
-    longs = [icarus, icarus] + [whale] * 20
-    for name, long in zip(shorts, longs, strict=False):
-        desk.trade(long, desk.trader(name), -FOUR, wad(100))
+from tests.support.enums import Exemption
+from tests.support.omissions import FOUR, LONG, seat
 
 
 def planned(desk: Desk) -> tuple[Any, Deleverage]:

@@ -25,6 +25,7 @@ from backstop.adl.snapshot import (
     Side,
     Snapshot,
 )
+from backstop.chain.fund_view import Terms
 from backstop.math import deficit, fund, margin
 from backstop.math import round as fills
 from backstop.math.leveraged_return import leveraged_return
@@ -72,19 +73,6 @@ class Standing(NamedTuple):
     short_loss: int
     started: bool
     drawdown_due: bool
-
-
-class Terms(NamedTuple):
-    """What `InsuranceFund.adlTerms` returns, field by field."""
-
-    trigger: int
-    size: int
-    entry_notional: int
-    inventory_loss: int
-    compensation: int
-    mark: int
-    price: int
-    execution_price: int
 
 
 class Closing(NamedTuple):

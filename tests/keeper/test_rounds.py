@@ -12,30 +12,16 @@ from eth_account.signers.local import LocalAccount
 from backstop.account_id import account_text
 from scripts.stage.venue import Venue, rpc_url, tokens, wad
 from tests.support.acting import act, later, rpc
-from tests.support.desk import Desk, open_desk
-from tests.support.enums import Side
+from tests.support.desk import Desk
+from tests.support.omissions import open_queue, rounded
 
 from .command import Done, assert_refused, backstop, backstop_inside, secret_of
-
-LONG = Side.LONG
-SHORTS = {"ant": 40, "bee": 60, "cat": 100, "dog": 160}
 
 
 @pytest.fixture(scope="module")
 def desk(venue: Venue) -> Desk:
-    """Four shorts of four contracts from 100, the least margin first in rank; the pool is due ten for eight, at 80."""
-    desk = open_desk(venue, "SOL-USD", 100, initial="0.1", maintenance="0.05")
-    icarus, whale = desk.trader("icarus"), desk.trader("whale")
-    desk.deposit(icarus, 80)
-    desk.deposit(whale, 1000)
-    for name, margin in SHORTS.items():
-        desk.deposit(desk.trader(name), margin)
-    for name, long in zip(SHORTS, (icarus, icarus, whale, whale), strict=True):
-        desk.trade(long, desk.trader(name), -wad(4), wad(100))
-    later(600)
-    desk.price(80)
-    desk.take_over(icarus)
-    return desk
+    """The queue in which a round is due."""
+    return open_queue(venue)
 
 
 @pytest.fixture
@@ -50,12 +36,6 @@ def source(desk: Desk, tmp_path: Path) -> tuple[str, ...]:
 def hunter(desk: Desk) -> LocalAccount:
     """Who watches, and has gas money."""
     return desk.trader("hunter")
-
-
-def rounded(desk: Desk, given: str) -> int:
-    """The id of a round of a keeper that lists these."""
-    desk.deleverage(LONG, [desk.trader(name) for name in given.split()])
-    return int(desk.engine.roundCount())
 
 
 def watch(*options: str, by: LocalAccount | None = None) -> tuple[int, list[dict[str, Any]], str]:
@@ -110,10 +90,11 @@ def test_nobody_is_found_where_nobody_was_left_out(desk: Desk, source: tuple[str
 
 def test_the_watcher_as_a_process_of_its_own(desk: Desk, source: tuple[str, ...], hunter: LocalAccount) -> None:
     number = rounded(desk, "bee cat")
+    posted = desk.book.bond(desk.trader("keeper").address).amount
     done = backstop("challenge", "watch", "--once", "--send", *source, key=secret_of(hunter))
     assert done.status == 0, done.err
     assert done.out.startswith(f"round {number} left out {account_text(desk.account(desk.trader('ant')))}: ")
-    assert len(desk.book.roundsOf(desk.trader("keeper").address, 0, 10)) >= 1
+    assert desk.book.bond(desk.trader("keeper").address).amount == posted - wad(100)
 
 
 def test_after_the_window_there_is_nothing_to_find(desk: Desk, source: tuple[str, ...]) -> None:
@@ -202,7 +183,7 @@ def test_posted_asked_for_and_taken_out(desk: Desk, source: tuple[str, ...], hun
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (("post", "5000000"), "post less"),
+        (("post", "5000000"), "give less"),
         (("post", "0"), "0"),
         (("post", "x"), "x"),
         (("post", "0.0000001"), "more decimals"),
