@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {IADLEngine} from "./interfaces/IADLEngine.sol";
@@ -27,7 +28,6 @@ import {
     RoundRecord,
     SkipReason
 } from "./types/Round.sol";
-import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 
 /// @title The ADL engine; its story is told in `IADLEngine`
 contract ADLEngine is IADLEngine, ReentrancyGuardTransient {

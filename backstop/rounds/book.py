@@ -28,6 +28,7 @@ from backstop.math.wad import WAD
 from backstop.rounds.bonds import RoundParameters
 
 EXEMPTIONS = ("none", "flat", "inventorySide", "bankrupt", "insolventAtAdlPrice", "raisedRisk", "rankedBelow")
+LONGEST_WINDOW = 7 * 24 * 3600  # seconds; RoundBook.MAX_WINDOW
 _SIDES = (Side.LONG, Side.SHORT)
 _TRIGGERS = (None, Trigger.DRAWDOWN, Trigger.DEPLETION)
 
@@ -100,12 +101,21 @@ def count_rounds(endpoint: Endpoint, deployment: Deployment) -> int:
     return int(endpoint.call(deployment.engine, ROUND_COUNT))
 
 
-def is_open(endpoint: Endpoint, deployment: Deployment, number: int, now: int) -> bool:
-    """Whether a round may still be challenged, and has something left to pay with."""
-    record = endpoint.call(deployment.round_book, ROUND_RECORD, number)
-    time, version, bond = record[1], record[5], record[-1]
-    window = endpoint.call(deployment.round_book, ROUND_PARAMETERS_OF, version)[0]
-    return bool(bond) and now <= time + int(window)
+def open_rounds(endpoint: Endpoint, deployment: Deployment, after: int, last: int, now: int) -> list[int]:
+    """The rounds after one, up to another, that may still be challenged and have something left to pay with.
+
+    Rounds that closed no account, and those whose bond is spent, stand among them; and windows of several lengths may
+    be open, so only the longest one ends the search.
+    """
+    found = []
+    for number in range(last, after, -1):
+        record = endpoint.call(deployment.round_book, ROUND_RECORD, number)
+        time, version, bond = record[1], record[5], record[-1]
+        if time and now > time + LONGEST_WINDOW:
+            break
+        if bond and now <= time + endpoint.call(deployment.round_book, ROUND_PARAMETERS_OF, version)[0]:
+            found.append(number)
+    return found[::-1]
 
 
 def ask(endpoint: Endpoint, deployment: Deployment, number: int, account: str) -> Omission:

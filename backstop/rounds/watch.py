@@ -17,7 +17,7 @@ from backstop.chain.endpoint import Endpoint
 from backstop.chain.snapshot import ChainState, read_chain
 from backstop.chain.transactions import Receipt, Sender
 from backstop.errors import RevertError, RpcError
-from backstop.rounds.book import Omission, RoundView, ask, count_rounds, is_open, read_round
+from backstop.rounds.book import Omission, RoundView, ask, count_rounds, open_rounds, read_round
 
 _KEPT = 64  # states of blocks before
 # So many in a row that rank below the cutoff, and whoever follows does too, whatever has moved in between.
@@ -59,7 +59,7 @@ class Watcher:
         """The omissions of the rounds that nobody has looked at yet and that are open; afterwards the state is kept."""
         now = read_chain(self._endpoint, self._deployment)
         last = count_rounds(self._endpoint, self._deployment)
-        for number in range(self._first_open(last, now), last + 1):
+        for number in open_rounds(self._endpoint, self._deployment, self._looked_at, last, now.block.timestamp):
             yield from self._inspect(number, now)
             self._looked_at = number
         self._looked_at = max(self._looked_at, last)
@@ -67,17 +67,8 @@ class Watcher:
         for old in sorted(self._states)[:-_KEPT]:
             del self._states[old]
 
-    def _first_open(self, last: int, now: ChainState) -> int:
-        """Rounds that have closed are not looked at; they close in order."""
-        first = last + 1
-        while first - 1 > self._looked_at and is_open(self._endpoint, self._deployment, first - 1, now.block.timestamp):
-            first -= 1
-        return first
-
     def _inspect(self, number: int, now: ChainState) -> Iterator[Finding]:
         found = read_round(self._endpoint, self._deployment, number)
-        if not found.bond_left:
-            return
         done = {fill.account for fill in found.fills} | {one.account for one in found.proven}
         below = 0
         for account in self._suspects(found, self._before(found, now)):

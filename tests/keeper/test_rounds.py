@@ -10,10 +10,11 @@ import pytest
 from eth_account.signers.local import LocalAccount
 
 from backstop.account_id import account_text
+from backstop.rounds.book import LONGEST_WINDOW
 from scripts.stage.venue import Venue, rpc_url, tokens, wad
 from tests.support.acting import act, later, rpc
 from tests.support.desk import Desk
-from tests.support.omissions import open_queue, rounded
+from tests.support.omissions import challenge, open_queue, parameters, rounded
 
 from .command import Done, assert_refused, backstop, backstop_inside, secret_of
 
@@ -101,6 +102,27 @@ def test_after_the_window_there_is_nothing_to_find(desk: Desk, source: tuple[str
     rounded(desk, "bee cat")
     later(3601)
     assert watch(*source) == (0, [], "")
+
+
+def test_later_rounds_that_are_over_hide_no_earlier_one(desk: Desk, source: tuple[str, ...]) -> None:
+    """One whose bond is spent, and one by a shorter window that has closed."""
+    act(desk.venue.owner, desk.book.setRoundParameters, parameters(desk, bondCap=wad(100)))
+    first = rounded(desk, "bee")
+    ant = desk.trader("ant")
+    act(desk.venue.owner, desk.book.setRoundParameters, parameters(desk, window=600))
+    second = rounded(desk, "cat")
+    challenge(desk, second, ant)
+    assert desk.book.roundRecord(second).bond == 0
+    found = (1, [first])
+    status, shown, _ = watch(*source)
+    assert (status, [one["round"] for one in shown]) == found
+    later(601)
+    status, shown, _ = watch(*source)
+    assert (status, [one["round"] for one in shown]) == found
+
+
+def test_the_longest_window_is_that_of_the_contract(desk: Desk) -> None:
+    assert desk.book.MAX_WINDOW() == LONGEST_WINDOW
 
 
 def test_what_changed_after_the_round_hides_nobody(desk: Desk, source: tuple[str, ...]) -> None:
