@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
@@ -10,6 +11,7 @@ import {IInsuranceFund} from "./interfaces/IInsuranceFund.sol";
 import {IPriceFeed} from "./interfaces/IPriceFeed.sol";
 import {IRoundBook} from "./interfaces/IRoundBook.sol";
 import {ADLMath} from "./libraries/ADLMath.sol";
+import {FlatTuples} from "./libraries/FlatTuples.sol";
 import {LeveragedReturn} from "./libraries/LeveragedReturn.sol";
 import {MarginMath} from "./libraries/MarginMath.sol";
 import {Ranking} from "./libraries/Ranking.sol";
@@ -23,6 +25,7 @@ import {
     Candidate,
     Execution,
     Fill,
+    MarkBounds,
     Outcome,
     RewardParameters,
     RoundRecord,
@@ -49,9 +52,10 @@ contract ADLEngine is IADLEngine, ReentrancyGuardTransient {
         int256 size;
         int256 entryNotional;
         int256 value;
-        Fill[] fills;
+        bytes fills;
         uint256 count;
         uint256 reached;
+        bool passesOver;
         int256 cutoffReturn;
         bool secondPass;
     }
@@ -75,20 +79,18 @@ contract ADLEngine is IADLEngine, ReentrancyGuardTransient {
         if (p.terms.price < bounds.minPrice || p.terms.price > bounds.maxPrice) {
             revert PriceOutsideBounds(p.terms.price, bounds.minPrice, bounds.maxPrice);
         }
-        if (p.terms.mark < bounds.minMark || p.terms.mark > bounds.maxMark) {
-            revert MarkOutsideBounds(p.terms.mark, bounds.minMark, bounds.maxMark);
-        }
+        _checkMarks(market, p.terms.mark, bounds.marks);
         uint256 counterInterest = exchange.accountsOpenInterest(market, _opposite(side));
         if (candidates.length == 0 && counterInterest != 0) revert CandidatesMissing(market);
 
         round = ++roundCount;
         p.round = round;
         (p.size, p.entryNotional) = (p.terms.size, p.terms.entryNotional);
-        p.fills = new Fill[](candidates.length);
+        p.fills = FlatTuples.fills(candidates.length);
         (Candidate[] memory ranked, uint256 count) = _score(market, side, candidates, p.terms.mark, round);
         _fillSolvent(p, ranked, count, bounds.lowestReturn);
         // Where somebody may be left off the list, none that is insolvent may be closed.
-        if (bounds.lowestReturn == type(int256).min) _fillInsolvent(p, ranked);
+        if (p.passesOver && bounds.lowestReturn == type(int256).min) _fillInsolvent(p, ranked);
         _apply(p, market, side, counterInterest, candidates.length);
     }
 
@@ -99,12 +101,13 @@ contract ADLEngine is IADLEngine, ReentrancyGuardTransient {
         returns (Candidate[] memory ranked)
     {
         uint256 mark = priceFeed.markPrice(market);
-        Exposure[] memory states = exchange.exposures(market, candidates, mark);
+        bytes memory states = _exposures(market, candidates, mark);
         ranked = new Candidate[](candidates.length);
         uint256 count;
         for (uint256 i; i < candidates.length; ++i) {
-            (bool eligible,) = _eligibility(states[i], side);
-            if (eligible) ranked[count++] = _candidate(candidates[i], states[i], mark);
+            Exposure memory state = FlatTuples.exposure(states, i);
+            (bool eligible,) = _eligibility(state, side);
+            if (eligible) ranked[count++] = _candidate(candidates[i], state, mark);
         }
         Ranking.sort(ranked, count);
         uint256 unique;
@@ -114,18 +117,42 @@ contract ADLEngine is IADLEngine, ReentrancyGuardTransient {
         _truncate(ranked, unique);
     }
 
+    /// @dev Those left off the list were ranked at marks that must not have moved too far.
+    function _checkMarks(uint16 market, uint256 mark, MarkBounds[] calldata bounds) private view {
+        for (uint256 i; i < bounds.length; ++i) {
+            MarkBounds calldata each = bounds[i];
+            uint256 found = mark;
+            if (each.market != market) (found,) = priceFeed.markOrLast(each.market);
+            if (found < each.lowest || found > each.highest) {
+                revert MarkOutsideBounds(each.market, found, each.lowest, each.highest);
+            }
+        }
+    }
+
     // ------------------------------------------------------------------ scoring
+
+    /// @dev What the exchange answers; see `FlatTuples`.
+    function _exposures(uint16 market, AccountId[] calldata accounts, uint256 mark)
+        private
+        view
+        returns (bytes memory states)
+    {
+        return Address.functionStaticCall(
+            address(exchange), abi.encodeCall(IExchange.exposures, (market, accounts, mark))
+        );
+    }
 
     /// @dev Live state of every candidate, the ineligible skipped, the rest in order. `count` of `ranked` are meant.
     function _score(uint16 market, Side side, AccountId[] calldata candidates, uint256 mark, uint256 round)
         private
         returns (Candidate[] memory ranked, uint256 count)
     {
-        Exposure[] memory states = exchange.exposures(market, candidates, mark);
+        bytes memory states = _exposures(market, candidates, mark);
         ranked = new Candidate[](candidates.length);
         for (uint256 i; i < candidates.length; ++i) {
-            (bool eligible, SkipReason reason) = _eligibility(states[i], side);
-            if (eligible) ranked[count++] = _candidate(candidates[i], states[i], mark);
+            Exposure memory state = FlatTuples.exposure(states, i);
+            (bool eligible, SkipReason reason) = _eligibility(state, side);
+            if (eligible) ranked[count++] = _candidate(candidates[i], state, mark);
             else emit CandidateSkipped(round, candidates[i], reason);
         }
         Ranking.sort(ranked, count);
@@ -165,8 +192,8 @@ contract ADLEngine is IADLEngine, ReentrancyGuardTransient {
                 emit CandidateSkipped(p.round, c.account, SkipReason.Duplicate);
                 continue;
             }
-            if (ADLMath.isInsolventAt(p.terms.price, c.size, c.equity, p.terms.mark)) continue;
-            _fill(p, c, p.terms.price, true);
+            if (ADLMath.isInsolventAt(p.terms.price, c.size, c.equity, p.terms.mark)) p.passesOver = true;
+            else _fill(p, c, p.terms.price, true);
         }
     }
 
@@ -195,7 +222,8 @@ contract ADLEngine is IADLEngine, ReentrancyGuardTransient {
         p.size -= part;
         p.entryNotional -= entry;
         p.value += value;
-        p.fills[p.count++] = Fill(c.account, part, value);
+        FlatTuples.add(p.fills, c.account, part, value);
+        ++p.count;
         if (firstPass) p.cutoffReturn = c.leveragedReturn;
         else p.secondPass = true;
         emit Deleveraged(p.round, c.account, part, value, price, c.leveragedReturn, p.count);
@@ -243,38 +271,33 @@ contract ADLEngine is IADLEngine, ReentrancyGuardTransient {
     }
 
     function _write(Progress memory p, uint16 market, Side side, uint256 closed, uint256 netted) private {
-        Fill[] memory fills = p.fills;
-        uint256 count = p.count;
-        assembly ("memory-safe") {
-            mstore(fills, count)
-        }
         Execution memory execution;
         (execution.market, execution.id) = (market, uint32(p.round));
-        (execution.mark, execution.netted, execution.fills) = (p.terms.mark, netted, fills);
+        (execution.mark, execution.netted) = (p.terms.mark, netted);
         // A round that closes no account leaves nobody out.
-        if (count != 0) {
-            execution.markets = exchange.roundMarkets(market);
-            execution.openUntil = uint40(_open(p, market, side, closed, execution.markets));
-        }
+        if (p.count != 0) _open(p, market, side, closed, execution);
         int256 poolChange;
         (poolChange, execution.funding) =
             fund.close(market, side, closed, p.terms.entryNotional - p.entryNotional, p.value, netted);
-        int256 accountsChange = exchange.applyDeleverage(execution);
+        bytes memory data = abi.encodeCall(IExchange.applyDeleverage, (execution, new Fill[](0)));
+        FlatTuples.append(data, p.fills);
+        int256 accountsChange = abi.decode(Address.functionCall(address(exchange), data), (int256));
         if (poolChange + accountsChange != 0) revert CashNotConserved(poolChange, accountsChange);
     }
 
     /// @dev Enters the round into the book.
-    function _open(Progress memory p, uint16 market, Side side, uint256 closed, uint16[] memory markets)
-        private
-        returns (uint256 openUntil)
-    {
+    function _open(Progress memory p, uint16 market, Side side, uint256 closed, Execution memory execution) private {
         RoundRecord memory r;
         (r.keeper, r.market, r.side, r.secondPass) = (msg.sender, market, side, p.secondPass);
-        r.cutoffAccount = p.fills[p.count - 1].account;
+        r.cutoffAccount = FlatTuples.lastAccount(p.fills);
         r.cutoffReturn = int104(p.cutoffReturn.max(type(int104).min).min(type(int104).max));
         r.contracts = uint112(closed);
         r.price = int160(p.terms.price.max(type(int160).min).min(type(int160).max));
-        return book.open(uint32(p.round), r, markets, p.terms.mark, p.terms.compensation);
+        execution.markets = exchange.roundMarkets(market);
+        uint256 openUntil;
+        (openUntil, execution.keepsClosed) =
+            book.open(execution.id, r, execution.markets, execution.mark, p.terms.compensation);
+        execution.openUntil = uint40(openUntil);
     }
 
     /// @dev Beyond mark the pool got at most its compensation, pro rata to what was closed; for rounding one unit a fill, one a

@@ -14,12 +14,14 @@ import {MarginAccounts} from "./MarginAccounts.sol";
 import {IExchange} from "./interfaces/IExchange.sol";
 import {IInsuranceFund} from "./interfaces/IInsuranceFund.sol";
 import {IPriceFeed} from "./interfaces/IPriceFeed.sol";
+import {FlatTuples} from "./libraries/FlatTuples.sol";
+import {MarginMath} from "./libraries/MarginMath.sol";
 import {Order, Orders} from "./libraries/Orders.sol";
 import {WadMath} from "./libraries/WadMath.sol";
 import {AccountId, AccountIds} from "./types/AccountId.sol";
 import {Market, MarketParameters, Side} from "./types/Market.sol";
 import {CrossAccount, Exposure, Health, Position} from "./types/Position.sol";
-import {Execution, Pair} from "./types/Round.sol";
+import {Execution, Fill, Pair} from "./types/Round.sol";
 
 /// @title The exchange; its story is told in `IExchange`
 contract Exchange is MarginAccounts, IExchange, EIP712, Ownable2Step, ReentrancyGuardTransient {
@@ -149,7 +151,7 @@ contract Exchange is MarginAccounts, IExchange, EIP712, Ownable2Step, Reentrancy
     }
 
     /// @inheritdoc IExchange
-    function applyDeleverage(Execution calldata) external nonReentrant returns (int256 cashChange) {
+    function applyDeleverage(Execution calldata, Fill[] calldata) external nonReentrant returns (int256 cashChange) {
         return abi.decode(Address.functionDelegateCall(solvencyModule, msg.data), (int256));
     }
 
@@ -226,16 +228,22 @@ contract Exchange is MarginAccounts, IExchange, EIP712, Ownable2Step, Reentrancy
     function exposures(uint16 marketId, AccountId[] calldata accounts, uint256 mark)
         external
         view
-        returns (Exposure[] memory states)
+        returns (Exposure[] memory)
     {
         int256 index = _index(marketId);
         Leg memory leg;
         (leg.market, leg.mark) = (marketId, mark);
-        states = new Exposure[](accounts.length);
+        uint256 fraction = _markets[marketId].maintenanceMarginFraction;
+        bytes memory answer = FlatTuples.answer(accounts.length);
         for (uint256 i; i < accounts.length; ++i) {
             _repeek(leg, accounts[i], index);
-            states[i] = Exposure(leg.held.size, leg.held.entryNotional, _equityOf(leg), _maintenanceOf(leg));
+            Exposure memory state = FlatTuples.exposure(answer, i);
+            (state.size, state.entryNotional) = (leg.held.size, leg.held.entryNotional);
+            state.equity = _equityOf(leg);
+            state.maintenanceMargin =
+                leg.others.maintenanceMargin + MarginMath.requirementUp(leg.held.size, mark, fraction);
         }
+        FlatTuples.give(answer);
     }
 
     /// @inheritdoc IExchange
@@ -269,12 +277,12 @@ contract Exchange is MarginAccounts, IExchange, EIP712, Ownable2Step, Reentrancy
 
     /// @inheritdoc IExchange
     function maintenanceVersion(uint16 id) external view returns (uint256) {
-        return _maintenanceFractions[id].length;
+        return _maintenanceFractions[id][0];
     }
 
     /// @inheritdoc IExchange
     function maintenanceMarginFractionOf(uint16 id, uint256 version) external view returns (uint64) {
-        return _maintenanceFractions[id][version - 1];
+        return _maintenanceFractions[id][version];
     }
 
     /// @inheritdoc IExchange
@@ -293,19 +301,34 @@ contract Exchange is MarginAccounts, IExchange, EIP712, Ownable2Step, Reentrancy
     }
 
     /// @inheritdoc IExchange
-    function positionAsOf(AccountId account, uint16 marketId, uint32 round)
+    function positionAsOf(AccountId account, uint16 marketId, uint32 round, uint32 hint)
         external
         view
-        returns (Position memory held)
+        returns (Position memory held, uint32 kept)
     {
-        held = _positions[account][marketId];
-        while (held.roundMarker >= round) held = _positionsThen[account][marketId][held.roundMarker];
+        mapping(uint32 => Position) storage records = _positionsThen[account][marketId];
+        kept = hint;
+        held = hint == 0 ? _positions[account][marketId] : records[hint];
+        // Each record is of the rounds above its own marker, up to the id that it is kept under.
+        for (; hint == 0 && held.roundMarker >= round; held = records[kept]) {
+            kept = held.roundMarker;
+        }
+        _checkHint(account, round, hint, held.roundMarker);
     }
 
     /// @inheritdoc IExchange
-    function crossAccountAsOf(AccountId account, uint32 round) external view returns (CrossAccount memory cross) {
-        cross = _cross[account];
-        while (cross.roundMarker >= round) cross = _crossThen[account][cross.roundMarker];
+    function crossAccountAsOf(AccountId account, uint32 round, uint32 hint)
+        external
+        view
+        returns (CrossAccount memory cross, uint32 kept)
+    {
+        mapping(uint32 => CrossAccount) storage records = _crossThen[account];
+        kept = hint;
+        cross = hint == 0 ? _cross[account] : records[hint];
+        for (; hint == 0 && cross.roundMarker >= round; cross = records[kept]) {
+            kept = cross.roundMarker;
+        }
+        _checkHint(account, round, hint, cross.roundMarker);
     }
 
     /// @inheritdoc IExchange
@@ -400,6 +423,10 @@ contract Exchange is MarginAccounts, IExchange, EIP712, Ownable2Step, Reentrancy
 
     // ------------------------------------------------------------------ internal
 
+    function _checkHint(AccountId account, uint32 round, uint32 hint, uint32 marker) private pure {
+        if (hint != 0 && (marker >= round || hint < round)) revert HintWrong(account, round, hint);
+    }
+
     /// @dev Puts tokens of the caller into an account.
     function _credit(AccountId account, uint256 amount) private {
         _checkAccount(account);
@@ -431,19 +458,17 @@ contract Exchange is MarginAccounts, IExchange, EIP712, Ownable2Step, Reentrancy
         if (available < int256(sum.initialMargin)) {
             revert MarginInsufficient(account, available, sum.initialMargin);
         }
-        bool isCross = account.isCross();
-        uint256 legs = isCross ? _cross[account].legs : account.market();
-        if (isCross) {
-            if (legs != 0) _preserveCross(account, uint16(legs));
-            _cross[account].margin = (_cross[account].margin - scaled).toInt112();
+        if (account.isCross()) {
+            CrossAccount storage cross = _cross[account];
+            if (cross.legs != 0) _preserveCross(account, uint16(cross.legs));
+            (cross.margin, cross.riskTime) = ((cross.margin - scaled).toInt112(), uint40(block.timestamp));
+            return;
         }
-        for (; legs != 0; legs >>= 16) {
-            uint16 marketId = uint16(legs);
-            Position memory held = _positions[account][marketId];
-            _preservePosition(account, marketId, held, _markets[marketId].roundMarker);
-            if (!isCross) held.margin = (held.margin - scaled).toInt112();
-            if (held.size != 0) held.riskTime = uint40(block.timestamp);
-            _positions[account][marketId] = held;
-        }
+        uint16 marketId = account.market();
+        Position memory held = _positions[account][marketId];
+        _preservePosition(account, marketId, held, _markets[marketId].roundMarker);
+        held.margin = (held.margin - scaled).toInt112();
+        if (held.size != 0) held.riskTime = uint40(block.timestamp);
+        _positions[account][marketId] = held;
     }
 }

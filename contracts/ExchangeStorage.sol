@@ -35,8 +35,8 @@ abstract contract ExchangeStorage {
     mapping(AccountId account => mapping(uint32 round => CrossAccount)) internal _crossThen;
     /// @dev The last deleveraging round behind a pool, whichever its market: cross accounts that hold something there must be known of it.
     mapping(uint16 pool => uint32) internal _crossMarkers;
-    /// @dev Every maintenance margin fraction that a market has had, the last one in force.
-    mapping(uint16 market => uint64[]) internal _maintenanceFractions;
+    /// @dev Every maintenance margin fraction that a market has had, by version from 1, the last one in force; at 0 stands how many.
+    mapping(uint16 market => mapping(uint256 version => uint64)) internal _maintenanceFractions;
     address internal _engine;
     uint64 internal _backstopRatio;
     IInsuranceFund internal _fund;

@@ -72,8 +72,14 @@ abstract contract KeeperBonds is IKeeperBonds, ReentrancyGuardTransient {
     }
 
     /// @inheritdoc IKeeperBonds
-    function releaseBond(address keeper, uint256 most) external nonReentrant {
-        _release(keeper, most);
+    function releaseBond(address keeper, uint256[] calldata places) external nonReentrant {
+        Bond storage held = _bonds[keeper];
+        uint32[] storage rounds = _roundsOf[keeper];
+        for (uint256 i; i < places.length; ++i) {
+            uint256 place = places[i];
+            if (place < held.released || place >= rounds.length || !_isClosed(rounds[place])) continue;
+            held.reserved -= _takeBond(rounds[place]);
+        }
     }
 
     /// @inheritdoc IKeeperBonds
@@ -158,6 +164,9 @@ abstract contract KeeperBonds is IKeeperBonds, ReentrancyGuardTransient {
     function _isClosed(uint32 round) internal view virtual returns (bool);
 
     function _bondOf(uint32 round) internal view virtual returns (uint96);
+
+    /// @dev What is left of a round's bond, which from now on is nothing.
+    function _takeBond(uint32 round) internal virtual returns (uint96);
 
     function _window() internal view virtual returns (uint256);
 }

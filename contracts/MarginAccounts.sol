@@ -28,16 +28,22 @@ abstract contract MarginAccounts is ExchangeStorage {
     using SafeERC20 for IERC20Metadata;
     using WadMath for int256;
 
+    /// @dev Words of a market among the quotes of a leg.
+    uint256 private constant QUOTE = 3;
+
     /// @dev An account while one of its positions changes. `margin` is the account's, isolated or cross, with the funding of
-    /// this leg settled; `others` is the sum over its other legs, with `collateral` holding minus their funding.
+    /// this leg settled; `raisesRisk` says whether what happens to it counts as that; `others` is the sum over its other legs, with
+    /// `collateral` holding minus their funding; `quotes` is what a round values those by.
     struct Leg {
         AccountId account;
         uint16 market;
         uint256 mark;
         int256 sizeBefore;
         int256 margin;
+        bool raisesRisk;
         Position held;
         Health others;
+        uint256[] quotes;
     }
 
     /// @dev What a trade does to an account.
@@ -107,10 +113,42 @@ abstract contract MarginAccounts is ExchangeStorage {
     /// @dev Loads another account into a leg of a round, which must not wait for the dead feed of another market.
     function _reopen(Leg memory leg, AccountId account, int256 index) internal {
         _load(leg, account, index);
-        if (!account.isCross() && leg.others.maintenanceMargin == 0) return;
-        Health memory others;
-        _addOthers(others, account, leg.market);
-        leg.others = others;
+        _valueOthers(leg);
+    }
+
+    /// @dev Sums up the other legs of an account in a round, as far as a round asks: losses and initial margin are left out.
+    function _valueOthers(Leg memory leg) internal view {
+        if (!leg.account.isCross() && leg.others.maintenanceMargin == 0) return;
+        if (leg.quotes.length == 0) leg.quotes = new uint256[](QUOTE * (uint256(_marketCount) + 1));
+        uint256[] memory quotes = leg.quotes;
+        mapping(uint16 => Position) storage positions = _positions[leg.account];
+        (int256 collateral, int256 equity, uint256 maintenance) = (int256(0), int256(0), uint256(0));
+        Position memory held;
+        for (uint256 legs = _legsOf(leg.account); legs != 0; legs >>= 16) {
+            uint16 other = uint16(legs);
+            if (other == leg.market) continue;
+            uint256 place = _quote(quotes, other);
+            PositionSlots.load(held, positions[other]);
+            (int256 size, uint256 mark) = (held.size, quotes[place]);
+            // Sixteen sums of products of 112 and 96 bits.
+            unchecked {
+                collateral -= FundingMath.payment(size, int256(quotes[place + 1]) - held.fundingIndex);
+                equity += MarginMath.valueDown(size, mark) - held.entryNotional;
+                maintenance += MarginMath.requirementUp(size, mark, quotes[place + 2]);
+            }
+        }
+        Health memory others = leg.others;
+        (others.collateral, others.equity, others.maintenanceMargin) = (collateral, equity, maintenance);
+    }
+
+    /// @dev Where mark (or last accepted price), funding index and `mmf` of a market stand among the quotes of a round, which reads
+    /// them once.
+    function _quote(uint256[] memory quotes, uint16 marketId) private view returns (uint256 place) {
+        place = QUOTE * marketId;
+        if (quotes[place] != 0) return place;
+        (quotes[place],) = _priceFeed.markOrLast(marketId);
+        quotes[place + 1] = uint256(_index(marketId));
+        quotes[place + 2] = _markets[marketId].maintenanceMarginFraction;
     }
 
     function _load(Leg memory leg, AccountId account, int256 index) private {
@@ -211,10 +249,7 @@ abstract contract MarginAccounts is ExchangeStorage {
     /// @dev Looks at another account in a leg for scoring, its others included.
     function _repeek(Leg memory leg, AccountId account, int256 index) internal view {
         _look(leg, account, index);
-        if (!account.isCross() && leg.others.maintenanceMargin == 0) return;
-        Health memory others;
-        _addOthers(others, account, leg.market);
-        leg.others = others;
+        _valueOthers(leg);
     }
 
     function _look(Leg memory leg, AccountId account, int256 index) private view {
@@ -265,8 +300,10 @@ abstract contract MarginAccounts is ExchangeStorage {
         int256 entryAfter = PositionMath.entryAfter(size, entry, change, value);
         leg.margin -= value + entry - entryAfter;
         (leg.held.size, leg.held.entryNotional) = (sizeAfter.toInt112(), entryAfter.toInt112());
-        bool raisesRisk = size == 0 || (size > 0) == (change > 0) || (size > 0) != (sizeAfter > 0);
-        if (raisesRisk && sizeAfter != 0) leg.held.riskTime = uint40(block.timestamp);
+        if (sizeAfter == 0) return;
+        if (size != 0 && (size > 0) != (change > 0) && (size > 0) == (sizeAfter > 0)) return;
+        leg.held.riskTime = uint40(block.timestamp);
+        leg.raisesRisk = true;
     }
 
     /// @dev A trade of an account: `_take`, the fee, and the rules that hold for whoever trades of their own will.
@@ -285,19 +322,28 @@ abstract contract MarginAccounts is ExchangeStorage {
         _take(leg, trade.change, trade.value);
         leg.margin -= int256(trade.fee);
         _checkLimits(leg, reduces);
-        if (reduces) _checkReduced(leg, equity, maintenanceMargin);
+        if (reduces) _checkReduced(leg, trade.change, equity, maintenanceMargin);
         else _checkInitialMargin(leg);
         return _store(leg);
     }
 
     /// @dev After a trade that only reduces: not negative, and unless flat the margin rate is no worse than before.
-    function _checkReduced(Leg memory leg, int256 equityBefore, uint256 marginBefore) private view {
+    function _checkReduced(Leg memory leg, int256 change, int256 equityBefore, uint256 marginBefore) private view {
         (int256 equity, uint256 maintenanceMargin) = (_equityOf(leg), _maintenanceOf(leg));
         if (equity < 0) revert IExchange.EquityNegative(leg.account, equity);
         if (maintenanceMargin == 0) return;
         // MM'/E' <= MM/E, both equities positive.
         if (equity == 0 || int256(maintenanceMargin) * equityBefore > int256(marginBefore) * equity) {
             revert IExchange.MarginRateWorse(leg.account, equity, maintenanceMargin);
+        }
+        if (equityBefore > equity) _noteLoss(leg, change.abs(), uint256(equityBefore - equity));
+    }
+
+    /// @dev What is lost on contracts that are closed beyond a hundredth of their worth leaves the other legs of a cross account more
+    /// exposed to their marks than it was with all of them: it counts as raising risk. One leg alone keeps its margin rate.
+    function _noteLoss(Leg memory leg, uint256 contracts, uint256 loss) internal pure {
+        if (leg.others.maintenanceMargin != 0 && loss * 100 > contracts * leg.mark / WadMath.UWAD) {
+            leg.raisesRisk = true;
         }
     }
 
@@ -326,7 +372,9 @@ abstract contract MarginAccounts is ExchangeStorage {
     function _store(Leg memory leg) internal returns (int256 longChange) {
         (int256 size, int256 sizeBefore) = (leg.held.size, leg.sizeBefore);
         if (leg.account.isCross()) {
-            _cross[leg.account].margin = leg.margin.toInt112();
+            CrossAccount storage cross = _cross[leg.account];
+            cross.margin = leg.margin.toInt112();
+            if (leg.raisesRisk) cross.riskTime = uint40(block.timestamp);
             if ((size == 0) != (sizeBefore == 0)) _moveLeg(leg.account, leg.market, size != 0);
         } else {
             leg.held.margin = leg.margin.toInt112();

@@ -111,7 +111,8 @@ contract MarketModule is MarginAccounts, DelegatedModule {
         (listed.initialMarginFraction, listed.calmMarginFraction) = (p.initialMarginFraction, p.initialMarginFraction);
         if (listed.maintenanceMarginFraction != p.maintenanceMarginFraction) {
             listed.maintenanceMarginFraction = p.maintenanceMarginFraction;
-            _maintenanceFractions[id].push(p.maintenanceMarginFraction);
+            uint64 version = ++_maintenanceFractions[id][0];
+            _maintenanceFractions[id][version] = p.maintenanceMarginFraction;
         }
         // Bounded far below 56 bits.
         (listed.liquidationDiscount, listed.liquidationFee) = (uint56(p.liquidationDiscount), uint56(p.liquidationFee));

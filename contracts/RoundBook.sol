@@ -14,6 +14,7 @@ import {IPriceFeed} from "./interfaces/IPriceFeed.sol";
 import {IRoundBook} from "./interfaces/IRoundBook.sol";
 import {ADLMath} from "./libraries/ADLMath.sol";
 import {FundingMath} from "./libraries/FundingMath.sol";
+import {LegSet} from "./libraries/LegSet.sol";
 import {LeveragedReturn} from "./libraries/LeveragedReturn.sol";
 import {MarginMath} from "./libraries/MarginMath.sol";
 import {WadMath} from "./libraries/WadMath.sol";
@@ -32,6 +33,7 @@ contract RoundBook is IRoundBook, KeeperBonds, Ownable2Step {
     uint32 public constant MAX_WINDOW = 7 days;
     uint32 public constant MIN_EXEMPT_AGE = 12 seconds;
     uint32 public constant MAX_EXEMPT_AGE = 10 minutes;
+    uint64 public constant MIN_TOLERANCE = 0.001e18;
     uint64 public constant MAX_TOLERANCE = 0.5e18;
     uint64 public constant MAX_RETURN_FLOOR = 1e18;
     uint96 public constant MAX_BOND_CAP = 1_000_000e18;
@@ -44,18 +46,27 @@ contract RoundBook is IRoundBook, KeeperBonds, Ownable2Step {
     IInsuranceFund public immutable fund;
     IPriceFeed public immutable priceFeed;
 
+    /// @inheritdoc IRoundBook
+    mapping(uint16 market => uint256) public owedToPools;
     mapping(uint256 round => RoundRecord) private _rounds;
     /// @dev Mark (96 bits), funding index (104), version of the maintenance margin fraction (56).
     mapping(uint256 prices => mapping(uint16 market => uint256)) private _prices;
-    /// @dev The last record of prices that a round of a market made.
-    mapping(uint16 market => uint32) private _lastPrices;
+    mapping(uint16 market => MarketRounds) private _marketRounds;
     mapping(uint256 round => mapping(AccountId account => bool)) private _proven;
     /// @dev A ring: no window lasts so long that it holds 256 changes behind a timelock.
     mapping(uint8 version => RoundParameters) private _parameters;
     uint8 private _version;
     RewardParameters private _reward;
 
-    /// @dev An account as of a round. `riskTime` is the latest among its positions.
+    /// @dev The rounds of a market in sum: the last record of prices; until when any of them may be challenged; and the most that one of
+    /// those took for a contract, `|p_adl - mark|`.
+    struct MarketRounds {
+        uint32 prices;
+        uint40 openUntil;
+        uint184 harshest;
+    }
+
+    /// @dev An account as of a round.
     struct Then {
         int256 size;
         int256 uPnL;
@@ -80,13 +91,17 @@ contract RoundBook is IRoundBook, KeeperBonds, Ownable2Step {
     // ------------------------------------------------------------------ challenge
 
     /// @inheritdoc IRoundBook
-    function challenge(uint256 round, AccountId account) external nonReentrant returns (uint256 penalty) {
+    function challenge(uint256 round, AccountId account, uint32[] calldata hints)
+        external
+        nonReentrant
+        returns (uint256 penalty)
+    {
         RoundRecord memory r = _recordOf(round);
         uint256 openUntil = _openUntil(r);
         if (block.timestamp > openUntil) revert RoundClosed(round, openUntil);
         if (_proven[round][account]) revert AlreadyProven(round, account);
         if (r.bond == 0) revert RoundBondSpent(round);
-        (Exemption reason, int256 leveragedReturn, uint256 spared) = _omission(round, r, account);
+        (Exemption reason, int256 leveragedReturn, uint256 spared) = _omission(round, r, account, hints);
         if (reason != Exemption.None) revert NotAnOmission(round, account, reason);
 
         _proven[round][account] = true;
@@ -98,7 +113,15 @@ contract RoundBook is IRoundBook, KeeperBonds, Ownable2Step {
         _claimable[msg.sender] += penalty / 4;
         _claimable[r.cutoffAccount.owner()] += penalty / 4;
         emit OmissionProven(round, account, msg.sender, leveragedReturn, spared, penalty);
-        fund.contribute(exchange.market(r.market).pool, 0, penalty / 2 / _tokenScale);
+        owedToPools[r.market] += penalty / 2;
+    }
+
+    /// @inheritdoc IRoundBook
+    function payPool(uint16 market) external nonReentrant returns (uint256 paid) {
+        paid = owedToPools[market] / _tokenScale;
+        if (paid == 0) revert NothingOwed(market);
+        delete owedToPools[market];
+        fund.contribute(exchange.market(market).pool, 0, paid);
     }
 
     /// @inheritdoc IRoundBook
@@ -107,15 +130,34 @@ contract RoundBook is IRoundBook, KeeperBonds, Ownable2Step {
         view
         returns (Exemption reason, int256 leveragedReturn, uint256 spared)
     {
-        return _omission(round, _recordOf(round), account);
+        return _omission(round, _recordOf(round), account, new uint32[](0));
     }
 
-    function _omission(uint256 round, RoundRecord memory r, AccountId account)
+    /// @inheritdoc IRoundBook
+    function kept(uint256 round, AccountId account) external view returns (uint32[] memory ids) {
+        _recordOf(round);
+        ids = new uint32[](17);
+        uint256 count;
+        uint256 legs = account.market();
+        if (account.isCross()) {
+            CrossAccount memory cross;
+            (cross, ids[count++]) = exchange.crossAccountAsOf(account, uint32(round), 0);
+            legs = cross.legs;
+        }
+        for (; legs != 0; legs >>= 16) {
+            (, ids[count++]) = exchange.positionAsOf(account, uint16(legs), uint32(round), 0);
+        }
+        assembly ("memory-safe") {
+            mstore(ids, count)
+        }
+    }
+
+    function _omission(uint256 round, RoundRecord memory r, AccountId account, uint32[] memory hints)
         private
         view
         returns (Exemption reason, int256 leveragedReturn, uint256 spared)
     {
-        Then memory then = _then(uint32(round), r, account);
+        Then memory then = _then(uint32(round), r, account, hints);
         if (then.size == 0) return (Exemption.Flat, 0, 0);
         if ((then.size > 0) == (r.side == Side.Long)) return (Exemption.InventorySide, 0, 0);
         if (then.equity <= 0) return (Exemption.Bankrupt, 0, 0);
@@ -139,25 +181,36 @@ contract RoundBook is IRoundBook, KeeperBonds, Ownable2Step {
         return leveragedReturn > cutoff + int256(Math.ceilDiv(scale * p.tolerance, WadMath.UWAD));
     }
 
-    /// @dev The account as the round found it, at the round's prices: what scoring had computed.
-    function _then(uint32 round, RoundRecord memory r, AccountId account) private view returns (Then memory then) {
-        if (!account.isWellFormed() || (!account.isCross() && account.market() != r.market)) return then;
-        Position memory held = exchange.positionAsOf(account, r.market, round);
-        if (held.size == 0) return then;
-        (then.size, then.entryNotional) = (held.size, held.entryNotional);
-        (then.mark,,) = _unpack(r.prices, r.market);
-        then.uPnL = MarginMath.valueDown(held.size, then.mark) - held.entryNotional;
-        if (!account.isCross()) {
-            then.equity = held.margin;
-            _addLeg(then, r.prices, r.market, held);
+    /// @dev The account as the round found it, at the round's prices: what scoring had computed. Flat where it is not in the market.
+    function _then(uint32 round, RoundRecord memory r, AccountId account, uint32[] memory hints)
+        private
+        view
+        returns (Then memory then)
+    {
+        if (!account.isWellFormed()) return then;
+        uint256 legs = account.market();
+        uint256 next;
+        if (account.isCross()) {
+            (CrossAccount memory cross,) = exchange.crossAccountAsOf(account, round, _hint(hints, next++));
+            (then.equity, then.riskTime, legs) = (cross.margin, cross.riskTime, cross.legs);
+            // Of markets that it does not share a pool with the round has no prices.
+            if (!LegSet.has(legs, r.market)) return then;
+        } else if (legs != r.market) {
             return then;
         }
-        CrossAccount memory cross = exchange.crossAccountAsOf(account, round);
-        then.equity = cross.margin;
-        for (uint256 legs = cross.legs; legs != 0; legs >>= 16) {
+        for (; legs != 0; legs >>= 16) {
             uint16 market = uint16(legs);
-            _addLeg(then, r.prices, market, exchange.positionAsOf(account, market, round));
+            uint32 hint = _hint(hints, next++);
+            (Position memory held,) = exchange.positionAsOf(account, market, round, hint);
+            if (market == r.market) (then.size, then.entryNotional) = (held.size, held.entryNotional);
+            // Nothing is kept there, or what is kept is of the round that closed the leg.
+            else if (held.size == 0) revert IExchange.HintWrong(account, round, hint);
+            if (!account.isCross()) (then.equity, then.riskTime) = (held.margin, held.riskTime);
+            _addLeg(then, r.prices, market, held);
         }
+        if (hints.length != 0 && hints.length != next) revert HintsMiscounted(account, hints.length, next);
+        (then.mark,,) = _unpack(r.prices, r.market);
+        then.uPnL = MarginMath.valueDown(then.size, then.mark) - then.entryNotional;
     }
 
     function _addLeg(Then memory then, uint32 prices, uint16 market, Position memory held) private view {
@@ -167,7 +220,10 @@ contract RoundBook is IRoundBook, KeeperBonds, Ownable2Step {
         then.maintenanceMargin += MarginMath.requirementUp(
             held.size, mark, exchange.maintenanceMarginFractionOf(market, version)
         );
-        if (held.riskTime > then.riskTime) then.riskTime = held.riskTime;
+    }
+
+    function _hint(uint32[] memory hints, uint256 place) private pure returns (uint32) {
+        return place < hints.length ? hints[place] : 0;
     }
 
     // ------------------------------------------------------------------ recording
@@ -175,27 +231,43 @@ contract RoundBook is IRoundBook, KeeperBonds, Ownable2Step {
     /// @inheritdoc IRoundBook
     function open(uint32 round, RoundRecord memory r, uint16[] calldata markets, uint256 mark, uint256 compensation)
         external
-        returns (uint256 openUntil)
+        returns (uint256 openUntil, bool keepsClosed)
     {
         if (msg.sender != exchange.engine()) revert CallerNotEngine(msg.sender);
         RoundParameters memory p = _parameters[_version];
         (r.time, r.parameters) = (uint40(block.timestamp), _version);
         uint256 required = Math.min(Math.max(2 * Math.min(compensation, MAX_BOND_CAP), p.minPenalty), p.bondCap);
         r.bond = uint96(_wholeQuarters(required));
-        r.prices = _recordPrices(round, r.market, markets, mark);
+        MarketRounds memory sum = _marketRounds[r.market];
+        sum.prices = r.prices = _recordPrices(round, sum.prices, r.market, markets, mark);
         _rounds[round] = r;
         _reserve(r.keeper, round, r.bond);
         openUntil = _openUntil(r);
+        keepsClosed = _enter(sum, uint184((r.price - int256(mark)).abs()), openUntil, p.tolerance);
+        _marketRounds[r.market] = sum;
         emit RoundOpened(round, r.prices, r.bond, r.cutoffAccount, r.cutoffReturn, r.secondPass, openUntil);
     }
 
+    /// @dev Who is closed whole makes up for the open rounds before, unless one of those took clearly more for a contract.
+    /// @return isMilder That it did.
+    function _enter(MarketRounds memory sum, uint184 taken, uint256 openUntil, uint256 tolerance)
+        private
+        view
+        returns (bool isMilder)
+    {
+        if (block.timestamp > sum.openUntil) sum.harshest = 0;
+        isMilder = taken < Math.mulDiv(sum.harshest, WadMath.UWAD - tolerance, WadMath.UWAD);
+        if (taken > sum.harshest) sum.harshest = taken;
+        if (openUntil > sum.openUntil) sum.openUntil = uint40(openUntil);
+    }
+
     /// @dev Writes down what the round goes by, unless the last record of the market says the same.
-    function _recordPrices(uint32 round, uint16 own, uint16[] calldata markets, uint256 mark)
+    function _recordPrices(uint32 round, uint32 last, uint16 own, uint16[] calldata markets, uint256 mark)
         private
         returns (uint32 prices)
     {
         uint256[] memory packed = new uint256[](markets.length);
-        prices = _lastPrices[own];
+        prices = last;
         bool isSame = prices != 0;
         for (uint256 i; i < markets.length; ++i) {
             uint16 market = markets[i];
@@ -206,7 +278,6 @@ contract RoundBook is IRoundBook, KeeperBonds, Ownable2Step {
             if (isSame) isSame = _prices[prices][market] == packed[i];
         }
         if (isSame) return prices;
-        _lastPrices[own] = round;
         for (uint256 i; i < markets.length; ++i) {
             _prices[round][markets[i]] = packed[i];
         }
@@ -241,6 +312,11 @@ contract RoundBook is IRoundBook, KeeperBonds, Ownable2Step {
         return _rounds[round].bond;
     }
 
+    function _takeBond(uint32 round) internal override returns (uint96 left) {
+        left = _rounds[round].bond;
+        _rounds[round].bond = 0;
+    }
+
     function _window() internal view override returns (uint256) {
         return _parameters[_version].window;
     }
@@ -260,8 +336,9 @@ contract RoundBook is IRoundBook, KeeperBonds, Ownable2Step {
     function _setRoundParameters(RoundParameters memory p) private {
         if (
             p.window < MIN_WINDOW || p.window > MAX_WINDOW || p.exemptAge < MIN_EXEMPT_AGE
-                || p.exemptAge > MAX_EXEMPT_AGE || p.tolerance > MAX_TOLERANCE || p.returnFloor > MAX_RETURN_FLOOR
-                || p.bondCap > MAX_BOND_CAP || p.minPenalty == 0 || p.minPenalty > p.bondCap
+                || p.exemptAge > MAX_EXEMPT_AGE || p.tolerance < MIN_TOLERANCE || p.tolerance > MAX_TOLERANCE
+                || p.returnFloor > MAX_RETURN_FLOOR || p.bondCap > MAX_BOND_CAP || p.minPenalty == 0
+                || p.minPenalty > p.bondCap
         ) revert RoundParametersOutOfBounds(p);
         unchecked {
             _parameters[++_version] = p;

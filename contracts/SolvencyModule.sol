@@ -106,6 +106,7 @@ contract SolvencyModule is MarginAccounts, DelegatedModule {
         int256 value = part.mulUp(int256(leg.mark)) - int256(closing.discount);
         _take(leg, -part, -value);
         leg.margin -= int256(closing.fee);
+        _noteLoss(leg, closing.contracts, closing.discount + closing.fee);
         int256 longChange = _store(leg);
         longChange += _trade(
             _open(liquidator, leg.market, leg.mark, leg.held.fundingIndex), Trade(part, value, 0, false)
@@ -225,7 +226,11 @@ contract SolvencyModule is MarginAccounts, DelegatedModule {
     // ------------------------------------------------------------------ rounds
 
     /// @notice See `IExchange.applyDeleverage`.
-    function applyDeleverage(Execution calldata round) external onlyDelegatecall returns (int256 cashChange) {
+    function applyDeleverage(Execution calldata round, Fill[] calldata fills)
+        external
+        onlyDelegatecall
+        returns (int256 cashChange)
+    {
         if (msg.sender != _engine) revert IExchange.CallerNotEngine(msg.sender);
         int256 index = _accrue(round.market);
         _collect(round.market, round.funding[0]);
@@ -235,13 +240,17 @@ contract SolvencyModule is MarginAccounts, DelegatedModule {
         (leg.market, leg.mark) = (round.market, round.mark);
         uint32 previous = _markets[leg.market].roundMarker;
         bool keeps = block.timestamp <= _roundsOpenUntil;
-        for (uint256 i; i < round.fills.length; ++i) {
-            Fill calldata fill = round.fills[i];
+        bool keepsClosed = round.keepsClosed;
+        uint32 id = round.id;
+        // What a round takes may leave the rest of a cross account weaker.
+        leg.raisesRisk = true;
+        for (uint256 i; i < fills.length; ++i) {
+            Fill calldata fill = fills[i];
             _reopen(leg, fill.account, index);
-            bool isTraced = keeps && _preserveFilled(leg, fill.size, previous, round.id);
+            bool isTraced = keeps && _preserveFilled(leg, fill.size, previous, id, keepsClosed);
             // An isolated position that ends flat is told from one that was left out by that alone.
             bool endsFlat = leg.held.size + fill.size == 0 && !fill.account.isCross();
-            leg.held.roundMarker = endsFlat && !isTraced ? 0 : round.id;
+            leg.held.roundMarker = endsFlat && !isTraced ? 0 : id;
             int256 cash = leg.margin - leg.held.entryNotional;
             _take(leg, fill.size, fill.value);
             cashChange += leg.margin - leg.held.entryNotional - cash;
@@ -256,15 +265,16 @@ contract SolvencyModule is MarginAccounts, DelegatedModule {
     }
 
     /// @dev Keeps a counterparty for the rounds before this one. Of this one nothing is kept, which says that it was in it; an isolated
-    /// position that is closed whole needs no record of the rounds since it was last touched: it made up for them.
+    /// position that is closed whole needs no record of the rounds since it was last touched: it made up for them, where this one
+    /// takes as much for a contract.
     /// @return isTraced Its record leads on to older rounds that may still be challenged.
-    function _preserveFilled(Leg memory leg, int256 part, uint32 previous, uint32 round)
+    function _preserveFilled(Leg memory leg, int256 part, uint32 previous, uint32 round, bool keepsClosed)
         private
         returns (bool isTraced)
     {
         Position memory held = leg.held;
         bool isCross = leg.account.isCross();
-        if (held.roundMarker < previous && (isCross || held.size + part != 0)) {
+        if (held.roundMarker < previous && (isCross || keepsClosed || held.size + part != 0)) {
             PositionSlots.copy(_positions[leg.account][leg.market], _positionsThen[leg.account][leg.market][previous]);
             held.roundMarker = previous;
         }

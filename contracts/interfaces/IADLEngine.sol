@@ -36,8 +36,8 @@ interface IADLEngine {
     error DeadlinePassed(uint256 deadline);
     /// @notice The price is not what the caller planned for. All WAD.
     error PriceOutsideBounds(int256 price, int256 minPrice, int256 maxPrice);
-    /// @notice The mark is not what the caller planned for. All WAD.
-    error MarkOutsideBounds(uint256 mark, uint256 minMark, uint256 maxMark);
+    /// @notice A mark is not what the caller planned for. All WAD.
+    error MarkOutsideBounds(uint16 market, uint256 mark, uint256 lowest, uint256 highest);
     /// @notice A post-condition does not hold: cash would appear or vanish. WAD quote.
     error CashNotConserved(int256 pool, int256 accounts);
     /// @notice A post-condition does not hold: the pool would get more than its compensation. WAD quote.

@@ -5,7 +5,7 @@ import {Order} from "../libraries/Orders.sol";
 import {AccountId} from "../types/AccountId.sol";
 import {Market, MarketParameters, Side} from "../types/Market.sol";
 import {CrossAccount, Exposure, Health, Position} from "../types/Position.sol";
-import {Execution, Pair} from "../types/Round.sol";
+import {Execution, Fill, Pair} from "../types/Round.sol";
 
 /// @title The exchange: accounts, signed-order settlement, margin, takeover
 /// @notice Holds all tokens of the system. Internal amounts are WAD; token amounts are in the token's own units. Formulas and
@@ -166,6 +166,8 @@ interface IExchange {
     error NotWired();
     error AddressZero();
     error CallerNotEngine(address caller);
+    /// @notice What an account was as of the round is not kept under this id.
+    error HintWrong(AccountId account, uint32 round, uint32 hint);
     error CallerNotFund(address caller);
     /// @notice A market that cross accounts hold stays with its pool.
     error MarketHeldInCross(uint16 market, uint256 accounts);
@@ -288,8 +290,9 @@ interface IExchange {
     function applyStress(uint16 market, uint8 stress, bool adlOn) external;
 
     /// @notice Applies the fills of a round to the counterparties. Only the ADL engine.
+    /// @param fills What passes from the pool to each counterparty.
     /// @return cashChange Sum of the changes of the accounts' cash as stored, WAD quote.
-    function applyDeleverage(Execution calldata round) external returns (int256 cashChange);
+    function applyDeleverage(Execution calldata round, Fill[] calldata fills) external returns (int256 cashChange);
 
     /// @notice Pays a keeper out of the keeper budget, into its first cross account. Only the ADL engine.
     /// @param notional What was closed, at mark, WAD quote: the most that is paid is what trading it brings to the budget.
@@ -320,7 +323,7 @@ interface IExchange {
     /// @notice How many maintenance margin fractions a market has had, the present one included.
     function maintenanceVersion(uint16 id) external view returns (uint256);
 
-    /// @notice One of them, WAD.
+    /// @notice One of them, WAD; 0 where there was none.
     /// @param version From 1.
     function maintenanceMarginFractionOf(uint16 id, uint256 version) external view returns (uint64);
 
@@ -332,10 +335,20 @@ interface IExchange {
     /// @dev For rounds that may still be challenged; what was not touched since is read live. A position that a later round
     /// has closed whole, and that was not touched in between, is flat too.
     /// @param round From 1.
-    function positionAsOf(AccountId account, uint16 market, uint32 round) external view returns (Position memory);
+    /// @param hint The id that it is kept under, where the caller knows it: then nothing is looked for. 0 looks for it.
+    /// @return held The position.
+    /// @return kept The id that it is kept under; 0 where it is read live.
+    function positionAsOf(AccountId account, uint16 market, uint32 round, uint32 hint)
+        external
+        view
+        returns (Position memory held, uint32 kept);
 
     /// @notice The margin and the legs of a cross account as they were when a round began.
-    function crossAccountAsOf(AccountId account, uint32 round) external view returns (CrossAccount memory);
+    /// @param hint As for positions.
+    function crossAccountAsOf(AccountId account, uint32 round, uint32 hint)
+        external
+        view
+        returns (CrossAccount memory cross, uint32 kept);
 
     /// @notice A market's cumulative funding index as it would be accrued now, WAD quote per base unit.
     function fundingIndex(uint16 id) external view returns (int256);

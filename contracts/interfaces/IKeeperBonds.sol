@@ -35,9 +35,10 @@ interface IKeeperBonds {
     /// @return paid Token units.
     function withdrawBond(address recipient) external returns (uint256 paid);
 
-    /// @notice Frees what covered rounds of a keeper that have closed; rounds and withdrawals do it for a few themselves.
-    /// @param most How many rounds to look at.
-    function releaseBond(address keeper, uint256 most) external;
+    /// @notice Frees what covered rounds of a keeper that have closed. Rounds and withdrawals do it themselves, in order, up to the first
+    /// that is still open.
+    /// @param places Which of `roundsOf` the keeper; those that are still open, or free already, are passed over.
+    function releaseBond(address keeper, uint256[] calldata places) external;
 
     /// @notice Takes out what challenges have brought the caller.
     /// @return paid Token units.

@@ -38,13 +38,25 @@ interface IRoundBook {
     error NotAnOmission(uint256 round, AccountId account, Exemption reason);
     error AlreadyProven(uint256 round, AccountId account);
     error RoundBondSpent(uint256 round);
+    error NothingOwed(uint16 market);
+    /// @notice There is one hint for each leg that the account had, and for a cross account one before them.
+    error HintsMiscounted(AccountId account, uint256 given, uint256 needed);
     error RoundParametersOutOfBounds(RoundParameters parameters);
     error RewardParametersOutOfBounds(RewardParameters parameters);
 
-    /// @notice Shows that an account was left out of a round in which it had to be, at the cost of the keeper's bond: half goes to the
-    /// pool, a quarter to the caller, a quarter to the owner of the account at the cutoff.
-    /// @return penalty WAD quote.
-    function challenge(uint256 round, AccountId account) external returns (uint256 penalty);
+    /// @notice Shows that an account was left out of a round in which it had to be, at the cost of the keeper's bond: half is owed to the
+    /// pool, a quarter goes to the caller, a quarter to the owner of the account at the cutoff.
+    /// @param hints Where the account as of the round is to be found, as `kept` tells. Empty: it is looked for, which costs gas for each
+    /// round since then that it was touched after.
+    function challenge(uint256 round, AccountId account, uint32[] calldata hints) external returns (uint256 penalty);
+
+    /// @notice Pays what challenges of a market's rounds have brought its pool, as a contribution that names no market. Apart from them,
+    /// because a pool of many markets is dear to pay into, and nothing that befalls it may stop a challenge.
+    /// @return paid Token units.
+    function payPool(uint16 market) external returns (uint256 paid);
+
+    /// @notice What challenges of a market's rounds have brought its pool and nobody has paid in yet, WAD quote, in whole token units.
+    function owedToPools(uint16 market) external view returns (uint256);
 
     /// @notice Whether it would succeed, as the rules stand; not whether it is still time.
     /// @return reason `None` where the account was left out wrongly.
@@ -55,19 +67,24 @@ interface IRoundBook {
         view
         returns (Exemption reason, int256 leveragedReturn, uint256 spared);
 
+    /// @notice The hints with which to challenge: for a cross account the id that its margin is kept under, then for each leg, ascending by
+    /// market, that of the position; 0 for what is read live.
+    function kept(uint256 round, AccountId account) external view returns (uint32[] memory ids);
+
     /// @notice Enters a round and sets its bond aside. Only the ADL engine.
     /// @param record Without its time, version, prices and bond.
     /// @param markets Those whose prices count, ascending.
     /// @param mark Of the round's market, WAD.
     /// @param compensation What the pool is due, WAD quote.
     /// @return openUntil Until when it may be challenged, seconds.
+    /// @return keepsClosed Whether it takes less for a contract than another round of the market that is still open.
     function open(
         uint32 round,
         RoundRecord calldata record,
         uint16[] calldata markets,
         uint256 mark,
         uint256 compensation
-    ) external returns (uint256 openUntil);
+    ) external returns (uint256 openUntil, bool keepsClosed);
 
     /// @notice Sets what later rounds go by. Only the owner.
     function setRoundParameters(RoundParameters calldata parameters) external;

@@ -11,6 +11,11 @@ library LegSet {
         return legs >> 240 != 0;
     }
 
+    /// @notice Whether a market, not zero, is in the set.
+    function has(uint256 legs, uint16 market) internal pure returns (bool) {
+        return uint16(legs >> _shiftOf(legs, market)) == market;
+    }
+
     /// @notice Adds a market that is not in the set, which must have room.
     function add(uint256 legs, uint16 market) internal pure returns (uint256) {
         uint256 shift = _shiftOf(legs, market);

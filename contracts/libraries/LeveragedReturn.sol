@@ -35,9 +35,10 @@ library LeveragedReturn {
 
     /// @dev `min(a * b / divisor, type(uint256).max)`.
     function saturatingMulDiv(uint256 a, uint256 b, uint256 divisor) private pure returns (uint256) {
-        unchecked {
-            uint256 product = a * b;
-            if (a == 0 || product / a == b) return product / divisor;
+        if ((a | b) >> 128 == 0) {
+            unchecked {
+                return a * b / divisor;
+            }
         }
         (uint256 high,) = Math.mul512(a, b);
         return high >= divisor ? type(uint256).max : Math.mulDiv(a, b, divisor);

@@ -18,14 +18,19 @@ library WadMath {
 
     /// @dev `b > 0`.
     function divDown(int256 a, int256 b) internal pure returns (int256 quotient) {
-        quotient = a / b;
-        if (a < 0 && quotient * b != a) --quotient;
+        // Nearer to zero than `a` by less than `b`: nothing below overflows.
+        unchecked {
+            quotient = a / b;
+            if (a < 0 && quotient * b != a) --quotient;
+        }
     }
 
     /// @dev `b > 0`.
     function divUp(int256 a, int256 b) internal pure returns (int256 quotient) {
-        quotient = a / b;
-        if (a > 0 && quotient * b != a) ++quotient;
+        unchecked {
+            quotient = a / b;
+            if (a > 0 && quotient * b != a) ++quotient;
+        }
     }
 
     /// @dev The part `part/whole` of `a`, rounded up; `0 < part <= whole`.
@@ -34,7 +39,9 @@ library WadMath {
     }
 
     function abs(int256 a) internal pure returns (uint256) {
-        return a < 0 ? uint256(-a) : uint256(a);
+        unchecked {
+            return a < 0 ? uint256(-a) : uint256(a);
+        }
     }
 
     function min(int256 a, int256 b) internal pure returns (int256) {

@@ -20,7 +20,7 @@ contract StateReader {
     uint256 private constant INVENTORIES = 6;
     uint256 private constant BACKING = 10;
     uint256 private constant POSITION = 6;
-    uint256 private constant CROSS_ACCOUNT = 4;
+    uint256 private constant CROSS_ACCOUNT = 5;
     uint256 private constant SEEN = 3;
     uint256 private constant ITEMS = 11;
     /// @dev Beside those of a market: its mark and whether that is live, its index, its accounts, whether it is backed.

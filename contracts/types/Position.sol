@@ -8,7 +8,7 @@ pragma solidity 0.8.37;
 /// @param margin Margin of an isolated account, WAD quote; a cross account keeps its margin elsewhere.
 /// @param fundingIndex The market's cumulative funding when this position was last settled, WAD quote per base unit.
 /// @param riskTime When risk was last raised (opened, grown, flipped, margin withdrawn) or the account was first touched, seconds;
-/// never zero once an account exists.
+/// never zero once an account exists. For cross accounts `CrossAccount.riskTime` counts.
 struct Position {
     int112 size;
     int112 entryNotional;
@@ -22,11 +22,14 @@ struct Position {
 /// @param margin WAD quote.
 /// @param listed Whether it stands in the list of cross accounts.
 /// @param roundMarker The last deleveraging round that its margin and legs are checkpointed for; 0 for none.
+/// @param riskTime When risk was last raised, seconds: a leg opened, grown or flipped, margin withdrawn, contracts of one of several legs
+/// closed at a loss of more than a hundredth of their worth, or by a round.
 /// @param legs The markets it holds, ascending; see `LegSet`.
 struct CrossAccount {
     int112 margin;
     bool listed;
     uint32 roundMarker;
+    uint40 riskTime;
     uint256 legs;
 }
 

@@ -50,8 +50,10 @@ enum SkipReason {
 
 /// @notice Why an account that was left out of a round is no omission.
 /// @param None It is one.
-/// @param Flat It held nothing, or it was deleveraged in this round, or closed whole in a later one and not touched in between.
-/// @param RaisedRisk It was opened, grown or flipped, or margin was withdrawn, shortly before.
+/// @param Flat It held nothing, or it was deleveraged in this round, or closed whole in a later one that was as harsh, and not touched in
+/// between.
+/// @param RaisedRisk It was opened, grown or flipped, or margin was withdrawn, shortly before; or a round, or somebody at a
+/// loss, had just closed contracts of a cross account.
 /// @param RankedBelow It ranks at or below the cutoff, tolerance included.
 enum Exemption {
     None,
@@ -63,19 +65,27 @@ enum Exemption {
     RankedBelow
 }
 
+/// @notice How far a mark may have moved, and with it those left off a list in rank.
+/// @param market The market.
+/// @param lowest Lowest acceptable mark, or last accepted one where its feed is dead, WAD.
+/// @param highest Highest acceptable one, WAD.
+struct MarkBounds {
+    uint16 market;
+    uint96 lowest;
+    uint96 highest;
+}
+
 /// @notice What the caller of a round planned for.
 /// @param minPrice Lowest acceptable `p_adl`, WAD.
 /// @param maxPrice Highest acceptable `p_adl`, WAD.
-/// @param minMark Lowest acceptable mark, WAD.
-/// @param maxMark Highest acceptable mark, WAD: how far those left off the list may have moved in rank.
+/// @param marks How far marks may be off: that of the round's market, and those that cross accounts left off the list depend on.
 /// @param lowestReturn Lowest leveraged return to be closed, WAD: what the best account that is left off may have, so that no dodging
 /// of those on the list makes that one an omission. The least int256 says that nobody is left off.
 /// @param deadline Last acceptable block timestamp, seconds.
 struct Bounds {
     int256 minPrice;
     int256 maxPrice;
-    uint256 minMark;
-    uint256 maxMark;
+    MarkBounds[] marks;
     int256 lowestReturn;
     uint256 deadline;
 }
@@ -104,20 +114,20 @@ struct Outcome {
 /// @param market The market.
 /// @param id The round's.
 /// @param openUntil Until when it may be challenged, seconds.
+/// @param keepsClosed Whether isolated positions that it closes whole are kept for the rounds before it.
 /// @param mark Mark price, WAD; none of the accounts may end insolvent at it.
 /// @param netted Contracts netted within the pool, WAD.
 /// @param funding What the pool's long and short inventory paid into the market's pot, WAD squared.
 /// @param markets Those whose positions must be known of as they were, the market itself included.
-/// @param fills What passes from the pool to each counterparty.
 struct Execution {
     uint16 market;
     uint32 id;
     uint40 openUntil;
+    bool keepsClosed;
     uint256 mark;
     uint256 netted;
     int256[2] funding;
     uint16[] markets;
-    Fill[] fills;
 }
 
 /// @notice What a challenge needs of a round, in four slots.
@@ -132,7 +142,7 @@ struct Execution {
 /// @param contracts Contracts closed against counterparties, WAD.
 /// @param prices The round whose record of prices, funding indices and margin fractions is that of this one too.
 /// @param price `p_adl`, WAD, within the bounds of the type.
-/// @param bond What is left of its bond, WAD quote.
+/// @param bond What is left of its bond, WAD quote; 0 once that was released by hand.
 struct RoundRecord {
     address keeper;
     uint40 time;
