@@ -1,64 +1,87 @@
 """Whom to put on the list of a round, and what bounds make that list safe to submit.
 
 A round may be challenged for whoever was left off its list and ranks above its cutoff. So the list carries, beside
-those that are to be closed, spares for those who leave, and everybody who may rank as high once the marks have moved by
-`DRIFT`; and the bounds hold the round to such marks, and to leveraged returns that nobody left off can reach.
+those that are to be closed, spares for those who leave, and everybody who may rank as high once each mark has moved by
+`DRIFT`, whichever way; and the bounds hold the round to such marks, and to leveraged returns that nobody left off can
+reach.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from backstop.adl.execution import Round, SkipReason
-from backstop.adl.scoring import SideBook, legs_of, score_sides
-from backstop.adl.snapshot import Side, Snapshot
+from backstop.adl.scoring import SideBook
+from backstop.adl.snapshot import Account, MarginMode, Side, Snapshot
 from backstop.math.leveraged_return import leveraged_return
-from backstop.math.margin import maintenance_margin, margin_rate
+from backstop.math.margin import margin_rate, margin_requirement, position_value, value_leg
 from backstop.math.wad import WAD, div_ceil
 
-# A round over this many positions, those that cross counterparties hold in other markets among them, can be sent with
-# half the gas of a block of 30 million: each asks for some 41,000, part of it refunded. The next one takes the rest.
-MOST_POSITIONS = 300
+# Gas that a counterparty may take: where another round may still be challenged, it is kept as that one found it. In the
+# first round of an hour an isolated one takes a quarter of that, a cross one half (`make bench`).
+_OF_ISOLATED, _OF_CROSS, _OF_OTHER_LEG = 100_000, 190_000, 15_000
+MOST_GAS = 13_500_000  # for all of them: half a block of 30 million. The next round takes the rest
 DRIFT = WAD // 100  # of a mark, to both sides, between the snapshot and the round
 _SPARES = 3  # one for so many that are to be closed
 NO_BOUND = -(2**255)  # nobody is left off
+_HIGHEST = 2**255 - 1
+
+
+@dataclass(frozen=True, slots=True)
+class MarkBounds:
+    """How far a mark may have moved. WAD."""
+
+    market: str
+    lowest: int
+    highest: int
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """Accounts to submit; the bounds of mark, and of the leveraged return to be closed, that go with them. WAD."""
+    """Accounts to submit; the bounds of marks, and of the leveraged return to be closed, that go with them. WAD.
+
+    The first of `marks` are the round's market's; the others those that cross accounts left off the list depend on.
+    """
 
     accounts: tuple[str, ...]
-    lowest_mark: int
-    highest_mark: int
+    marks: tuple[MarkBounds, ...]
     lowest_return: int
 
 
 def list_candidates(
     snapshot: Snapshot, market: str, side: Side, book: SideBook, result: Round, adl_price: int
 ) -> Listing:
-    """The list for a round against the holders of `side`, as `result` has it, of at most `MOST_POSITIONS` positions.
+    """The list for a round against the holders of `side`, as `result` has it, that takes at most `MOST_GAS`.
 
     Where more accounts than that are so near to bankruptcy that nobody could be closed before them, the round is held
     to the very mark of the snapshot instead: solvency does not wait for a crowd of dust.
     """
-    listing = _list(snapshot, market, side, book, result, _reach(snapshot, market, side, book), DRIFT)
+    holders = _holders(snapshot, market, book)
+    listing = _list(snapshot, market, holders, book, result, DRIFT, None)
     best = max((fill.leveraged_return for fill in result.fills), default=0)
     if listing.lowest_return <= best:
         return listing
-    return _list(snapshot, market, side, book, result, _reach_here(snapshot, market, book, adl_price), 0)
+    return _list(snapshot, market, holders, book, result, 0, adl_price)
+
+
+def _holders(snapshot: Snapshot, market: str, book: SideBook) -> dict[str, Account]:
+    """Those of the book, ranked or bankrupt, by id."""
+    bankrupt = set(book.bankrupt)
+    holders = {one.account.id: one.account for one in book.ranked}
+    return holders | {account.id: account for account in snapshot.accounts if account.id in bankrupt}
 
 
 def _list(
     snapshot: Snapshot,
     market: str,
-    side: Side,
+    holders: dict[str, Account],
     book: SideBook,
     result: Round,
-    reach: dict[str, int | None],
     drift: int,
+    adl_price: int | None,
 ) -> Listing:
+    reach = {name: _reach(snapshot, market, account, drift, adl_price) for name, account in holders.items()}
     fills = [fill.account for fill in result.fills]
     passed_over = [skip.account for skip in result.skipped if skip.reason is SkipReason.INSOLVENT_AT_ADL_PRICE]
     cutoff = min((fill.leveraged_return for fill in result.fills), default=0)
@@ -68,59 +91,58 @@ def _list(
         (each for each in following if _is_at_least(reach[each], cutoff)), key=lambda each: _key(reach, each)
     )
     wanted = dict.fromkeys((*fills, *passed_over, *book.bankrupt, *spares, *rising))
-    accounts = tuple(_first(snapshot, wanted))
-    mark = snapshot.markets[market].mark_price
-    left_off = set(reach) - set(accounts)
+    accounts = tuple(_first(holders, wanted))
+    listed = set(accounts)
+    left_off = [account for name, account in holders.items() if name not in listed]
+    depended_on = {position.market for account in left_off for position in account.positions} - {market}
     return Listing(
         accounts=accounts,
-        lowest_mark=mark - mark * drift // WAD,
-        highest_mark=mark + mark * drift // WAD,
-        lowest_return=max((_bound(reach[each]) for each in left_off), default=NO_BOUND),
+        marks=(
+            _mark_bounds(snapshot, market, drift),
+            *(_mark_bounds(snapshot, other, DRIFT) for other in snapshot.markets if other in depended_on),
+        ),
+        lowest_return=max((_bound(reach[account.id]) for account in left_off), default=NO_BOUND),
     )
 
 
-def _reach(snapshot: Snapshot, market: str, side: Side, book: SideBook) -> dict[str, int | None]:
-    """The largest leveraged return of each account at marks moved by the drift; None where one of them bankrupts it."""
-    reach: dict[str, int | None] = {one.account.id: one.leveraged_return for one in book.ranked}
-    reach |= dict.fromkeys(book.bankrupt)
-    for moved in (WAD - DRIFT, WAD + DRIFT):
-        elsewhere = score_sides(_at(snapshot, moved), [(market, side)])[market, side]
-        for one in elsewhere.ranked:
-            here = reach[one.account.id]
-            reach[one.account.id] = None if here is None else max(here, one.leveraged_return)
-        reach |= dict.fromkeys(elsewhere.bankrupt)
-    return reach
-
-
-def _reach_here(snapshot: Snapshot, market: str, book: SideBook, adl_price: int) -> dict[str, int | None]:
-    """The leveraged returns at the marks as they are; of a bankrupt account the most that a deposit can bring it to.
-
-    Whoever is to be an omission is solvent at the ADL price: `E >= |size| * |p_adl - mark|`.
-    """
-    reach: dict[str, int | None] = {one.account.id: one.leveraged_return for one in book.ranked}
-    bankrupt = set(book.bankrupt)
+def _mark_bounds(snapshot: Snapshot, market: str, drift: int) -> MarkBounds:
     mark = snapshot.markets[market].mark_price
-    for account in snapshot.accounts:
-        if account.id not in bankrupt:
+    return MarkBounds(market, mark - mark * drift // WAD, mark + mark * drift // WAD)
+
+
+def _reach(snapshot: Snapshot, market: str, account: Account, drift: int, adl_price: int | None) -> int | None:
+    """The largest leveraged return of an account while the marks stay within their bounds; None where it has no bound.
+
+    The market's own mark is taken as it is and at both ends, all others at whichever end is worse: for the equity the
+    one, for the margin required the upper one. With an `adl_price` the equity is at least what the account has to have
+    to be solvent there, since nobody else is an omission.
+    """
+    here = snapshot.markets[market]
+    own = next(position for position in account.positions if position.market == market)
+    others, required = 0, 0
+    for position in account.positions:
+        if position.market == market:
             continue
-        legs = legs_of(snapshot, account)
-        leg = next(leg for leg, position in zip(legs, account.positions, strict=True) if position.market == market)
-        least = div_ceil(abs(leg.size) * abs(adl_price - mark), WAD)
-        if leg.unrealized_pnl <= 0:
-            reach[account.id] = 0
-        elif not least:
-            reach[account.id] = None
+        bounds = _mark_bounds(snapshot, position.market, DRIFT)
+        worse = bounds.lowest if position.size > 0 else bounds.highest
+        others += position_value(position.size, worse) - position.entry_notional
+        fraction = snapshot.markets[position.market].maintenance_margin_fraction
+        required += margin_requirement(position.size, bounds.highest, fraction)
+    reach = NO_BOUND
+    bounds = _mark_bounds(snapshot, market, drift)
+    for mark in {bounds.lowest, here.mark_price, bounds.highest}:
+        leg = value_leg(own.size, own.entry_notional, mark, here.maintenance_margin_fraction)
+        least = 0 if adl_price is None else div_ceil(abs(own.size) * abs(adl_price - mark), WAD)
+        equity = max(account.margin + others + leg.unrealized_pnl, least)
+        if leg.unrealized_pnl <= 0 and equity <= 0:
+            reach = max(reach, 0)
+        elif equity <= 0:
+            return None
         else:
-            rate = margin_rate(maintenance_margin(legs), least) + 1
-            reach[account.id] = leveraged_return(leg.unrealized_pnl, leg.entry_notional, rate) + 1
+            # What a deposit of a wei brings is beyond what is rounded here.
+            rate = margin_rate(required + leg.maintenance_margin, equity) + (equity == least)
+            reach = max(reach, leveraged_return(leg.unrealized_pnl, own.entry_notional, rate) + (equity == least))
     return reach
-
-
-def _at(snapshot: Snapshot, moved: int) -> Snapshot:
-    markets = {
-        name: replace(market, mark_price=market.mark_price * moved // WAD) for name, market in snapshot.markets.items()
-    }
-    return replace(snapshot, markets=markets)
 
 
 def _is_at_least(reach: int | None, cutoff: int) -> bool:
@@ -134,17 +156,21 @@ def _key(reach: dict[str, int | None], account: str) -> tuple[bool, int, str]:
 
 def _bound(reach: int | None) -> int:
     """Who may become solvent with next to nothing ranks above everybody."""
-    return 2**255 - 1 if reach is None else min(reach, 2**255 - 1)
+    return _HIGHEST if reach is None else min(reach, _HIGHEST)
 
 
-def _first(snapshot: Snapshot, wanted: Iterable[str]) -> Iterator[str]:
+def _first(holders: dict[str, Account], wanted: Iterable[str]) -> Iterator[str]:
     """As many as a round may have, in order, and at least one."""
-    wanted = list(wanted)
-    chosen = set(wanted)
-    positions = {one.id: len(one.positions) for one in snapshot.accounts if one.id in chosen}
     total = 0
-    for place, account in enumerate(wanted):
-        total += positions[account]
-        if place and total > MOST_POSITIONS:
+    for place, name in enumerate(wanted):
+        total += gas_of(holders[name])
+        if place and total > MOST_GAS:
             return
-        yield account
+        yield name
+
+
+def gas_of(account: Account) -> int:
+    """What a counterparty may take of a round's gas."""
+    if account.margin_mode is MarginMode.ISOLATED:
+        return _OF_ISOLATED
+    return _OF_CROSS + _OF_OTHER_LEG * (len(account.positions) - 1)

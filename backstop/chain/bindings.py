@@ -138,17 +138,23 @@ PREVIEW_STAKE = Function("previewDeposit(uint256)", "uint256")
 REQUEST_REDEEM = Function("requestRedeem(uint256)", "uint256")
 CANCEL_REDEEM = Function("cancelRedeem()")
 SETTLE_REDEEM = Function("settleRedeem(address)", "uint256")
-DELEVERAGE = Function("deleverage(uint16,uint8,bytes32[],(int256,int256,uint256,uint256,int256,uint256))", "uint256")
+DELEVERAGE = Function(
+    "deleverage(uint16,uint8,bytes32[],(int256,int256,(uint16,uint96,uint96)[],int256,uint256))", "uint256"
+)
 POST_BOND = Function("postBond(uint256)")
 REQUEST_BOND = Function("requestBond(uint256)")
 WITHDRAW_BOND = Function("withdrawBond(address)", "uint256")
 CLAIM = Function("claim(address)", "uint256")
-CHALLENGE = Function("challenge(uint256,bytes32)", "uint256")
+RELEASE_BOND = Function("releaseBond(address,uint256[])")
+ROUNDS_OF = Function("roundsOf(address,uint256,uint256)", "uint32[]")
+CHALLENGE = Function("challenge(uint256,bytes32,uint32[])", "uint256")
 BOND = Function("bond(address)", "(uint96,uint96,uint32,uint96,uint40)")
 AVAILABLE_BOND = Function("availableBond(address)", "uint256")
 CLAIMABLE = Function("claimable(address)", "uint256")
 OMISSION = Function("omission(uint256,bytes32)", "uint8,int256,uint256")
 ROUND_COUNT = Function("roundCount()", "uint256")
+PAY_POOL = Function("payPool(uint16)", "uint256")
+KEPT = Function("kept(uint256,bytes32)", "uint32[]")
 ROUND_RECORD = Function(
     "roundRecord(uint256)",
     "(address,uint40,uint16,uint8,bool,uint8,bytes32,int104,uint112,uint32,int160,uint96)",
@@ -280,10 +286,13 @@ ERRORS = (
     "PriceOutOfBounds(uint16,uint256,uint256,uint256)",
     "PriceOutsideBand(uint256,uint256,uint256)",
     "PriceOutsideBounds(int256,int256,int256)",
-    "MarkOutsideBounds(uint256,uint256,uint256)",
+    "MarkOutsideBounds(uint16,uint256,uint256,uint256)",
     "BondInsufficient(address,uint256,uint256)",
     "BondExceeded(address,uint256,uint256)",
     "BondUnripe(address,uint256)",
+    "HintWrong(bytes32,uint32,uint32)",
+    "HintsMiscounted(bytes32,uint256,uint256)",
+    "NothingOwed(uint16)",
     "BondTooLarge(uint256,uint256)",
     "NothingToWithdraw(address)",
     "NothingToClaim(address)",

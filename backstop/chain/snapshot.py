@@ -20,7 +20,13 @@ from backstop.adl.snapshot import (
     Position,
     Snapshot,
 )
-from backstop.chain.bindings import LENS_ACCOUNTS, LENS_CROSS_ACCOUNTS, LENS_SYSTEM, describe_revert
+from backstop.chain.bindings import (
+    LENS_ACCOUNTS,
+    LENS_CROSS_ACCOUNTS,
+    LENS_SYSTEM,
+    ROUND_PARAMETERS,
+    describe_revert,
+)
 from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
 from backstop.chain.market_view import MarketView, text_of
@@ -42,7 +48,7 @@ class ChainState:
     their pools. `drawdowns_due` are the markets whose drawdown is due, whether or not there is inventory to close.
     `claims_of` is what accounts, pools, funding pots, unswept fees, the treasury and the keeper budget may
     claim of `tokens_held`, and `sums_of_sizes` the signed sum of all sizes of a market: those of accounts and pools
-    together.
+    together. `exempt_age` is for how many seconds raised risk exempts an account from a round.
     """
 
     snapshot: Snapshot
@@ -55,6 +61,7 @@ class ChainState:
     sums_of_sizes: dict[str, int]
     unpriced: dict[str, str]
     left_out: dict[str, str]
+    exempt_age: int
     drawdowns_due: frozenset[str] = frozenset()
 
     @property
@@ -80,7 +87,8 @@ def read_chain(endpoint: Endpoint, deployment: Deployment, number: int | None = 
     markets = [MarketView(*view) for view in fields.markets]
     rows = {view.id: _read_accounts(endpoint, deployment, view, at) for view in markets}
     cross = _read_cross_accounts(endpoint, deployment, fields.cross_accounts, at)
-    return _assemble(block, fields, markets, rows, dict(cross))
+    rules = endpoint.call(deployment.round_book, ROUND_PARAMETERS, block=at)
+    return _assemble(block, fields, markets, rows, dict(cross), exempt_age=rules[1])
 
 
 def read_markets(endpoint: Endpoint, deployment: Deployment) -> dict[str, MarketView]:
@@ -170,6 +178,7 @@ def _assemble(
     views: list[MarketView],
     rows: dict[int, list[_Row]],
     cross: dict[bytes, int],
+    exempt_age: int,
 ) -> ChainState:
     pools = [_PoolView(*entry) for entry in system.pools]
     pool_names = {pool.id: text_of(pool.name) for pool in pools}
@@ -213,6 +222,7 @@ def _assemble(
         sums_of_sizes=sums_of_sizes,
         unpriced={view.name: describe_revert(view.price_error) for view in shown if view.price_error},
         left_out=left_out,
+        exempt_age=exempt_age,
         drawdowns_due=frozenset(view.name for view in shown if view.backing[-1]),
     )
 

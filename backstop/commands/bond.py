@@ -86,6 +86,24 @@ def withdraw_command(
     _do(sender, steps, document, line, send=send, as_json=as_json)
 
 
+@bond_group.command("release")
+@chain_options
+@key_options
+@send_options
+def release_command(send: bool, as_json: bool, **options: Any) -> None:
+    """Free what covers rounds that have closed while an older one is still open. A dry run unless --send is given.
+
+    Rounds and withdrawals free in order by themselves.
+    """
+    from backstop.rounds.bonds import read_bond, release_steps
+
+    client, sender = open_sender(**options)
+    bond = read_bond(client, sender.address)
+    steps = release_steps(client, bond)
+    line = f"free what covers closed rounds of {sender.address}"
+    _do(sender, steps, {"keeper": sender.address}, line, send=send, as_json=as_json)
+
+
 @bond_group.command("show")
 @click.argument("keeper", type=Address())
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

@@ -16,8 +16,8 @@ SIDE_CODES = {Side.LONG: 0, Side.SHORT: 1}
 # A round is sent with bounds around the planned price: so wide that a mark that moves on does not stop it, so narrow
 # that a feed gone wrong in between does.
 _PRICE_TOLERANCE = 20  # a twentieth of the mark, to both sides
-# Seconds of chain time after the planned block: an account that raises its risk after it must still be exempt.
-_DEADLINE = 90
+_DEADLINE = 90  # seconds of chain time after the planned block, at most
+_HOUR = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +87,9 @@ class Deleverage:
         bounds = (
             self.plan.adl_price - tolerance,
             self.plan.adl_price + tolerance,
-            listing.lowest_mark,
-            listing.highest_mark,
+            [(state.market_ids[each.market], each.lowest, each.highest) for each in listing.marks],
             listing.lowest_return,
-            state.block.timestamp + _DEADLINE,
+            deadline_of(state.block.timestamp, state.exempt_age),
         )
         return deployment.engine, DELEVERAGE.encode(
             state.market_ids[self.plan.market],
@@ -98,6 +97,15 @@ class Deleverage:
             [bytes.fromhex(account[2:]) for account in listing.accounts],
             bounds,
         )
+
+
+def deadline_of(planned_at: int, exempt_age: int) -> int:
+    """Until when a round may come, in chain time.
+
+    Whoever raises their risk meanwhile must still be exempt, and funding, which moves equities, not be accrued anew.
+    """
+    hour_ends = planned_at - planned_at % _HOUR + _HOUR - 1
+    return min(planned_at + min(_DEADLINE, 3 * exempt_age // 4), hour_ends)
 
 
 def take_overs(state: ChainState) -> list[TakeOver]:

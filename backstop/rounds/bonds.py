@@ -10,8 +10,12 @@ from backstop.chain.bindings import (
     CLAIM,
     CLAIMABLE,
     POST_BOND,
+    RELEASE_BOND,
     REQUEST_BOND,
     ROUND_PARAMETERS,
+    ROUND_PARAMETERS_OF,
+    ROUND_RECORD,
+    ROUNDS_OF,
     WITHDRAW_BOND,
 )
 from backstop.chain.snapshot import read_block
@@ -20,6 +24,8 @@ from backstop.math.wad import format_amount
 from backstop.trading.actions import Step
 from backstop.trading.approving import after_approval
 from backstop.trading.client import Client
+
+_MOST_FREED = 200  # rounds a transaction; some 10,000 gas each
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +108,25 @@ def withdraw_steps(client: Client, bond: BondView) -> list[Step]:
         wait = bond.ripe_at - bond.now
         raise BackstopError(f"what was asked for can be taken out in {wait} s: wait until then")
     return [Step("withdrawBond", client.deployment.round_book, WITHDRAW_BOND.encode(bond.keeper))]
+
+
+def release_steps(client: Client, bond: BondView) -> list[Step]:
+    """The release of what covers rounds that have closed. Raises BackstopError where no such round holds anything.
+
+    Rounds and withdrawals release by themselves, in order; this is for what waits behind a round with a longer window.
+    """
+    endpoint, book = client.endpoint, client.deployment.round_book
+    released = endpoint.call(book, BOND, bond.keeper)[2]
+    closed = []
+    for place, number in enumerate(endpoint.call(book, ROUNDS_OF, bond.keeper, released, 2**32), released):
+        record = endpoint.call(book, ROUND_RECORD, number)
+        window = endpoint.call(book, ROUND_PARAMETERS_OF, record[5])[0]
+        if record[-1] and bond.now > record[1] + window:
+            closed.append(place)
+    if not closed:
+        raise BackstopError(f"no round of {bond.keeper} that has closed holds a part of its bond: nothing to release")
+    chunks = [closed[i : i + _MOST_FREED] for i in range(0, len(closed), _MOST_FREED)]
+    return [Step("releaseBond", book, RELEASE_BOND.encode(bond.keeper, chunk)) for chunk in chunks]
 
 
 def claim_steps(client: Client, bond: BondView) -> list[Step]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from backstop.adl.scoring import score_sides
 from backstop.adl.snapshot import Snapshot
-from backstop.chain.bindings import CHALLENGE
+from backstop.chain.bindings import CHALLENGE, KEPT, PAY_POOL
 from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
 from backstop.chain.snapshot import ChainState, read_chain
@@ -107,15 +107,23 @@ class Watcher:
         return [*ranked, *book.bankrupt, *(one.id for one in snapshot.accounts if one.id not in known)]
 
     def _challenge(self, found: RoundView, omission: Omission) -> Finding:
-        data = CHALLENGE.encode(found.id, bytes.fromhex(omission.account[2:]))
-        book = self._deployment.round_book
+        book, account = self._deployment.round_book, bytes.fromhex(omission.account[2:])
+        data = CHALLENGE.encode(found.id, account, self._endpoint.call(book, KEPT, found.id, account))
         try:
             if not self._send:
                 return Finding(found, omission, gas=self._sender.simulate(book, data))
             receipt = self._sender.send(book, data, name="challenge")
-            return Finding(found, omission, receipt, receipt.gas_used)
         except RevertError as refusal:
             return Finding(found, omission, refusal=str(refusal))
+        self._pay_pool(found)
+        return Finding(found, omission, receipt, receipt.gas_used)
+
+    def _pay_pool(self, found: RoundView) -> None:
+        """The pool's half waits for anyone to pay it in: somebody else may have."""
+        try:
+            self._sender.send(self._deployment.round_book, PAY_POOL.encode(found.market), name="payPool")
+        except RevertError as refusal:
+            self._tell(f"what challenges brought the pool of round {found.id} is not paid in: {refusal}")
 
 
 def _at_mark(snapshot: Snapshot, market: str, mark: int) -> Snapshot:
