@@ -11,12 +11,14 @@ import click
 from eth_account.signers.local import LocalAccount
 
 from backstop.account_id import isolated_account, isolated_sub_id
-from backstop.chain.bindings import APPROVE, DEPOSIT, MINT, SETTLE
+from backstop.chain.bindings import APPROVE, DEPOSIT, MINT, SETTLE, SETTLE_BATCH
+from backstop.math.wad import WAD
 from backstop.orders import sign
 from scripts.stage.venue import UNLIMITED, TestMarket, Venue, tokens
 
-_GAS = 15_000_000
+GAS = 15_000_000  # of each call: half a block of 30 million
 _PATIENCE = 30  # seconds
+_PAIRS = 30  # of a batch: less than a call's gas, with new positions on both sides
 _MAX_FEE = 10**11  # far above what an Anvil that mines small blocks ever asks
 
 
@@ -48,7 +50,7 @@ def send_all(venue: Venue, calls: list[Call], sent: Callable[[], None] = lambda:
             "to": call.to.address,
             "value": 0,
             "data": call.data,
-            "gas": _GAS,
+            "gas": GAS,
             "maxFeePerGas": _MAX_FEE,
             "maxPriorityFeePerGas": 1,
         }
@@ -74,11 +76,16 @@ def _receipt(venue: Venue, call: Call, sent: str) -> dict[str, Any]:
 
 def deposit_calls(venue: Venue, signer: LocalAccount, market: TestMarket, amount: Any) -> list[Call]:
     """Mint, approve and deposit test tokens into the trader's account of a market."""
+    return deposit_to_calls(venue, signer, isolated_sub_id(market.id), amount)
+
+
+def deposit_to_calls(venue: Venue, signer: LocalAccount, sub_id: int, amount: Any) -> list[Call]:
+    """The same into any of the trader's accounts."""
     units = tokens(amount)
     return [
         Call(signer, venue.system.token, MINT.encode(signer.address, units)),
         Call(signer, venue.system.token, APPROVE.encode(venue.system.exchange.address, UNLIMITED)),
-        Call(signer, venue.system.exchange, DEPOSIT.encode(isolated_sub_id(market.id), units)),
+        Call(signer, venue.system.exchange, DEPOSIT.encode(sub_id, units)),
     ]
 
 
@@ -92,6 +99,37 @@ def trade_call(
         made.values(), sign(made, venue.domain, maker), taken.values(), sign(taken, venue.domain, taker), abs(contracts)
     )
     return Call(taker, venue.system.exchange, data)
+
+
+def sale_calls(
+    venue: Venue,
+    makers: list[LocalAccount],
+    taker: LocalAccount,
+    market: TestMarket,
+    price: int,
+    *,
+    contracts: int = WAD,
+    accounts: list[bytes] | None = None,
+) -> list[Call]:
+    """The taker takes signed `contracts` (WAD) from each maker at `price` (WAD), many pairs to a call.
+
+    `accounts` are the makers', where they are not their isolated ones.
+    """
+    taken = venue.order(taker, market, contracts * len(makers), price)
+    signature = sign(taken, venue.domain, taker)
+    pairs = []
+    for maker, held in zip(makers, accounts or [account(each, market) for each in makers], strict=True):
+        made = venue.order(maker, market, -contracts, price, account=held)
+        made_signature = sign(made, venue.domain, maker)
+        pairs.append((made.values(), made_signature, taken.values(), signature, abs(contracts)))
+    batches = [pairs[start : start + _PAIRS] for start in range(0, len(pairs), _PAIRS)]
+    return [Call(taker, venue.system.exchange, SETTLE_BATCH.encode(batch)) for batch in batches]
+
+
+def gas_of(venue: Venue, call: Call) -> int:
+    """Gas used by one transaction, from its receipt."""
+    [receipt] = send_all(venue, [call])
+    return int(receipt["gasUsed"], 16)
 
 
 def account(signer: LocalAccount, market: TestMarket) -> bytes:
