@@ -9,15 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backstop.adl import listing
-from backstop.adl.listing import DRIFT, MOST_POSITIONS, NO_BOUND, Listing
+from backstop.adl.listing import DRIFT, MOST_GAS, NO_BOUND, Listing, MarkBounds, gas_of
 from backstop.adl.planning import Plan, plan
 from backstop.adl.scoring import score_sides
 from backstop.adl.snapshot import Side, Snapshot
+from backstop.math.leveraged_return import leveraged_return
 from backstop.math.wad import WAD
 
 from .books import ETH, Document, account, held, market, pool, position, snapshot, wad, worked_case
 
 LARGEST = 2**255 - 1
+MOST_ISOLATED = MOST_GAS // 100_000
 
 # Against a long inventory at mark 80. PnL 2,000 on 10,000, E = 6,000, MM = 400: a return of 0.2 * 1/15 = 0.0133.
 FIRST = account("first", "4000", position("short", "100", "100"))
@@ -27,8 +29,15 @@ CALM = account("calm", "460", position("short", "10", "100"))
 RISER = account("riser", "29.1", position("short", "10", "80.9"))
 # 0.1 * 40/840 = 0.0048; at 79.2 it is (0.11 * 39.6/848.8) = 0.0051.
 LOW = account("low", "751.1", position("short", "10", "88.888888888888888889"))
-# Half a token is left of its margin; at 80.8 it has lost 8 more.
-NEAR_ITS_END = account("near-its-end", "100.5", position("short", "10", "70"))
+# Half a token up in ETH, with ten in all; a fall of BTC by 1 % takes sixteen.
+BTC = {"BTC-USD": market("800", maintenanceMarginFraction="0.05")}
+NEAR_ITS_END = account(
+    "near-its-end",
+    "9.5",
+    position("short", "10", "80.05"),
+    position("long", "2", "800", "BTC-USD"),
+    mode="cross",
+)
 BANKRUPT = account("bankrupt", "10", position("short", "1", "69.99"))
 
 
@@ -45,9 +54,13 @@ def book(
     )
 
 
-def planned(*accounts: Document, contracts: str = "100") -> Plan:
-    [due] = plan(book(*accounts, contracts=contracts))
+def planned(*accounts: Document, contracts: str = "100", others: dict[str, Document] | None = None) -> Plan:
+    [due] = plan(book(*accounts, contracts=contracts, others=others))
     return due
+
+
+def within(mark: str, by: int = DRIFT, of: str = ETH) -> MarkBounds:
+    return MarkBounds(of, wad(mark) * (WAD - by) // WAD, wad(mark) * (WAD + by) // WAD)
 
 
 def returns(state: Snapshot) -> dict[str, int]:
@@ -99,15 +112,21 @@ def test_who_rises_as_high_as_the_cutoff_is_listed_and_who_is_a_wei_below_is_not
     cutoff = due.fills[-1].leveraged_return
     for highest, listed in ((cutoff, True), (cutoff - 1, False)):
         reached = {name: highest if name == "low" else 0 for name in returns(state)}
-        monkeypatch.setattr(listing, "_reach", lambda *_, reached=reached: reached)
+        monkeypatch.setattr(listing, "_reach", lambda _, __, one, *___, reached=reached: reached[one.id])
         [due] = plan(state)
         assert ("low" in due.listing.accounts) == listed
 
 
 def test_who_may_be_bankrupt_within_the_drift_is_listed() -> None:
     """Just before that it has next to nothing, and what it has gained by is beyond all bounds."""
-    due = planned(FIRST, CALM, LOW, NEAR_ITS_END)
+    due = planned(FIRST, CALM, LOW, NEAR_ITS_END, others=BTC)
     assert due.listing.accounts == ("first", "calm", "near-its-end")
+
+
+def test_who_may_be_bankrupt_by_a_loss_ranks_no_higher_than_nothing() -> None:
+    losing = account("losing", "100.5", position("short", "10", "70"))
+    due = planned(FIRST, CALM, LOW, losing)
+    assert due.listing.accounts == ("first", "calm")
 
 
 def test_the_bankrupt_are_listed_before_the_spares() -> None:
@@ -139,9 +158,7 @@ def test_a_cross_account_rises_by_its_other_legs_too() -> None:
             name, "38", position("short", "10", "80.2"), position(side, "2", "800", "BTC-USD"), mode="cross"
         )
         alone = account("alone", "38", position("short", "10", "80.2"))
-        state = book(
-            FIRST, CALM, LOW, cross, alone, others={"BTC-USD": market("800", maintenanceMarginFraction="0.05")}
-        )
+        state = book(FIRST, CALM, LOW, cross, alone, others=BTC)
         [due] = plan(state)
         assert due.listing.accounts == ("first", "calm", name)
         assert reach(state, "alone") < due.fills[-1].leveraged_return
@@ -152,24 +169,30 @@ def test_a_cross_account_rises_by_its_other_legs_too() -> None:
 
 
 def test_it_is_cut_to_what_a_round_may_have() -> None:
-    shorts = [account(f"short-{n:03}", str(40 + n), position("short", "1", "100")) for n in range(MOST_POSITIONS + 20)]
-    due = planned(*shorts, contracts=str(MOST_POSITIONS + 10))
-    assert len(due.fills) == MOST_POSITIONS + 10
-    assert due.listing.accounts == tuple(f"short-{n:03}" for n in range(MOST_POSITIONS))
+    shorts = [account(f"short-{n:03}", str(40 + n), position("short", "1", "100")) for n in range(MOST_ISOLATED + 20)]
+    due = planned(*shorts, contracts=str(MOST_ISOLATED + 10))
+    assert len(due.fills) == MOST_ISOLATED + 10
+    assert due.listing.accounts == tuple(f"short-{n:03}" for n in range(MOST_ISOLATED))
 
 
-def test_positions_are_counted_and_not_accounts(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cross_accounts_and_their_legs_take_more_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
     legs = position("short", "50", "100"), position("long", "1", "800", "BTC-USD")
     cross = [account(name, "2000", *legs, mode="cross") for name in ("cross-a", "cross-b")]
     state = book(*cross, CALM, others={"BTC-USD": market("800")})
-    for most, names in ((5, ("cross-a", "cross-b", "calm")), (4, ("cross-a", "cross-b")), (3, ("cross-a",))):
-        monkeypatch.setattr(listing, "MOST_POSITIONS", most)
+    by_name = {one.id: gas_of(one) for one in state.accounts}
+    assert by_name == {"cross-a": 205_000, "cross-b": 205_000, "calm": 100_000}
+    for most, names in (
+        (510_000, ("cross-a", "cross-b", "calm")),
+        (509_999, ("cross-a", "cross-b")),
+        (409_999, ("cross-a",)),
+    ):
+        monkeypatch.setattr(listing, "MOST_GAS", most)
         [due] = plan(state)
         assert due.listing.accounts == names
 
 
 def test_one_is_listed_however_many_positions_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(listing, "MOST_POSITIONS", 1)
+    monkeypatch.setattr(listing, "MOST_GAS", 1)
     legs = position("short", "100", "100"), position("long", "1", "800", "BTC-USD")
     [due] = plan(book(account("cross", "4000", *legs, mode="cross"), CALM, others={"BTC-USD": market("800")}))
     assert due.listing.accounts == ("cross",)
@@ -180,13 +203,33 @@ def test_one_is_listed_however_many_positions_it_has(monkeypatch: pytest.MonkeyP
 
 def test_the_mark_may_move_by_the_drift() -> None:
     due = planned(FIRST)
-    assert (due.listing.lowest_mark, due.listing.highest_mark) == (wad("79.2"), wad("80.8"))
+    assert due.listing.marks == (MarkBounds(ETH, wad("79.2"), wad("80.8")),)
     # Both are rounded toward the mark.
     [due] = plan(book(FIRST, mark="80.000000000000000099"))
-    assert (due.listing.lowest_mark, due.listing.highest_mark) == (
-        wad("79.200000000000000099"),
-        wad("80.800000000000000099"),
+    assert due.listing.marks == (MarkBounds(ETH, wad("79.200000000000000099"), wad("80.800000000000000099")),)
+
+
+def test_the_marks_are_bounded_that_those_left_off_depend_on() -> None:
+    """Those on the list may rank as they will; nobody left off holds anything in SOL."""
+    legs = position("short", "1", "80.1"), position("long", "1", "800", "BTC-USD")
+    calm = account("cross", "500", *legs, mode="cross")
+    listed = account(
+        "listed", "4000", position("short", "100", "100"), position("long", "1", "9", "SOL-USD"), mode="cross"
     )
+    due = planned(listed, CALM, LOW, calm, others=BTC | {"SOL-USD": market("9")})
+    assert due.listing.accounts == ("listed", "calm")
+    assert due.listing.marks == (within("80"), within("800", of="BTC-USD"))
+
+
+def test_each_mark_is_taken_at_its_worse_end() -> None:
+    """At 79.2 for ETH, where it gains, while BTC falls for the one, and rises for the other."""
+    for side in ("short", "long"):
+        legs = position("short", "10", "80.2"), position(side, "2", "800", "BTC-USD")
+        due = planned(FIRST, CALM, account("cross", "990", *legs, mode="cross"), others=BTC)
+        assert due.listing.accounts == ("first", "calm")
+        # 1,000 less 16; 39.6 and, at 808, 80.8.
+        rate = wad("120.4") * WAD // wad("984")
+        assert due.listing.lowest_return == leveraged_return(wad("10"), -wad("802"), rate)
 
 
 def test_the_lowest_return_is_what_the_best_that_is_left_off_may_reach() -> None:
@@ -201,30 +244,37 @@ def test_the_lowest_return_is_what_the_best_that_is_left_off_may_reach() -> None
 
 def test_with_nobody_left_off_there_is_no_lowest_return() -> None:
     assert planned(FIRST, CALM).listing.lowest_return == NO_BOUND == -(2**255)
-    assert planned(FIRST, CALM, RISER, NEAR_ITS_END, BANKRUPT).listing.lowest_return == NO_BOUND
+    assert planned(FIRST, CALM, RISER, NEAR_ITS_END, BANKRUPT, others=BTC).listing.lowest_return == NO_BOUND
     assert plan(worked_case())[0].listing.lowest_return == NO_BOUND
 
 
-@pytest.mark.parametrize("last", [NEAR_ITS_END, BANKRUPT], ids=["near its end", "bankrupt"])
 def test_who_is_cut_off_and_may_have_any_return_holds_the_round_to_the_very_mark(
-    last: Document, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Above all others once the marks have moved, so that nobody could be closed: at this mark it ranks where it does.
+    """Above all others once the marks have moved, so that nobody could be closed.
 
-    One that is bankrupt loses, and no deposit brings it above 0.
+    At the mark itself it counts with what makes it solvent at 90, a hundred, wherever BTC is within its bounds.
     """
-    monkeypatch.setattr(listing, "MOST_POSITIONS", 1)
-    due = planned(FIRST, last)
-    bound = 0 if last is BANKRUPT else returns(book(FIRST, last))["near-its-end"]
-    assert bound <= 0 < due.fills[0].leveraged_return
-    assert due.listing == Listing(("first",), wad("80"), wad("80"), bound)
+    monkeypatch.setattr(listing, "MOST_GAS", 1)
+    due = planned(FIRST, NEAR_ITS_END, others=BTC)
+    # 40 and, at 808, 80.8; a wei for each rounding.
+    bound = leveraged_return(wad("0.5"), -wad("800.5"), wad("1.208") + 1) + 1
+    assert bound < due.fills[0].leveraged_return
+    assert due.listing == Listing(("first",), (within("80", 0), within("800", of="BTC-USD")), bound)
+
+
+def test_who_is_cut_off_bankrupt_by_a_loss_is_brought_above_nothing_by_no_deposit(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(listing, "MOST_GAS", 1)
+    assert planned(FIRST, BANKRUPT).listing == Listing(("first",), (within("80"),), 0)
 
 
 def test_who_is_cut_off_bankrupt_with_a_gain_ranks_no_higher_than_a_deposit_can_bring_it(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Ten short from 100, and 201 in debt: to count it must be solvent at 90, so with 100 at least."""
-    monkeypatch.setattr(listing, "MOST_POSITIONS", 1)
+    monkeypatch.setattr(listing, "MOST_GAS", 1)
     indebted = account("indebted", "-201", position("short", "10", "100"))
     due = planned(account("first", "0", position("short", "100", "100")), indebted)
     # 0.2 * 40/100, and a wei for each rounding.
@@ -233,11 +283,11 @@ def test_who_is_cut_off_bankrupt_with_a_gain_ranks_no_higher_than_a_deposit_can_
 
 def test_who_is_cut_off_from_the_fills_keeps_the_round_above_it() -> None:
     shorts = [
-        account(f"short-{n:03}", str(40 + 3 * n), position("short", "1", "100")) for n in range(MOST_POSITIONS + 1)
+        account(f"short-{n:03}", str(40 + 3 * n), position("short", "1", "100")) for n in range(MOST_ISOLATED + 1)
     ]
-    state = book(*shorts, contracts=str(MOST_POSITIONS + 1))
+    state = book(*shorts, contracts=str(MOST_ISOLATED + 1))
     [due] = plan(state)
-    cut_off = f"short-{MOST_POSITIONS}"
+    cut_off = f"short-{MOST_ISOLATED}"
     assert due.listing.lowest_return == reach(state, cut_off)
     assert due.fills[0].leveraged_return > due.listing.lowest_return > due.fills[-1].leveraged_return
 
@@ -260,7 +310,8 @@ def test_nobody_left_off_may_reach_the_lowest_return_nor_the_cutoff(
     elsewhere = returns(moved(state, by))
     for due in plan(state):
         one = due.listing
-        assert one.lowest_mark <= moved(state, by).markets[ETH].mark_price <= one.highest_mark
+        [bounds] = one.marks
+        assert bounds.lowest <= moved(state, by).markets[ETH].mark_price <= bounds.highest
         assert len(set(one.accounts)) == len(one.accounts)
         assert {fill.account for fill in due.fills} <= set(one.accounts)
         left_off = {each.id for each in state.accounts} - set(one.accounts)

@@ -175,10 +175,10 @@ def test_a_dead_feed_leaves_out_its_market_only(desk: Desk) -> None:
 
 
 def test_a_panic_leaves_out_its_pair_only(desk: Desk) -> None:
-    """An order of the smallest int256 has no size."""
-    hawk, dove = desk.trader("hawk"), desk.trader("dove")
-    made, taken = desk.order(hawk, -(2**255), HUNDRED), desk.order(dove, TEN, HUNDRED)
-    done = settle(desk, meet(desk, made, hawk, taken, dove, TEN), pair(desk))
+    """What so many contracts are worth has no number."""
+    hawk, dove, most = desk.trader("hawk"), desk.trader("dove"), 2**200
+    made, taken = desk.order(hawk, -most, HUNDRED), desk.order(dove, most, HUNDRED)
+    done = settle(desk, meet(desk, made, hawk, taken, dove, most), pair(desk))
     panic = keccak(text="Panic(uint256)")[:4] + encode(["uint256"], [0x11])
     assert left_out(desk, done) == [(0, panic)]
     assert desk.holding(dove).size == TEN

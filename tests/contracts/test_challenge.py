@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import ape
 import pytest
 
 from scripts.stage.venue import TestMarket, Venue, tokens, wad
@@ -72,7 +73,11 @@ def test_it_costs_the_keeper_and_pays_pool_challenger_and_cutoff(desk: Desk) -> 
     after = desk.book.bond(keeper.address)
     assert (bond.amount - after.amount, bond.reserved - after.reserved) == (PENALTY, PENALTY)
     assert desk.book.roundRecord(number).bond == record.bond - PENALTY
-    assert desk.pool_cash() == pool + PENALTY // 2
+    assert (desk.book.owedToPools(desk.market.id), desk.pool_cash()) == (PENALTY // 2, pool)
+    act(hunter, desk.book.payPool, desk.market.id)
+    assert (desk.book.owedToPools(desk.market.id), desk.pool_cash()) == (0, pool + PENALTY // 2)
+    with refused(desk.book.NothingOwed, market=desk.market.id):
+        act(hunter, desk.book.payPool, desk.market.id)
     for who in (hunter, cat):
         assert desk.book.claimable(who.address) == PENALTY // 4
         act(who, desk.book.claim, who.address)
@@ -336,13 +341,13 @@ def test_to_the_last_second_of_the_window(desk: Desk) -> None:
     number = rounded(desk, "bee cat")
     until = desk.book.roundRecord(number).time + 3600
     with refused(desk.book.RoundClosed, round=number, openUntil=until):
-        act(desk.trader("hunter"), desk.book.challenge, number, desk.account(desk.trader("ant")), at=until + 1)
+        act(desk.trader("hunter"), desk.book.challenge, number, desk.account(desk.trader("ant")), [], at=until + 1)
 
 
 def test_the_last_second_counts(desk: Desk) -> None:
     number = rounded(desk, "bee cat")
     until = desk.book.roundRecord(number).time + 3600
-    act(desk.trader("hunter"), desk.book.challenge, number, desk.account(desk.trader("ant")), at=until)
+    act(desk.trader("hunter"), desk.book.challenge, number, desk.account(desk.trader("ant")), [], at=until)
 
 
 def test_a_round_goes_by_the_parameters_of_its_time(desk: Desk) -> None:
@@ -355,7 +360,9 @@ def test_a_round_goes_by_the_parameters_of_its_time(desk: Desk) -> None:
 def test_unknown_rounds(desk: Desk) -> None:
     for number in (0, desk.engine.roundCount() + 1):
         with refused(desk.book.RoundUnknown, round=number):
-            challenge(desk, number, desk.trader("ant"))
+            act(desk.trader("hunter"), desk.book.challenge, number, desk.account(desk.trader("ant")), [])
+        with ape.reverts(desk.book.RoundUnknown):
+            desk.book.kept(number, desk.account(desk.trader("ant")))
 
 
 def test_a_dead_feed_stops_no_challenge(desk: Desk) -> None:

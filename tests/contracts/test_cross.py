@@ -238,8 +238,7 @@ def test_profit_of_no_leg_is_withdrawn_and_losses_of_all_count(majors: list[Desk
         {"account": swan.id, "recipient": swan.address.lower(), "amount": tokens(45)}
     ]
     assert a.exchange.crossAccount(swan.id).margin == wad(255)
-    for each in (a, b):
-        assert a.exchange.position(swan.id, each.market.id).riskTime == done.timestamp
+    assert a.exchange.crossAccount(swan.id).riskTime == done.timestamp
 
 
 def test_a_flat_account_is_withdrawn_from_to_the_last_unit(majors: list[Desk]) -> None:

@@ -81,7 +81,8 @@ def test_all_legs_in_one_call(majors: list[Desk]) -> None:
         },
     }
     assert a.holding(swan) == b.holding(swan) == FLAT
-    assert tuple(a.exchange.crossAccount(swan.id)) == (0, True, 0, 0)
+    margin, listed, marker, _, legs = a.exchange.crossAccount(swan.id)
+    assert (margin, listed, marker, legs) == (0, True, 0, 0)
     assert a.inventory(Side.LONG) == (TEN, wad(900) - shares[0])
     assert b.inventory(Side.SHORT) == (-TEN, wad(-1160) - shares[1])
     # What was left of the margin is the pool's: nothing of it is lost.

@@ -27,7 +27,7 @@ PAIR = (ORDER, b"", ORDER, b"", 1)
 
 # ---------------------------------------------------------------------- who may call what
 
-EXECUTION = (1, 1, 0, 1, 0, [0, 0], [], [])
+EXECUTION = (1, 1, 0, False, 1, 0, [0, 0], [])
 RECORD = (ZERO, 0, 1, 0, False, 0, bytes(32), 0, 0, 0, 0, 0)
 OPEN = {
     "exchange": {
@@ -55,6 +55,7 @@ OPEN = {
         "withdrawBond",
         "releaseBond",
         "claim",
+        "payPool",
         "acceptOwnership",
     },
     "price_feed": {"accept", "acceptOrLast", "acceptOwnership"},
@@ -103,7 +104,7 @@ OWNERS: dict[str, dict[str, tuple[Any, ...]]] = {
     },
 }
 ROLES: dict[tuple[str, str], tuple[str, str, tuple[Any, ...]]] = {
-    ("exchange", "applyDeleverage"): ("engine", "CallerNotEngine", (EXECUTION,)),
+    ("exchange", "applyDeleverage"): ("engine", "CallerNotEngine", (EXECUTION, [])),
     ("exchange", "rewardKeeper"): ("engine", "CallerNotEngine", (ZERO, 1, 1, 1)),
     ("round_book", "open"): ("engine", "CallerNotEngine", (1, RECORD, [1], 1, 1)),
     ("exchange", "payOut"): ("fund", "CallerNotFund", ("0x" + "1" * 40, 1)),
@@ -132,7 +133,7 @@ MODULES: dict[str, dict[str, tuple[Any, ...]]] = {
         "takeOver": (bytes(32),),
         "buyInventory": (bytes(32), 1, 0, 1, 1),
         "flag": (bytes(32),),
-        "applyDeleverage": (EXECUTION,),
+        "applyDeleverage": (EXECUTION, []),
     },
     "market_module": {
         "listMarket": (NAME, 1, PARAMETERS),
@@ -742,7 +743,7 @@ def test_a_round_makes_nobody_insolvent(desk: Desk) -> None:
     engine, hawk = everybody(desk)["engine"], desk.account(desk.trader("hawk"))
     with refused(desk.exchange.SolventMadeInsolvent, account=hawk, equity=-1):
         fill = (hawk, -wad(10), -wad(900) + 1)
-        act(engine, desk.exchange.applyDeleverage, (desk.market.id, 1, 0, wad(100), 0, [0, 0], [], [fill]))
+        act(engine, desk.exchange.applyDeleverage, (desk.market.id, 1, 0, False, wad(100), 0, [0, 0], []), [fill])
 
 
 def test_the_exchange_inherits_nothing_for_a_market_without_a_pool(desk: Desk) -> None:

@@ -56,7 +56,7 @@ TOKEN = 10**12  # WAD in a token unit
 FEED = 10**10  # WAD in a unit of a feed's answer
 HOUR = 3600
 WINDOW_SECONDS = 8 * HOUR
-NO_BOUNDS = (-(2**255), 2**255 - 1, 0, 2**256 - 1, NO_BOUND, 2**256 - 1)
+NO_BOUNDS = (-(2**255), 2**255 - 1, [], NO_BOUND, 2**256 - 1)
 
 
 class Stage:

@@ -107,7 +107,11 @@ BOUND = {
     "KEEPER_REWARDED": "Exchange",
     "OMISSION": "RoundBook",
     "OMISSION_PROVEN": "RoundBook",
+    "KEPT": "RoundBook",
+    "PAY_POOL": "RoundBook",
     "POST_BOND": "RoundBook",
+    "RELEASE_BOND": "RoundBook",
+    "ROUNDS_OF": "RoundBook",
     "REQUEST_BOND": "RoundBook",
     "ROUND_COUNT": "ADLEngine",
     "ROUND_OPENED": "RoundBook",
@@ -189,7 +193,7 @@ OF_OWNER_AND_DEPLOYER = {
     "TradingFeesOutOfBounds",
     "WarningRateOutOfBounds",
 }
-NEVER_USED: set[str] = set()
+NEVER_USED = {"InsufficientBalance"}  # of a library, where a call sends ether
 OF_THE_TEST_TOKEN = {"ERC20InvalidApprover", "ERC20InvalidReceiver", "ERC20InvalidSender", "ERC20InvalidSpender"}
 
 

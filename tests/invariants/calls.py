@@ -19,8 +19,7 @@ class Bounds(NamedTuple):
 
     min_price: int = -(2**255)
     max_price: int = 2**255 - 1
-    min_mark: int = 0
-    max_mark: int = 2**256 - 1
+    marks: tuple[tuple[int, int, int], ...] = ()  # market, lowest, highest
     lowest_return: int = NO_RETURN_BOUND
     deadline: int = 2**256 - 1
 
@@ -61,7 +60,7 @@ _ORDER_HASH = keccak(text=_ORDER_TYPE)
 _ORDER_TUPLE = f"({','.join(kind for _, kind in ORDER_FIELDS)})"
 _SETTLE = f"settle({_ORDER_TUPLE},bytes,{_ORDER_TUPLE},bytes,uint256)"
 _SETTLE_BATCH = f"settleBatch(({_ORDER_TUPLE},bytes,{_ORDER_TUPLE},bytes,uint256)[])"
-_DELEVERAGE = "deleverage(uint16,uint8,bytes32[],(int256,int256,uint256,uint256,int256,uint256))"
+_DELEVERAGE = "deleverage(uint16,uint8,bytes32[],(int256,int256,(uint16,uint96,uint96)[],int256,uint256))"
 _DOMAIN_HASH = keccak(text="EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)")
 
 
@@ -104,7 +103,15 @@ def cancel(order: Order) -> bytes:
 
 def deleverage(market: int, side: int, candidates: Iterable[bytes], bounds: Bounds) -> bytes:
     """Calldata of `ADLEngine.deleverage`."""
-    return call(_DELEVERAGE, market, side, 32 * 9, *bounds) + word_array(candidates)
+    listed = word_array(candidates)
+    low, high, marks, lowest, deadline = bounds
+    tail = words(low, high, 32 * 5, lowest, deadline, len(marks), *(value for mark in marks for value in mark))
+    return call(_DELEVERAGE, market, side, 32 * 4, 32 * 4 + len(listed)) + listed + tail
+
+
+def challenge(round_id: int, account: bytes) -> bytes:
+    """Calldata of `RoundBook.challenge`, without hints."""
+    return call("challenge(uint256,bytes32,uint32[])", round_id, account, 32 * 3, 0)
 
 
 def read(owners: Iterable[str], orders: Iterable[bytes], accounts: Iterable[bytes], backed: Iterable[int]) -> bytes:

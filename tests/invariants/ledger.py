@@ -74,6 +74,8 @@ class Ledger:
         self.records: dict[int, Record] = {}
         # The last round that a market's positions must be known of, and that each position is known of.
         self.round_of = [0] * len(MARKETS)
+        # Until when the rounds of a market may be challenged, and the most that one of those took for a contract.
+        self.harshest = [(0, 0)] * len(MARKETS)
         self.known: dict[tuple[bytes, int], int] = {}
         self.epochs = [0] * len(ADDRESSES)
         self.filled: dict[Order, int] = {}

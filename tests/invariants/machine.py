@@ -258,7 +258,8 @@ class Machine:
             case actions.TakeOver():
                 yield exchange, call("takeOver(bytes32)", action.account)
             case actions.Challenge():
-                yield self.system.round_book, call("challenge(uint256,bytes32)", action.round, action.account)
+                yield self.system.round_book, calls.challenge(action.round, action.account)
+                yield self.system.round_book, call("payPool(uint16)", self.model.records[action.round].market)
             case actions.BuyInventory():
                 fields = (action.buyer, action.market, action.side, action.contracts, action.limit)
                 yield exchange, call("buyInventory(bytes32,uint16,uint8,uint256,uint256)", *fields)

@@ -87,7 +87,8 @@ class Accounts(Ledger):
         if is_cross(account):
             if size and not before.size:
                 self._check_leg(held, market)
-            held = held._replace(legs=tuple(held.open()))
+            raised = self.now if grows and size else held.risk_time
+            held = held._replace(legs=tuple(held.open()), risk_time=raised)
         self.accounts[account] = held
         return max(size, 0) - max(before.size, 0)
 
@@ -117,7 +118,14 @@ class Accounts(Ledger):
         if after.maintenance:
             worse = after.maintenance * before.equity > before.maintenance * after.equity
             require(after.equity > 0 and not worse, "margin rate worse")
+            self.note_loss(account, market, abs(change), before.equity - after.equity)
         return long_change
+
+    def note_loss(self, account: bytes, market: int, contracts: int, loss: int) -> None:
+        """More than a hundredth of what was closed, lost on one of several legs, counts as raising risk."""
+        held = self.accounts[account]
+        if set(held.legs) - {market} and 100 * loss > contracts * self.mark_or_last(market)[0] // WAD:
+            self.accounts[account] = held._replace(risk_time=self.now)
 
     def _check_limits(self, market: int, contracts: int, *, reduces: bool) -> None:
         parameters = self.parameters[market - 1]
@@ -147,10 +155,11 @@ class Accounts(Ledger):
         require(sum_.collateral + sum_.losses - amount >= sum_.initial, "margin insufficient")
         self.pay(account, amount)
         held = self.accounts[account]
-        for market in held.open() if is_cross(account) else [market_of(account)]:
-            self.touch(account, market)
-        raised = {
-            market: position._replace(risk_time=self.now) if position.size else position
-            for market, position in held.positions.items()
-        }
-        self.accounts[account] = held._replace(positions=raised)
+        if is_cross(account):
+            self.accounts[account] = held._replace(risk_time=self.now)
+            return
+        market = market_of(account)
+        self.touch(account, market)
+        position = held.positions.get(market)
+        if position and position.size:
+            self.accounts[account] = held.placed(market, position._replace(risk_time=self.now))

@@ -33,6 +33,7 @@ from .world import (
     MARKETS,
     REWARD,
     TOKEN_SCALE,
+    TOLERANCE,
     TRADERS,
     TREASURY,
     WARNING_RATE,
@@ -296,6 +297,7 @@ class Model(Accounts):
         value = liquidation.value(part, mark, discount)
         long_change = self.take(account, market, -part, -value)
         self.pay(account, fee)
+        self.note_loss(account, market, closed, discount + fee)
         self.open(liquidator, market)
         long_change += self.trade(liquidator, market, part, value)
         self.move_interest(market, long_change)
@@ -390,7 +392,9 @@ class Model(Accounts):
         price = fund.adl_price(mine.size, mine.entry, mark, compensation)
         bounds = action.bounds
         require(bounds.min_price <= price.adl <= bounds.max_price, "price outside the bounds")
-        require(bounds.min_mark <= mark <= bounds.max_mark, "mark outside the bounds")
+        for one, lowest, highest in bounds.marks:
+            found = mark if one == market else self.mark_or_last(one)[0]
+            require(lowest <= found <= highest, "mark outside the bounds")
         opposite = self.inventory[market, 1 - side]
         counter_interest = self.interest[market - 1] - abs(opposite.size)
         require(bool(action.candidates) or counter_interest == 0, "candidates missing")
@@ -401,8 +405,10 @@ class Model(Accounts):
         closed = abs(mine.size) - abs(result.size)
         netted = min(abs(result.size), abs(opposite.size)) if closed == counter_interest else 0
         require(closed + netted > 0, "nothing deleveraged")
+        is_milder = False
         if result.fills:
             self._record(action, book, result, price.adl, compensation)
+            is_milder = self._is_milder(market, abs(price.adl - mark))
         self.accrue(market)
         self._close(market, side, result, netted)
         sign = 1 if side == 0 else -1
@@ -412,7 +418,9 @@ class Model(Accounts):
             self.open(account, market, anyway=True)
             self.take(account, market, sign * fill.contracts, fill.value)
             require(self.health(account).equity >= 0, "solvent made insolvent")
-            if not is_cross(account) and self.accounts[account].is_flat:
+            if is_cross(account):
+                self.accounts[account] = self.accounts[account]._replace(risk_time=self.now)
+            elif self.accounts[account].is_flat and not is_milder:
                 self._make_up(account, market, known)
             self.known[account, market] = self.rounds
         if result.fills:
@@ -452,6 +460,14 @@ class Model(Accounts):
         held = {leg for account, one in self.accounts.items() if is_cross(account) for leg in one.open()}
         return [one.id for one in self.fund.markets_of(pool) if one.id == market or one.id in held]
 
+    def _is_milder(self, market: int, taken: int) -> bool:
+        """Whether a round takes clearly less for a contract than another one that is still open."""
+        until, harshest = self.harshest[market - 1]
+        if self.now > until:
+            harshest = 0
+        self.harshest[market - 1] = max(until, self.now + WINDOW), max(harshest, taken)
+        return taken < harshest * (WAD - TOLERANCE) // WAD
+
     def _make_up(self, account: bytes, market: int, known: int) -> None:
         """Who is closed whole, and was not touched since older rounds, has made up for having been left out of them."""
         for number, record in self.records.items():
@@ -480,6 +496,7 @@ class Model(Accounts):
         self.bonds[record.keeper] -= penalty
         self.claimable[action.by] += penalty // 4
         self.claimable[BY_ADDRESS[owner_of(record.cutoff_account)]] += penalty // 4
+        self.pass_time(1)
         self.fund.contribute(BOOK, self.fund.books[record.market].pool, 0, penalty // 2 // TOKEN_SCALE)
 
     def _reward(self, account: bytes, market: int, notional: int, received: int) -> None:

@@ -115,7 +115,7 @@ def _isolated_account(at: Iterator[int], market: int) -> Holding | None:
 
 
 def _cross_account(at: Iterator[int], markets: int) -> Holding | None:
-    margin, listed, _, packed = _take(at, 4)
+    margin, listed, _, risk_time, packed = _take(at, 5)
     positions = {}
     for market in range(1, markets + 1):
         found = _position(at)
@@ -124,4 +124,4 @@ def _cross_account(at: Iterator[int], markets: int) -> Holding | None:
             if found[1]:
                 raise ValueError("a position of a cross account has a margin of its own")
     legs = tuple(packed >> shift & 0xFFFF for shift in range(0, (packed % (1 << 256)).bit_length(), 16))
-    return Holding(margin, positions, legs) if listed or positions else None
+    return Holding(margin, positions, legs, risk_time) if listed or positions else None

@@ -115,9 +115,10 @@ class Rescues(Trades):
             near = ((price + 1, price + slack), (price - slack, price - 1), (price, price))
             bounds = Bounds(*rng.choice(near), *bounds[2:])
         if self._chance(0.06):
-            mark = machine.marks[market - 1]
+            bounded = rng.choice((market, rng.randrange(1, len(MARKETS) + 1)))
+            mark = machine.marks[bounded - 1]
             lowest, highest = rng.choice(((mark + 1, MAX_PRICE), (0, mark - 1), (mark, mark)))
-            bounds = bounds._replace(min_mark=lowest, max_mark=highest)
+            bounds = bounds._replace(marks=(*bounds.marks, (bounded, lowest, highest)))
         if one and one.fills and self._chance(0.25):
             lowest = rng.choice(one.fills).leveraged_return + rng.choice((-1, 0, 0, 1))
             bounds = bounds._replace(lowest_return=lowest)
@@ -177,9 +178,8 @@ class Rescues(Trades):
 
 def bounds_of(one: Plan, tolerance: int) -> Bounds:
     """As the keeper sends a plan: within a tolerance of its price, and what goes with its list."""
-    listing = one.listing
-    marks = listing.lowest_mark, listing.highest_mark
-    return Bounds(one.adl_price - tolerance, one.adl_price + tolerance, *marks, listing.lowest_return)
+    marks = tuple((int(each.market[1:]), each.lowest, each.highest) for each in one.listing.marks)
+    return Bounds(one.adl_price - tolerance, one.adl_price + tolerance, marks, one.listing.lowest_return)
 
 
 def near_their_trigger(state: State) -> list[tuple[int, int]]:

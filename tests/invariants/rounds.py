@@ -62,13 +62,14 @@ class Record(NamedTuple):
         rate = margin_rate(sum_.maintenance, sum_.equity)
         score = leveraged_return(position.unrealized(mark), position.entry, rate)
         spared = -(-min(abs(position.size), self.contracts) * abs(self.price - mark) // WAD)
-        return Omission(self._exemption(held, sum_.equity, score), score, spared)
+        return Omission(self._exemption(account, sum_.equity, score), score, spared)
 
-    def _exemption(self, held: Holding, equity: int, score: int) -> Exemption:
+    def _exemption(self, account: bytes, equity: int, score: int) -> Exemption:
+        held = self.accounts[account]
         size = held.held(self.market).size
         if is_insolvent_at(equity, size, self.price, self.quotes[self.market].mark):
             return Exemption.INSOLVENT_AT_ADL_PRICE
-        risen = max(held.held(market).risk_time for market in held.open())
+        risen = held.risk_time if is_cross(account) else held.held(self.market).risk_time
         if risen + EXEMPT_AGE > self.time:
             return Exemption.RAISED_RISK
         if not self.second_pass and not self._is_above(score):

@@ -79,11 +79,15 @@ class Health(NamedTuple):
 
 
 class Holding(NamedTuple):
-    """An account: its margin, its positions by market (all that were ever touched), and the legs of a cross account."""
+    """An account: its margin, and its positions by market (all that were ever touched).
+
+    Of a cross account also its legs, and when its risk was last raised.
+    """
 
     margin: int = 0
     positions: dict[int, Position] = {}  # noqa: RUF012 - replaced as a whole, never changed
     legs: tuple[int, ...] = ()
+    risk_time: int = 0
 
     @property
     def cash(self) -> int:

@@ -167,24 +167,25 @@ def test_two_cross_bankrupts_the_deepest_first(harbour: Harbour, operator: Local
 
 
 @pytest.mark.parametrize(
-    ("most", "submitted"),
+    ("room", "missing", "submitted"),
     [
-        # corax has 2 positions, boreas 3, hawk and the spare heron 1 each.
-        (7, ["corax", "boreas", "hawk", "heron"]),
-        (6, ["corax", "boreas", "hawk"]),
-        (5, ["corax", "boreas"]),
-        (4, ["corax"]),
-        (2, ["corax"]),
+        (4, 0, ["corax", "boreas", "hawk", "heron"]),
+        (4, 1, ["corax", "boreas", "hawk"]),
+        (3, 0, ["corax", "boreas", "hawk"]),
+        (3, 1, ["corax", "boreas"]),
+        (2, 1, ["corax"]),
         # One at least, or nothing would ever be done.
-        (1, ["corax"]),
+        (1, 1, ["corax"]),
     ],
 )
-def test_a_round_is_limited_by_the_positions_that_its_counterparties_hold(
-    most: int, submitted: list[str], harbour: Harbour, monkeypatch: pytest.MonkeyPatch
+def test_a_round_is_limited_by_the_gas_that_its_counterparties_take(
+    room: int, missing: int, submitted: list[str], harbour: Harbour, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     harbour.venue.system.exchange.takeOver(harbour.account(holder("atlas")), sender=harbour.venue.owner)
     state = read(harbour)
-    monkeypatch.setattr(listing, "MOST_POSITIONS", most)
+    gas = {harbour.names().get(one.id): listing.gas_of(one) for one in state.snapshot.accounts}
+    most = sum(gas[name] for name in ("corax", "boreas", "hawk", "heron")[:room]) - missing
+    monkeypatch.setattr(listing, "MOST_GAS", most)
     [due] = rounds(state)
     to, data = due.transaction(state, harbour.venue.deployment)
     assert to == harbour.venue.deployment.engine
@@ -196,7 +197,7 @@ def test_rounds_in_parts_come_to_the_same_end(
     harbour: Harbour, operator: LocalAccount, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One counterparty a transaction: three rounds, in rank order, until the market is on its target."""
-    monkeypatch.setattr(listing, "MOST_POSITIONS", 1)
+    monkeypatch.setattr(listing, "MOST_GAS", 1)
     actions = list(cycle(harbour, operator).run(pytest.fail))
     assert [kind for kind, _ in told(actions, harbour)] == [
         "take over atlas",

@@ -187,7 +187,7 @@ def test_mark_that_moves_on_is_refused(
     (duty,) = rounds(planned_at)
     venue.set_price(gapped, Decimal("79.1"))
     cycle = Cycle(eventful, venue.deployment, Sender(eventful, operator, chain.chain_id), send=True)
-    refusal = f"MarkOutsideBounds({wad('79.1')}, {wad('79.2')}, {wad('80.8')})"
+    refusal = f"MarkOutsideBounds({gapped.id}, {wad('79.1')}, {wad('79.2')}, {wad('80.8')})"
     assert cycle._act(duty, planned_at).refusal == refusal
 
 

@@ -67,6 +67,7 @@ def state_of(*accounts: Account) -> ChainState:
         sums_of_sizes={},
         unpriced={},
         left_out={},
+        exempt_age=120,
     )
 
 

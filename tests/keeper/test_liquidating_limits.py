@@ -58,6 +58,7 @@ def plan(
         sums_of_sizes={},
         unpriced=dict.fromkeys(unpriced, "PriceStale"),
         left_out={},
+        exempt_age=120,
     )
     return liquidations(state, Liquidator(KEEPER, 0, wad(up_to)))
 

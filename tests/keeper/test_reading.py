@@ -57,7 +57,7 @@ def test_every_call_names_the_block_by_its_hash(
     gapped: TestMarket, venue: Venue, watched: Watched, small_pages: None
 ) -> None:
     state = read_chain(watched, venue.deployment)
-    assert len(watched.calls) == 1 + 4
+    assert len(watched.calls) == 1 + 4 + 1
     assert {str(block) for _, block in watched.calls} == {str({"blockHash": state.block.hash})}
     assert state.block.hash == "0x" + bytes(chain.blocks.head.hash).hex()
     assert state == read_chain(venue.endpoint, venue.deployment)

@@ -141,7 +141,7 @@ def test_what_changed_after_the_round_hides_nobody(desk: Desk, source: tuple[str
 
 def test_a_round_explained(desk: Desk, source: tuple[str, ...]) -> None:
     number = rounded(desk, "cat bee whale stranger")
-    act(desk.trader("hunter"), desk.book.challenge, number, desk.account(desk.trader("ant")))
+    act(desk.trader("hunter"), desk.book.challenge, number, desk.account(desk.trader("ant")), [])
     done = backstop_inside("round", "show", str(number), "--json", *source)
     assert done.status == 0, done.err
     shown = json.loads(done.out)
@@ -226,6 +226,22 @@ def test_what_is_refused(
     words: str,
 ) -> None:
     assert_refused(bond(hunter, *options, *source), words)
+
+
+def test_what_waits_behind_a_longer_window_is_freed(desk: Desk, source: tuple[str, ...], hunter: LocalAccount) -> None:
+    numbers = []
+    for name, window in (("ant", 7 * 86400), ("bee", 600)):
+        act(desk.venue.owner, desk.book.setRoundParameters, parameters(desk, window=window))
+        numbers.append(rounded(desk, name, by=hunter))
+    bonds = [desk.book.roundRecord(number).bond for number in numbers]
+    assert_refused(bond(hunter, "release", *source), "nothing to release")
+    later(601)
+    dry = bond(hunter, "release", *source)
+    assert dry.status == 0, dry.err
+    assert desk.book.bond(hunter.address).reserved == sum(bonds)
+    assert bond(hunter, "release", "--send", *source).status == 0
+    assert desk.book.bond(hunter.address).reserved == bonds[0]
+    assert_refused(bond(hunter, "release", *source), "nothing to release")
 
 
 def test_a_keeper_without_a_bond_is_told(desk: Desk, source: tuple[str, ...], hunter: LocalAccount) -> None:

@@ -20,10 +20,9 @@ from tests.support.enums import Backer, PoolKind, Side
 
 UNLIMITED = 2**256 - 1
 ANY_PRICE = (-(2**255), 2**255 - 1)
-ANY_MARK = (0, 2**256 - 1)
 ANY_RETURN = -(2**255)
 FOR_EVER = 2**256 - 1
-ANY_BOUNDS = (*ANY_PRICE, *ANY_MARK, ANY_RETURN, FOR_EVER)
+ANY_BOUNDS = (*ANY_PRICE, [], ANY_RETURN, FOR_EVER)
 ALL = 2**256 - 1
 CROSS_BIT = 1 << 95
 NO_LIMIT = {Side.LONG: 2**256 - 1, Side.SHORT: 0}
@@ -334,16 +333,19 @@ class Desk:
         *,
         by: Any = None,
         prices: tuple[int, int] = ANY_PRICE,
-        marks: tuple[int, int] = ANY_MARK,
+        marks: Sequence[tuple[int, int, int]] = (),
         lowest: int = ANY_RETURN,
         deadline: int = FOR_EVER,
         at: int | None = None,
     ) -> Done:
-        """A round against somebodies, or against accounts given by their ids. Who calls has a bond, or gets one."""
+        """A round against somebodies, or against accounts given by their ids. Who calls has a bond, or gets one.
+
+        `marks` are bounds, each of a market.
+        """
         ids = [self.account(each) for each in candidates]
         keeper = by or self.trader("keeper")
         self.bond(keeper)
-        bounds = (*prices, *marks, lowest, deadline)
+        bounds = (*prices, list(marks), lowest, deadline)
         return act(keeper, self.engine.deleverage, self.market.id, side, ids, bounds, at=at)
 
     def bond(self, keeper: Any) -> None:

@@ -48,7 +48,8 @@ def rounded(desk: Desk, given: str, **options: Any) -> int:
 
 def challenge(desk: Desk, number: int, who: Any, by: Any = None) -> Done:
     """Somebody shows that an account was left out."""
-    return act(by or desk.trader("hunter"), desk.book.challenge, number, desk.account(who))
+    account = desk.account(who)
+    return act(by or desk.trader("hunter"), desk.book.challenge, number, account, desk.book.kept(number, account))
 
 
 def omission(desk: Desk, number: int, who: Any) -> tuple[Exemption, int, int]:

@@ -2,8 +2,7 @@
 
 For each view ape looks the code up, builds and validates a transaction and resolves its settings, which takes ten
 times as long as the chain does: here a view is one raw request. One with options, and one that is refused, goes
-ape's own way, so errors stay ape's. And Anvil keeps neither the steps of each transaction, which nothing here reads,
-nor states of long ago, which would be gigabytes on disk.
+ape's own way, so errors stay ape's. And Anvil keeps only what is read.
 """
 
 from __future__ import annotations
@@ -11,14 +10,12 @@ from __future__ import annotations
 from typing import Any
 
 from ape.contracts.base import ContractCall, ContractCallHandler
-from ape_foundry.provider import FoundryProvider
 from eth_pydantic_types import HexBytes
 
+from scripts.stage import lean_anvil
 from tests.support.acting import RefusedError, rpc
 
-STATES = 300
 _call_by_ape = ContractCall.__call__
-_command_by_ape = FoundryProvider.build_command
 
 
 def _call(call: ContractCall, *arguments: Any, **options: Any) -> Any:
@@ -33,13 +30,8 @@ def _call(call: ContractCall, *arguments: Any, **options: Any) -> Any:
     return call._decode_returndata(HexBytes(answer))
 
 
-def _command(provider: FoundryProvider) -> list[str]:
-    command = [word for word in _command_by_ape(provider) if word != "--steps-tracing"]
-    return [*command, "--prune-history", str(STATES)]
-
-
 def install() -> None:
     """From now on ape in this process works this way."""
     ContractCall.__call__ = _call  # type: ignore[method-assign]
     ContractCallHandler._validate_is_contract = lambda _: None  # type: ignore[method-assign]
-    FoundryProvider.build_command = _command  # type: ignore[method-assign]
+    lean_anvil.install()

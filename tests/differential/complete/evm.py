@@ -184,7 +184,7 @@ class Evm:
 
     def cross(self, account: bytes) -> tuple[int, list[int]]:
         """Margin and markets of a cross account."""
-        margin, _, _, legs = self._words(self.exchange, "crossAccount(bytes32)", account)
+        margin, _, _, _, legs = self._words(self.exchange, "crossAccount(bytes32)", account)
         packed = legs % 2**256
         return margin, [packed >> shift & 0xFFFF for shift in range(0, 256, 16) if packed >> shift & 0xFFFF]
 
