@@ -68,6 +68,10 @@ else
 	exit $$((result > second ? result : second))
 endif
 
+.PHONY: audit
+audit: compile ## show that every seeded bug is caught
+	@$(IN_A_HOME) python -m pytest -q -m audit tests/invariants
+
 .PHONY: lint
 lint: setup ## ruff, forge fmt and solhint, changing nothing
 	ruff check .
