@@ -55,6 +55,10 @@ class SigningKeyError(BackstopError):
     """A signing key that is missing or cannot be used."""
 
 
+class SignerError(SigningKeyError):
+    """An external signer that does not answer, refuses, or has signed something else than it was asked to."""
+
+
 class OutputError(BackstopError):
     """Output that cannot be written: a disk that is full."""
 
@@ -73,6 +77,26 @@ class UnknownOutcomeError(TransactionError):
 
 class FailedTransactionError(TransactionError):
     """A transaction that was mined and failed: it changed nothing, and what else is due can still be done."""
+
+
+class FeeCapError(TransactionError):
+    """A transaction that would have to offer more than the operator allows: it is not sent, or not replaced."""
+
+
+class BudgetError(TransactionError):
+    """A transaction whose cost would pass what the operator allows for an hour or a day: it is not sent."""
+
+
+class DroppedTransactionError(TransactionError):
+    """A transaction that will not be mined: its nonce went to another one, or it would fail by now. Plan anew."""
+
+
+class CancelledTransactionError(TransactionError):
+    """A transaction that the operator has cancelled: an empty one was mined in its place."""
+
+
+class JournalError(BackstopError):
+    """A journal of transactions that cannot be opened, read or written."""
 
 
 def missing_package(fault: Exception) -> str | None:

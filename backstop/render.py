@@ -14,12 +14,12 @@ from backstop.adl.execution import SkipReason
 from backstop.adl.planning import Plan
 from backstop.adl.ranking import Ranked
 from backstop.adl.snapshot import Side
-from backstop.chain.transactions import Receipt
 from backstop.keeper.cycle import Action
 from backstop.keeper.duties import Deleverage, Liquidate, TakeOver
 from backstop.keeper.results import executed_liquidation
 from backstop.keeper.upkeep import Checkpoint, Redistribute, UpkeepDuty
 from backstop.math.wad import WAD
+from backstop.transactions.receipt import Receipt
 
 _LIGHTS = 5
 _CHAIN_ID_LENGTH = 66

@@ -86,9 +86,9 @@ def watch_command(
     from backstop.chain.deployment import Deployment
     from backstop.chain.endpoint import Endpoint
     from backstop.chain.keys import load_key
-    from backstop.chain.transactions import Sender
     from backstop.keeper.loop import stopped_by_signals
     from backstop.rounds.watch import Watcher
+    from backstop.transactions.sender import Sender
 
     place = Deployment.load(deployment)
     endpoint = Endpoint(rpc)

@@ -18,8 +18,8 @@ from backstop.errors import BackstopError
 
 if TYPE_CHECKING:
     from backstop.chain.endpoint import Endpoint
-    from backstop.chain.transactions import Sender
     from backstop.keeper.cycle import Action, Cycle
+    from backstop.transactions.sender import Sender
 
 
 class _Seconds(click.FloatRange):
@@ -105,9 +105,9 @@ def run_command(
     from backstop.chain.deployment import Deployment
     from backstop.chain.endpoint import Endpoint
     from backstop.chain.keys import load_key
-    from backstop.chain.transactions import Sender
     from backstop.keeper.cycle import Cycle
     from backstop.keeper.liquidations import Liquidator
+    from backstop.transactions.sender import Sender
 
     place = Deployment.load(deployment)
     endpoint = Endpoint(rpc)

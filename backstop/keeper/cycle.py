@@ -10,12 +10,13 @@ from backstop.adl.snapshot import Block
 from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
 from backstop.chain.snapshot import ChainState, read_chain
-from backstop.chain.transactions import Receipt, Sender
 from backstop.errors import FailedTransactionError, RevertError, RpcError
 from backstop.keeper.duties import Deleverage, Liquidate, TakeOver, rounds, take_overs
 from backstop.keeper.liquidations import Liquidator, liquidations
 from backstop.keeper.uncarried import uncarried
 from backstop.keeper.upkeep import Upkeep, UpkeepDuty, UpkeepReader
+from backstop.transactions.receipt import Receipt
+from backstop.transactions.sender import Sender
 
 _TURN = 4  # liquidations, and take-overs, before the rounds have their turn
 _UPKEEP_TURN = 3  # one of each kind, before what is urgent is looked at again
@@ -79,6 +80,8 @@ class Cycle:
         sent and nothing is left that was not tried. Whoever stops taking actions stops it between two of them.
         """
         self._tried.clear()
+        if self._send:
+            self._sender.tend()
         state = self._read(warn)
         for text in uncarried(state, self._liquidator) if self._liquidator else ():
             warn(text)

@@ -7,11 +7,11 @@ from typing import Any
 from backstop.account_id import account_text
 from backstop.adl.results import plan_document
 from backstop.chain.bindings import CANDIDATE_SKIPPED, CHECKPOINTED, DELEVERAGED, ENTERED, LIQUIDATED, ROUND_EXECUTED
-from backstop.chain.transactions import Receipt
 from backstop.keeper.cycle import Action
 from backstop.keeper.duties import Liquidate, TakeOver
 from backstop.keeper.upkeep import Checkpoint, Redistribute, SettleExit, UpkeepDuty
 from backstop.math.wad import WAD, format_amount
+from backstop.transactions.receipt import Receipt
 
 _DUTIES = {
     Liquidate: "liquidate",

@@ -15,9 +15,10 @@ from backstop.chain.bindings import CHALLENGE
 from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
 from backstop.chain.snapshot import ChainState, read_chain
-from backstop.chain.transactions import Receipt, Sender
 from backstop.errors import RevertError, RpcError
 from backstop.rounds.book import Omission, RoundView, ask, count_rounds, open_rounds, read_round
+from backstop.transactions.receipt import Receipt
+from backstop.transactions.sender import Sender
 
 _KEPT = 64  # states of blocks before
 # So many in a row that rank below the cutoff, and whoever follows does too, whatever has moved in between.

@@ -14,12 +14,13 @@ from backstop.adl.snapshot import Account
 from backstop.chain.bindings import DEPOSIT, WITHDRAW
 from backstop.chain.endpoint import Endpoint
 from backstop.chain.snapshot import ChainState, read_chain
-from backstop.chain.transactions import Receipt, Sender
 from backstop.errors import RevertError, RpcError
 from backstop.keeper.cycle import Action, Cycle
 from backstop.keeper.duties import Deleverage, TakeOver, rounds, take_overs
 from backstop.keeper.results import action_document, executed_round
 from backstop.math.wad import WAD, format_amount
+from backstop.transactions.receipt import Receipt
+from backstop.transactions.sender import Sender
 from scripts.stage.venue import TestMarket, Venue, rpc_url, wad
 from tests.support.desk import Desk, open_desk
 

@@ -16,7 +16,6 @@ from backstop.account_id import account_text, isolated_account
 from backstop.adl.snapshot import Account, Block, MarginMode, Market, Position, Side, Snapshot
 from backstop.chain.bindings import LIQUIDATE
 from backstop.chain.snapshot import ChainState, read_chain
-from backstop.chain.transactions import Sender
 from backstop.keeper.cycle import Action, Cycle
 from backstop.keeper.duties import Liquidate, take_overs
 from backstop.keeper.liquidations import Liquidator, liquidations
@@ -27,6 +26,7 @@ from backstop.math.margin import margin_requirement, position_value
 from backstop.math.position import PositionState, apply_trade
 from backstop.math.wad import WAD
 from backstop.math.wad import parse_amount as wad
+from backstop.transactions.sender import Sender
 from scripts.stage.venue import TestMarket, Venue
 
 from .terms import DISCOUNT, FEE, IMF, KEEPER, MARK, MMF, TERMS

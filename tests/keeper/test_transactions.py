@@ -15,11 +15,11 @@ from eth_account.signers.local import LocalAccount
 from backstop.chain.bindings import TAKE_OVER
 from backstop.chain.endpoint import Endpoint
 from backstop.chain.snapshot import read_chain
-from backstop.chain.transactions import Sender
 from backstop.errors import FailedTransactionError, RevertError, RpcError, TransactionError
 from backstop.keeper.cycle import Cycle
 from backstop.keeper.duties import Deleverage, TakeOver
 from backstop.math.rolling_max import BUCKET_SECONDS
+from backstop.transactions.sender import Sender
 from scripts.stage.venue import TestMarket, Venue, rpc_url
 
 from .command import backstop_inside, secret_of
