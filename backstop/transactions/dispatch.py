@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from eth_utils.address import to_checksum_address
+
 from backstop.chain.endpoint import Endpoint
 from backstop.errors import NodeError, RevertError, RpcError
 from backstop.transactions.fees import DAY, HOUR, Fees, Policy, check_budget, offer
@@ -84,7 +86,7 @@ class Dispatch:
                 "type": 2,
                 "chainId": self.chain_id,
                 "nonce": nonce,
-                "to": to,
+                "to": to_checksum_address(to),
                 "value": 0,
                 "data": data,
                 "gas": gas,

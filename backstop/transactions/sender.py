@@ -178,10 +178,10 @@ class Sender:
 
     def _see_to_open(self, to: str, data: bytes) -> Receipt | None:
         """Waits for what is open. The receipt of the last that is the same call, if it succeeded."""
+        waiting, done = self._journal.of(*self._dispatch.key, OPEN), None
         if not self._is_recovered:
             self.tend()
-        done = None
-        for intent in self._journal.of(*self._dispatch.key, OPEN):
+        for intent in waiting:
             receipt = self._finish(intent)
             if (intent.to, intent.data) == (to, data):
                 done = receipt
