@@ -1,4 +1,4 @@
-"""One Anvil for the folder, set back after each test; a test that mines by hand leaves nothing behind."""
+"""An Anvil for each test, which may do to it whatever it likes."""
 
 from __future__ import annotations
 
@@ -12,25 +12,11 @@ from eth_account.signers.local import LocalAccount
 from .chain import KEY, Chain, anvil, prepared
 
 
-@pytest.fixture(scope="session")
-def anvil_url() -> Iterator[str]:
-    """The node's URL."""
-    with anvil() as url:
-        prepared(url)
-        yield url
-
-
 @pytest.fixture
-def chain(anvil_url: str) -> Iterator[Chain]:
-    """The chain at one state, with automine."""
-    chain = Chain(anvil_url)
-    snapshot = chain.request("evm_snapshot")
-    chain.asked.clear()
-    yield chain
-    chain.instead.clear()
-    chain.request("anvil_dropAllTransactions")
-    chain.request("evm_setAutomine", True)
-    chain.request("evm_revert", snapshot)
+def chain() -> Iterator[Chain]:
+    """A chain with automine: a snapshot would not undo a base fee that was set for the next block."""
+    with anvil() as url:
+        yield prepared(url)
 
 
 @pytest.fixture
