@@ -30,6 +30,7 @@ from backstop.commands.round import challenge_group, round_group
 from backstop.commands.run import run_command
 from backstop.commands.sent import sent_so_far
 from backstop.commands.snapshot import snapshot_command
+from backstop.commands.tx import tx_group
 from backstop.errors import BackstopError, OutputError, SnapshotError, missing_package
 
 _NEGATIVE = re.compile(r"-[0-9.]")
@@ -143,6 +144,7 @@ cli.add_command(fund_group)
 cli.add_command(bond_group)
 cli.add_command(round_group)
 cli.add_command(challenge_group)
+cli.add_command(tx_group)
 cli.add_command(doctor_command)
 
 

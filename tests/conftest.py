@@ -11,11 +11,12 @@ from ape import accounts
 
 from backstop.chain.keys import ENVIRONMENT
 from backstop.commands.options import DEPLOYMENT_VARIABLE, RPC_VARIABLE
+from backstop.commands.sending_options import JOURNAL_VARIABLE, SIGNER_VARIABLE
 from scripts.stage.venue import TestMarket, Venue
 from tests.support import quick_ape
 
 # What a developer's shell says of another chain is not what is tested.
-for _variable in (ENVIRONMENT, RPC_VARIABLE, DEPLOYMENT_VARIABLE):
+for _variable in (ENVIRONMENT, RPC_VARIABLE, DEPLOYMENT_VARIABLE, JOURNAL_VARIABLE, SIGNER_VARIABLE):
     os.environ.pop(_variable, None)
 
 quick_ape.install()

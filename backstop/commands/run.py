@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from backstop.commands.options import INDEX, Amount, chain_options, key_options
+from backstop.commands.sending_options import journal_option, signer_options
 from backstop.commands.sent import remember
 from backstop.commands.signals import quits_at_signals
 from backstop.commands.upkeep_options import upkeep_of, upkeep_options
@@ -40,6 +41,8 @@ class _Seconds(click.FloatRange):
 @click.option("--send", is_flag=True, help="Sign and send. Without it nothing is sent: what would be done is shown.")
 @chain_options
 @key_options
+@signer_options
+@journal_option(required=False)
 @click.option(
     "--liquidate-up-to",
     "notional",
@@ -81,6 +84,9 @@ def run_command(
     deployment: Path,
     keystore: Path | None,
     passphrase_file: Path | None,
+    signer: str | None,
+    signer_address: str | None,
+    journal: str | None,
     notional: int,
     least_discount: int,
     sub_account: int,
@@ -104,18 +110,22 @@ def run_command(
 
     from backstop.chain.deployment import Deployment
     from backstop.chain.endpoint import Endpoint
-    from backstop.chain.keys import load_key
     from backstop.keeper.cycle import Cycle
     from backstop.keeper.liquidations import Liquidator
+    from backstop.transactions.journal import Journal
     from backstop.transactions.sender import Sender
+    from backstop.transactions.signers import LocalSigner, open_signer
 
     place = Deployment.load(deployment)
     endpoint = Endpoint(rpc)
     # A dry run needs no key, what anyone may call, anyone may simulate; but liquidations depend on whose account it is.
-    signer = load_key(keystore, passphrase_file) if send or keystore or notional else Account.create()
-    sender = remember(Sender(endpoint, signer, place.chain_id))
+    anonymous = not (send or keystore or notional or signer)
+    signs = (
+        LocalSigner(Account.create()) if anonymous else open_signer(keystore, passphrase_file, signer, signer_address)
+    )
+    book = Journal(journal) if journal and send else None
+    sender = remember(Sender(endpoint, signs, place.chain_id, journal=book))
     liquidator = Liquidator(sender.address, sub_account, notional, least_discount) if notional else None
-    anonymous = not (send or keystore or notional)
     cycle = Cycle(
         endpoint, place, sender, send=send, liquidator=liquidator, upkeep=upkeep_of(**upkeep), anonymous=anonymous
     )
