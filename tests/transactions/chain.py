@@ -1,12 +1,8 @@
-"""An Anvil of a test's own, and a contract that counts its calls: an effect that happens twice is seen."""
+"""A chain of a test's own, and a contract that counts its calls: an effect that happens twice is seen."""
 
 from __future__ import annotations
 
-import re
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any
 
 from eth_account import Account
@@ -87,26 +83,6 @@ class Chain(Endpoint):
             }
         )
         return str(Endpoint(self.full_url).request("eth_sendRawTransaction", "0x" + signed.raw_transaction.hex()))
-
-
-@contextmanager
-def anvil(*options: str) -> Iterator[str]:
-    """The URL of an Anvil of one's own, at genesis."""
-    binary = shutil.which("anvil")
-    assert binary is not None, "anvil is not on the PATH"
-    with subprocess.Popen(
-        [binary, "--port", "0", *options], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    ) as process:
-        try:
-            assert process.stdout is not None
-            for line in process.stdout:
-                if found := re.search(r"Listening on (\S+)", line):
-                    yield f"http://{found[1]}"
-                    return
-            raise AssertionError("anvil has not started")
-        finally:
-            process.terminate()
-            process.communicate()
 
 
 def prepared(url: str) -> Chain:

@@ -9,13 +9,18 @@ import pytest
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-from .chain import KEY, Chain, anvil, prepared
+from tests.support.own_anvil import own_anvil
+from tests.support.postgres import postgres_server, postgres_url
+
+from .chain import KEY, Chain, prepared
+
+__all__ = ["postgres_server", "postgres_url"]
 
 
 @pytest.fixture
 def chain() -> Iterator[Chain]:
     """A chain with automine: a snapshot would not undo a base fee that was set for the next block."""
-    with anvil() as url:
+    with own_anvil() as url:
         yield prepared(url)
 
 

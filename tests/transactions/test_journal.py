@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,14 @@ KEEPER, TWIN, TARGET = "0x" + "11" * 20, "0x" + "22" * 20, "0x" + "33" * 20
 LARGE = 3 * 10**24  # wei past 64 bits
 
 
+@pytest.fixture(params=["SQLite", "PostgreSQL"])
+def journal(request: pytest.FixtureRequest) -> Iterator[Journal]:
+    """An empty journal in either database; the latter where it is installed."""
+    opened = Journal() if request.param == "SQLite" else Journal(request.getfixturevalue("postgres_url"))
+    yield opened
+    opened.close()
+
+
 def planned(journal: Journal, sender: str = KEEPER, at: int = 1000) -> Intent:
     """An intent."""
     return journal.plan(1, sender, TARGET, b"\x01", name="count", gas=50_000, at=at)
@@ -29,8 +38,12 @@ def signed(journal: Journal, intent: Intent, nonce: int, fees: Fees, raw: bytes 
     return hash_
 
 
-def test_everything_is_there_for_the_next_process(tmp_path: Path) -> None:
-    place = str(tmp_path / "journal.sqlite")
+@pytest.mark.parametrize("database", ["SQLite", "PostgreSQL"])
+def test_everything_is_there_for_the_next_process(
+    database: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    is_file = database == "SQLite"
+    place = str(tmp_path / "journal.sqlite") if is_file else str(request.getfixturevalue("postgres_url"))
     journal = Journal(place)
     intent = planned(journal)
     signed(journal, intent, 7, Fees(LARGE, 5))
@@ -54,9 +67,8 @@ def test_commits_are_written_ahead_and_synchronised(tmp_path: Path) -> None:
         assert connection.execute(text("PRAGMA synchronous")).scalar() == 2  # FULL
 
 
-def test_two_intents_do_not_share_a_nonce_while_both_are_open() -> None:
+def test_two_intents_do_not_share_a_nonce_while_both_are_open(journal: Journal) -> None:
     """A key and a journal that two processes use by mistake: the one that writes first has the nonce."""
-    journal = Journal()
     first, second = planned(journal), planned(journal)
     signed(journal, first, 0, Fees(10, 1))
     with pytest.raises(JournalError, match="has another open transaction with nonce 0: is the key used twice"):
@@ -70,16 +82,14 @@ def test_two_intents_do_not_share_a_nonce_while_both_are_open() -> None:
     assert journal.next_nonce(1, KEEPER) == 1
 
 
-def test_closed_intents_are_not_signed_any_more() -> None:
-    journal = Journal()
+def test_closed_intents_are_not_signed_any_more(journal: Journal) -> None:
     intent = planned(journal)
     journal.give_up(intent, "another process was faster")
     with pytest.raises(JournalError, match="transaction 1 of the journal is closed"):
         signed(journal, intent, 0, Fees(10, 1))
 
 
-def test_spending_is_what_was_paid_and_the_most_that_is_open() -> None:
-    journal = Journal()
+def test_spending_is_what_was_paid_and_the_most_that_is_open(journal: Journal) -> None:
     old, new, waiting, planned_only = (planned(journal) for _ in range(4))
     for nonce, (intent, at) in enumerate([(old, 100), (new, 101)]):
         signed(journal, intent, nonce, Fees(10, 1))
@@ -93,8 +103,7 @@ def test_spending_is_what_was_paid_and_the_most_that_is_open() -> None:
     assert journal.intent(planned_only.id).state is State.PLANNED
 
 
-def test_block_that_was_taken_back_leaves_no_cost_and_is_lost_where_its_nonce_is_gone() -> None:
-    journal = Journal()
+def test_block_that_was_taken_back_leaves_no_cost_and_is_lost_where_its_nonce_is_gone(journal: Journal) -> None:
     first, second = planned(journal), planned(journal)
     signed(journal, first, 0, Fees(10, 1))
     journal.mine(first.id, Mined("0xab", 9, "0xcd", 100, 1000, True), cancels=False)

@@ -11,8 +11,9 @@ from backstop.errors import DroppedTransactionError, FailedTransactionError, Nod
 from backstop.transactions.fees import Policy
 from backstop.transactions.journal import State
 from backstop.transactions.steps import Kind
+from tests.support.own_anvil import own_anvil
 
-from .chain import COUNTER, ONCE, Chain, Request, anvil, prepared
+from .chain import COUNTER, ONCE, Chain, Request, prepared
 from .scene import Scene
 
 SEND = "eth_sendRawTransaction"
@@ -100,7 +101,7 @@ def test_private_endpoint_has_it_first_and_the_public_one_is_read(chain: Chain, 
 def test_what_a_private_pool_holds_is_sent_there_again_with_a_new_block_only(
     chain: Chain, signer: LocalAccount
 ) -> None:
-    with anvil("--no-mining") as hidden:
+    with own_anvil("--no-mining") as hidden:
         private = Chain(hidden)
         prepared(hidden)
         scene = Scene(chain, signer, private=private, timeout=0.3)
