@@ -154,7 +154,7 @@ class Cycle:
         try:
             if not self._send:
                 return Action(duty, state.block.number, self._sender.simulate(to, data), None, None)
-            receipt = self._sender.send(to, data)
+            receipt = self._sender.send(to, data, name=" ".join(duty.key))
         except (RevertError, FailedTransactionError) as refusal:
             if self._anonymous and "BondInsufficient(" in str(refusal):
                 return Action(duty, state.block.number, None, None, None)

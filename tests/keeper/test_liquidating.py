@@ -478,12 +478,12 @@ def test_a_liquidation_that_another_did_first_is_refused_once(scene: Scene, monk
     scene.venue.set_price(scene.market, Decimal("94"))
     send, accounts = Sender.send, {name: bytes.fromhex(account[2:]) for account, name in scene.names.items()}
 
-    def beaten(self: Sender, to: str, data: bytes) -> Any:
+    def beaten(self: Sender, to: str, data: bytes, **options: Any) -> Any:
         monkeypatch.setattr(Sender, "send", send)
         carrier = isolated_account(other.address, scene.market.id)
         sooner = LIQUIDATE.encode(accounts["drowning"], scene.market.id, carrier, WAD * 10)
         scene.venue.send(other, scene.venue.system.exchange, sooner)
-        return send(self, to, data)
+        return send(self, to, data, **options)
 
     monkeypatch.setattr(Sender, "send", beaten)
     actions = list(scene.cycle(10**6).run(pytest.fail))

@@ -253,6 +253,26 @@ def test_what_was_done_is_told_even_where_the_rest_fails(
     assert len(read_chain(venue.endpoint, venue.deployment).snapshot.pools["eth"].inventory) == 1
 
 
+def test_what_a_keeper_sends_stands_in_its_journal(
+    gapped: TestMarket, venue: Venue, operator: LocalAccount, deployment_file: Path, tmp_path: Path
+) -> None:
+    """A dry run makes none."""
+    journal = tmp_path / "journal.sqlite"
+    run = ("run", "--once", "--rpc", rpc_url(), "--deployment", deployment_file, "--journal", journal, "--json")
+    assert backstop_inside(*run).status == 0
+    assert not journal.exists()
+    done = backstop_inside(*run, "--send", key=secret_of(operator))
+    assert (done.status, done.err) == (0, "")
+    listed = backstop_inside("tx", "list", "--journal", journal, "--json").document
+    assert [(one["transaction"], one["state"]) for one in listed] == [
+        (action["transaction"], "mined") for action in done.document
+    ]
+    assert [one["name"] for one in listed] == [
+        f"takeOver {venue.account_of(gapped, 'icarus')}",
+        "deleverage ETH-USD long",
+    ]
+
+
 def test_silent_node_is_given_up(operator: LocalAccount) -> None:
     """A node that takes the request and never answers."""
     over = Event()
