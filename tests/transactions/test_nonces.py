@@ -115,6 +115,27 @@ def test_what_a_private_pool_holds_is_sent_there_again_with_a_new_block_only(
         assert (len(set(private.raws)), chain.raws) == (1, [])
 
 
+def beside(request: Request, asked: tuple[Any, ...]) -> Any:
+    """A receipt of a block that is not of the canonical chain."""
+    return request(*asked) | {"blockHash": "0x" + "ab" * 32}
+
+
+def not_yet(_: Request, __: tuple[Any, ...]) -> Any:
+    """The node has the block, and its index of transactions does not have it yet."""
+    return
+
+
+@pytest.mark.parametrize("fault", [beside, not_yet])
+def test_receipt_that_cannot_be_believed_is_asked_for_again(fault: Any, chain: Chain, signer: LocalAccount) -> None:
+    scene = Scene(chain, signer)
+    chain.instead["eth_getTransactionReceipt"] = [fault]
+    receipt = scene.sender.send(COUNTER, b"")
+    asked = [params for method, params in chain.asked if method == "eth_getTransactionReceipt"]
+    assert len(asked) == 2
+    assert receipt.block_hash == chain.request("eth_getBlockByNumber", "latest", False)["hash"]
+    assert (chain.effects(), scene.states, len(chain.raws)) == (1, [State.MINED], 1)
+
+
 # ------------------------------------------------------------------ foreign transactions
 
 

@@ -199,6 +199,23 @@ def test_what_is_open_is_reserved_and_its_replacement_needs_a_budget_too(chain: 
         limited.sender.send(COUNTER, b"")
 
 
+def test_replacement_takes_over_what_its_nonce_has_reserved(chain: Chain, signer: LocalAccount) -> None:
+    """Of the two only one can be mined: the budget needs room for the dearer one alone."""
+    chain.no_mining()
+    scene = Scene(chain, signer, timeout=0.2)
+    with pytest.raises(TransactionError, match="is not mined"):
+        scene.sender.send(COUNTER, b"")
+    (first,) = scene.attempts()
+    raised = -(-first.max_fee * 9 // 8)
+    passed_over(chain, 3)
+    just_enough = Scene(chain, signer, Policy(per_hour=first.gas * raised), journal=scene.journal)
+    just_enough.at(Kind.REPLACED, lambda _: chain.request("evm_setAutomine", True))
+    receipt = just_enough.sender.send(COUNTER, b"")
+    assert scene.attempts()[1].max_fee == raised
+    assert receipt.transaction == scene.attempts()[1].hash
+    assert chain.effects() == 1
+
+
 def test_what_would_fail_by_now_makes_room_for_an_empty_transaction(chain: Chain, signer: LocalAccount) -> None:
     """Another keeper was faster: the loser does not pay for a revert."""
     scene = Scene(chain, signer)
