@@ -209,7 +209,7 @@ def test_replacement_takes_over_what_its_nonce_has_reserved(chain: Chain, signer
     raised = -(-first.max_fee * 9 // 8)
     passed_over(chain, 3)
     just_enough = Scene(chain, signer, Policy(per_hour=first.gas * raised), journal=scene.journal)
-    just_enough.at(Kind.REPLACED, lambda _: chain.request("evm_setAutomine", True))
+    just_enough.at(Kind.WAITING, lambda _: chain.mine())
     receipt = just_enough.sender.send(COUNTER, b"")
     assert scene.attempts()[1].max_fee == raised
     assert receipt.transaction == scene.attempts()[1].hash
