@@ -9,6 +9,7 @@ import click
 from click.core import ParameterSource
 
 from backstop.commands.options import FILE, Amount
+from backstop.errors import SettingsError
 
 if TYPE_CHECKING:
     from backstop.settings import Settings
@@ -53,10 +54,15 @@ def chain_overrides(command: _Command) -> _Command:
 
 
 def settings_of(context: click.Context) -> Settings:
-    """The settings, with those of the present command line, which win."""
+    """The settings, with those of the present command line, which win. Raises UsageError without a node."""
     from backstop.settings import load_settings
 
-    return load_settings(context.params.get("config"), overrides_of(context))
+    settings = load_settings(context.params.get("config"), overrides_of(context))
+    try:
+        _ = settings.deployment_file, settings.node_urls
+    except SettingsError as fault:
+        raise click.UsageError(str(fault), context) from None
+    return settings
 
 
 def overrides_of(context: click.Context) -> dict[str, Any]:

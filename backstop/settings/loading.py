@@ -68,10 +68,16 @@ def _sentence(fault: ValidationError, told: Layer) -> str:
     where = ".".join(str(part) for part in first["loc"])
     name = next((known for known in leaves() if where == known or where.startswith(f"{known}.")), None)
     origin = told[name].origin if name in told else _origin_of_section(where, told)
-    reason = first["msg"].removeprefix("Value error, ")
-    return " ".join(f"{name or where} ({origin}): {reason[:1].lower()}{reason[1:]}".split())
+    reason = _lowered(first["msg"])
+    return " ".join(f"{name or where} ({origin}): {reason}".split())
 
 
 def _origin_of_section(where: str, told: dict[str, Told]) -> str:
     origins = {one.origin: None for name, one in told.items() if name.startswith(f"{where}.")}
     return ", ".join(origins) or "the settings"
+
+
+def _lowered(message: str) -> str:
+    """Pydantic's own sentences begin with a capital, those of the model as they are meant."""
+    own = message.removeprefix("Value error, ")
+    return own if own != message else message[:1].lower() + message[1:]

@@ -19,8 +19,9 @@ from backstop.settings.units import (
     Address,
     Amount,
     Fraction,
-    HttpUrl,
+    HookUrl,
     Interval,
+    NodeUrl,
     Pause,
     SecretText,
     SignerUrl,
@@ -34,16 +35,18 @@ from backstop.settings.units import (
 
 _GWEI = 10**9
 _ETHER = 10**18
+_CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
 def _private_key(value: object) -> object:
     text = value.strip() if isinstance(value, str) else ""
     try:
-        is_key = len(bytes.fromhex(text.removeprefix("0x"))) == 32
+        raw = bytes.fromhex(text.removeprefix("0x"))
+        is_key = len(raw) == 32 and 0 < int.from_bytes(raw) < _CURVE_ORDER
     except ValueError:
         is_key = False
     if not is_key:
-        raise ValueError("no private key: 0x and 64 hex digits are expected")
+        raise ValueError("it holds no private key: 0x and 64 hex digits are expected")
     return text
 
 
@@ -68,7 +71,7 @@ class Section(BaseModel):
 class Node(Section):
     """The nodes that the chain is read from and sent to."""
 
-    urls: tuple[HttpUrl, ...] = Field(
+    urls: tuple[NodeUrl, ...] = Field(
         default=(), description="Nodes, the preferred one first.", examples=[["http://127.0.0.1:8545"]]
     )
     quorum: int | None = Field(
@@ -83,7 +86,7 @@ class Node(Section):
         description="Node that tells of new blocks; else they are polled for.",
         examples=["ws://127.0.0.1:8545"],
     )
-    send_url: HttpUrl | None = Field(
+    send_url: NodeUrl | None = Field(
         default=None,
         description="Private endpoint for transactions; else the nodes.",
         examples=["https://127.0.0.1:8546"],
@@ -119,7 +122,7 @@ class Key(Section):
     @model_validator(mode="after")
     def _one(self) -> Key:
         if self.keystore is not None and self.passphrase_file is None:
-            raise ValueError("keystore needs its passphrase_file")
+            raise ValueError(f"keystore {self.keystore} needs its passphrase_file (--passphrase-file)")
         if self.signer is not None and (self.keystore or self.private_key):
             raise ValueError("signer is set beside keystore or private_key: keep one")
         return self
@@ -289,7 +292,7 @@ class Log(Section):
 class WebhookTargets(Section):
     """Who is told what happens, by an HTTP POST."""
 
-    urls: tuple[HttpUrl, ...] = Field(
+    urls: tuple[HookUrl, ...] = Field(
         default=(), description="Where to post.", examples=[["https://127.0.0.1/hooks/backstop"]]
     )
     events: tuple[Event, ...] = Field(default=tuple(Event), description="What to post.")

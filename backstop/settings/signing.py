@@ -16,8 +16,5 @@ def open_key(key: Key) -> LocalAccount:
         raise SigningKeyError(f"key.signer is {key.signer}, which keeps its key to itself: here a keystore is needed")
     if key.keystore is not None or key.private_key is None:
         return load_key(key.keystore, key.passphrase_file)
-    try:
-        signer: LocalAccount = Account.from_key(key.private_key.get_secret_value())
-    except Exception:
-        raise SigningKeyError("key.private_key is no key: it is zero, or beyond the order of the curve") from None
+    signer: LocalAccount = Account.from_key(key.private_key.get_secret_value())
     return signer

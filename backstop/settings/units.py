@@ -140,22 +140,30 @@ def _listen(value: Any) -> Listen:
     return Listen(bare, int(port))
 
 
-def _with_scheme(*schemes: str) -> AfterValidator:
+def _url_of(what: str, example: str, *schemes: str) -> AfterValidator:
     def check(url: SecretUrl) -> SecretUrl:
         text = url.get_secret_value()
-        example = f'"{schemes[0]}://127.0.0.1:8545"'
+        if not text.startswith(tuple(f"{scheme}://" for scheme in schemes)):
+            kind = " or ".join(dict.fromkeys(scheme.removesuffix("s").upper() for scheme in schemes))
+            raise ValueError(f"{_refused(text)!r} is no {kind} URL: give one like {example}")
         try:
             parts = urlsplit(text)
             port = parts.port
-        except ValueError:
-            raise ValueError(f"it cannot be read as a URL: give one like {example}") from None
-        if parts.scheme not in schemes:
-            raise ValueError(f"a URL that begins with {' or '.join(f'{one}://' for one in schemes)} is expected")
+        except ValueError as fault:
+            raise ValueError(f"the URL of the {what} cannot be read: {fault}") from None
         if parts.scheme != "unix" and (not parts.hostname or port == 0):
-            raise ValueError(f"the URL has {'port 0' if parts.hostname else 'no host'}: give one like {example}")
+            missing = "port 0" if parts.hostname else "no host"
+            raise ValueError(f"the URL of the {what} has {missing}: give one like {example}")
         return url
 
     return AfterValidator(check)
+
+
+def _refused(text: str) -> str:
+    """What may be shown of a text that should have been a URL."""
+    if text.startswith(("/", "file:")):
+        return text[:80]
+    return shown_url(text) if "://" in text else text.rpartition("@")[2].split("/")[0][:80]
 
 
 def _store(store: Store) -> Store:
@@ -171,9 +179,10 @@ def _store(store: Store) -> Store:
     return store
 
 
-HttpUrl = Annotated[SecretUrl, _with_scheme("http", "https")]
-SocketUrl = Annotated[SecretUrl, _with_scheme("ws", "wss")]
-SignerUrl = Annotated[SecretUrl, _with_scheme("http", "https", "unix")]
+NodeUrl = Annotated[SecretUrl, _url_of("node", "http://127.0.0.1:8545", "http", "https")]
+SocketUrl = Annotated[SecretUrl, _url_of("node", "ws://127.0.0.1:8545", "ws", "wss")]
+SignerUrl = Annotated[SecretUrl, _url_of("signer", "unix:///run/signer.sock", "unix", "http", "https")]
+HookUrl = Annotated[SecretUrl, _url_of("receiver", "https://127.0.0.1/hooks", "http", "https")]
 StoreUrl = Annotated[Store, AfterValidator(_store)]
 Wei = Annotated[int, BeforeValidator(_wei), PlainSerializer(show_wei, return_type=str)]
 Amount = Annotated[int, BeforeValidator(_amount), PlainSerializer(format_amount, return_type=str)]
