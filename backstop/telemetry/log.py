@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from io import TextIOBase
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 import structlog
 from structlog.contextvars import bound_contextvars, merge_contextvars
@@ -87,7 +87,7 @@ def open_log(settings: Log, secrets: Iterable[str] = (), stream: TextIO | None =
         else structlog.processors.JSONRenderer(ensure_ascii=False)
     )
     logger: FilteringBoundLogger = structlog.wrap_logger(
-        structlog.PrintLogger(_Lossy(stream)),
+        structlog.PrintLogger(cast(TextIO, _Lossy(stream))),
         processors=[
             merge_contextvars,
             structlog.processors.add_log_level,
