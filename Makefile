@@ -92,6 +92,9 @@ lock: setup ## bring both lock files up to date with pyproject.toml and package.
 	env -u PIP_FIND_LINKS -u UV_FIND_LINKS uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
 	  --quiet -o requirements.lock
+	env -u PIP_FIND_LINKS -u UV_FIND_LINKS uv pip compile pyproject.toml --universal --python-version 3.11 \
+	  --constraint requirements.lock --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command 'make lock' --quiet -o requirements-keeper.lock
 	npm install --package-lock-only
 
 .PHONY: env

@@ -55,6 +55,7 @@ class Metrics:
         self.feed_live = Gauge("backstop_feed_live", "Whether the price feed answers.", ["market"], registry=registry)
 
         self.bond = Gauge("backstop_bond_available", "Bond that is free for rounds.", registry=registry)
+        self.bond_needed = Gauge("backstop_bond_needed", "Bond that a large round needs.", registry=registry)
         self.balance = Gauge("backstop_key_balance_wei", "Balance of the key.", registry=registry)
         self.low_balance = Gauge("backstop_key_low_balance_wei", "Balance below which it is low.", registry=registry)
         self.budget = Gauge("backstop_budget_wei", "What may be spent in a day.", registry=registry)

@@ -189,9 +189,10 @@ class Telemetry:
         self.metrics.reorgs.inc()
         self.log.warning("reorganised", depth=depth)
 
-    def bond(self, available: int) -> None:
-        """What of the bond is free for rounds, WAD."""
+    def bond(self, available: int, needed: int) -> None:
+        """What of the bond is free for rounds, and what a large round needs, WAD."""
         self.metrics.bond.set(available / WAD)
+        self.metrics.bond_needed.set(needed / WAD)
 
     def key(self, address: str, balance: int, spent: int, block: Block) -> None:
         """What the key has, and what of the day's budget is spent; wei. Each alarm is raised once until it is over."""

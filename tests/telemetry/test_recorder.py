@@ -153,13 +153,14 @@ def test_the_head_and_what_else_is_counted(desk: Desk) -> None:
     desk.telemetry.reorg(2)
     desk.telemetry.replaced("0xab")
     desk.telemetry.journal(3)
-    desk.telemetry.bond(5 * WAD // 2)
+    desk.telemetry.bond(5 * WAD // 2, 3 * WAD)
     assert desk.value("backstop_head_block") == 7
     assert desk.value("backstop_head_timestamp_seconds") == 1_700_000_000
     assert desk.value("backstop_head_age_seconds") > 0
     assert desk.value("backstop_reorgs_total") == desk.value("backstop_replacements_total") == 1
     assert desk.value("backstop_journal_open_transactions") == 3
     assert desk.value("backstop_bond_available") == 2.5
+    assert desk.value("backstop_bond_needed") == 3
 
 
 def test_readiness_is_what_it_was_told(desk: Desk) -> None:
