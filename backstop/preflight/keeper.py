@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
-from stat import S_ISSOCK
-from urllib.parse import urlsplit
+
+from eth_utils.address import to_checksum_address
 
 from backstop.chain.bindings import AVAILABLE_BOND, ROUND_PARAMETERS
-from backstop.chain.deployment import Deployment
+from backstop.chain.deployment import Deployment, is_address
 from backstop.chain.endpoint import Endpoint
 from backstop.chain.fund_view import read_fund
-from backstop.errors import BackstopError
+from backstop.errors import BackstopError, RpcError
 from backstop.math.fund import drawdown_compensation
 from backstop.math.wad import format_amount
 from backstop.preflight.findings import Finding, fail, ok, skip, warn
@@ -19,6 +18,7 @@ from backstop.settings.model import Fees, Key
 from backstop.settings.signing import open_key
 from backstop.settings.units import show_wei
 
+_PATIENCE = 10.0  # seconds for a signer to answer
 _READ_KEY = "mend [key] of the settings, or run without --send"
 
 
@@ -27,7 +27,7 @@ def look_at_key(key: Key) -> tuple[str | None, Finding]:
     if not key.is_set:
         return None, skip("key", "none: only a dry run is possible")
     if key.signer is not None:
-        return None, _look_at_signer(key.signer.get_secret_value(), str(key.signer))
+        return _look_at_signer(key.signer.get_secret_value(), key.address)
     try:
         address = str(open_key(key).address)
     except BackstopError as fault:
@@ -38,15 +38,19 @@ def look_at_key(key: Key) -> tuple[str | None, Finding]:
     return address, ok("key", address)
 
 
-def _look_at_signer(url: str, shown: str) -> Finding:
-    parts = urlsplit(url)
-    if parts.scheme != "unix":
-        return ok("key", f"an external signer at {shown}")
+def _look_at_signer(url: str, address: str | None) -> tuple[str | None, Finding]:
     try:
-        is_socket = S_ISSOCK(Path(parts.path).stat().st_mode)
-    except OSError as fault:
-        return fail("key", f"no signer at {shown}: {fault.strerror or fault}", "start it first")
-    return ok("key", f"an external signer at {shown}") if is_socket else fail("key", f"{shown} is no socket", _READ_KEY)
+        endpoint = Endpoint(url, _PATIENCE)
+        accounts = endpoint.request("eth_accounts")
+    except RpcError as fault:
+        return None, fail("key", f"the external signer: {fault}", "start it first, or mend key.signer")
+    known = [to_checksum_address(one) for one in accounts if is_address(one)] if isinstance(accounts, list) else []
+    if address is None and len(known) == 1:
+        address = known[0]
+    if address is None or address not in known:
+        what = f"does not sign for {address}" if address else f"has {len(known)} accounts"
+        return None, fail("key", f"the external signer at {endpoint.url} {what}", "set key.address to one that it has")
+    return address, ok("key", f"{address}, an external signer at {endpoint.url}")
 
 
 def look_at_balance(endpoint: Endpoint, address: str, fees: Fees) -> Finding:
@@ -57,15 +61,15 @@ def look_at_balance(endpoint: Endpoint, address: str, fees: Fees) -> Finding:
         return fail("balance", str(fault), "mend the node")
     has = f"{address} has {show_wei(balance)}"
     if balance < fees.low_balance:
-        missing = max(fees.budget, fees.low_balance) - balance
+        missing = max(fees.budget_per_day, fees.low_balance) - balance
         return fail("balance", f"{has}, less than fees.low_balance", f"send it {show_wei(missing)}")
-    if balance < fees.budget:
+    if balance < fees.budget_per_day:
         return warn(
             "balance",
-            f"{has}, less than a day's budget of {show_wei(fees.budget)}",
-            f"send it {show_wei(fees.budget - balance)}, or lower fees.budget",
+            f"{has}, less than a day's budget of {show_wei(fees.budget_per_day)}",
+            f"send it {show_wei(fees.budget_per_day - balance)}, or lower fees.budget_per_day",
         )
-    return ok("balance", f"{has}, a day's budget is {show_wei(fees.budget)}")
+    return ok("balance", f"{has}, a day's budget is {show_wei(fees.budget_per_day)}")
 
 
 def look_at_bond(endpoint: Endpoint, deployment: Deployment, address: str) -> Iterator[Finding]:

@@ -16,6 +16,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from backstop.errors import SettingsError
 from backstop.math.wad import WAD
 from backstop.settings.units import (
+    Account,
     Address,
     Amount,
     Fraction,
@@ -100,6 +101,8 @@ class Node(Section):
 
     @model_validator(mode="after")
     def _quorum(self) -> Node:
+        if len({url.get_secret_value() for url in self.urls}) < len(self.urls):
+            raise ValueError("urls name a node twice: each counts once")
         if self.quorum is not None and self.urls and self.quorum > len(self.urls):
             raise ValueError(
                 f"quorum is {self.quorum}, with {len(self.urls)} in urls: name more nodes, or ask for less"
@@ -116,7 +119,12 @@ class Key(Section):
         default=None, description="Key in the clear; a keystore is better."
     )
     signer: SignerUrl | None = Field(
-        default=None, description="External signer instead of a key.", examples=["unix:///run/signer.sock"]
+        default=None, description="External signer instead of a key.", examples=["http://127.0.0.1:8550"]
+    )
+    address: Account | None = Field(
+        default=None,
+        description="Which account of the signer; else the only one that it has.",
+        examples=["0x" + "11" * 20],
     )
 
     @model_validator(mode="after")
@@ -125,6 +133,8 @@ class Key(Section):
             raise ValueError(f"keystore {self.keystore} needs its passphrase_file (--passphrase-file)")
         if self.signer is not None and (self.keystore or self.private_key):
             raise ValueError("signer is set beside keystore or private_key: keep one")
+        if self.address is not None and self.signer is None:
+            raise ValueError("address is an account of a signer, and there is none: name the signer")
         return self
 
     @property
@@ -154,20 +164,29 @@ class Fees(Section):
 
     tip_floor: Wei = Field(default=0, description="Least tip per gas, however little the node suggests.")
     tip_cap: Wei = Field(default=100 * _GWEI, description="Most tip per gas, however much the node suggests.")
-    max_fee: Wei = Field(default=1000 * _GWEI, description="Most fee per gas; no replacement goes beyond it.")
-    budget: Wei = Field(
+    max_fee: Wei = Field(default=5000 * _GWEI, description="Most fee per gas; no replacement goes beyond it.")
+    budget_per_day: Wei = Field(
         default=_ETHER, description="Most that may be spent in a day of chain time; then nothing more is sent."
     )
+    budget_per_hour: Wei | None = Field(
+        default=None, description="The same of an hour; else no such limit.", examples=["0.2 ether"]
+    )
     low_balance: Wei = Field(default=_ETHER // 20, description="Balance of the key below which an alarm is raised.")
-    replace_after: Pause = Field(default=30.0, description="Seconds until a transaction that is not mined is replaced.")
-    confirmations: int = Field(
-        default=1, ge=1, le=1000, description="Blocks, its own one too, after which it is final."
+    replace_after: Interval = Field(
+        default=36, description="Seconds of chain time until a transaction that is not mined is replaced."
+    )
+    replace_after_blocks: int = Field(default=3, ge=1, le=1000, description="Blocks until it is, whichever is first.")
+    confirmations: int = Field(default=1, ge=1, le=1000, description="Blocks, its own one too, after which it counts.")
+    final_after: int = Field(
+        default=64, ge=1, le=100_000, description="Blocks after it until it is watched for reorganisations no more."
     )
 
     @model_validator(mode="after")
     def _order(self) -> Fees:
         if not self.tip_floor <= self.tip_cap <= self.max_fee:
             raise ValueError("tip_floor, tip_cap and max_fee have to ascend")
+        if self.budget_per_hour is not None and self.budget_per_hour > self.budget_per_day:
+            raise ValueError("budget_per_hour is more than budget_per_day: lower it, or raise the other")
         return self
 
 

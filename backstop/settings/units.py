@@ -71,8 +71,6 @@ def shown_url(url: str) -> str:
         parts = urlsplit(url)
     except ValueError:
         return HIDDEN
-    if parts.scheme == "unix":  # a path of this machine
-        return url
     if not parts.scheme or not parts.hostname:
         return HIDDEN
     rest = HIDDEN if parts.path.strip("/") or parts.query or parts.fragment else ""
@@ -85,8 +83,6 @@ def secrets_of_url(url: str) -> list[str]:
         parts = urlsplit(url)
     except ValueError:
         return [url]
-    if parts.scheme == "unix":
-        return []
     credentials = parts.netloc.rpartition("@")[0]
     found = [credentials, credentials.partition(":")[2], parts.query]
     if parts.scheme in ("http", "https", "ws", "wss"):  # of a database it is the name
@@ -127,6 +123,16 @@ def _fraction(value: Any) -> int:
     return fraction
 
 
+def _account(value: Any) -> str:
+    from eth_utils.address import to_checksum_address
+
+    from backstop.chain.deployment import is_address
+
+    if not is_address(value) or not value.startswith("0x"):
+        raise ValueError("it is no address: 0x and 40 hex digits are expected, with a right checksum")
+    return str(to_checksum_address(value))
+
+
 def _listen(value: Any) -> Listen:
     host, colon, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
@@ -151,7 +157,7 @@ def _url_of(what: str, example: str, *schemes: str) -> AfterValidator:
             port = parts.port
         except ValueError as fault:
             raise ValueError(f"the URL of the {what} cannot be read: {fault}") from None
-        if parts.scheme != "unix" and (not parts.hostname or port == 0):
+        if not parts.hostname or port == 0:
             missing = "port 0" if parts.hostname else "no host"
             raise ValueError(f"the URL of the {what} has {missing}: give one like {example}")
         return url
@@ -181,13 +187,14 @@ def _store(store: Store) -> Store:
 
 NodeUrl = Annotated[SecretUrl, _url_of("node", "http://127.0.0.1:8545", "http", "https")]
 SocketUrl = Annotated[SecretUrl, _url_of("node", "ws://127.0.0.1:8545", "ws", "wss")]
-SignerUrl = Annotated[SecretUrl, _url_of("signer", "unix:///run/signer.sock", "unix", "http", "https")]
+SignerUrl = Annotated[SecretUrl, _url_of("signer", "http://127.0.0.1:8550", "http", "https")]
 HookUrl = Annotated[SecretUrl, _url_of("receiver", "https://127.0.0.1/hooks", "http", "https")]
 StoreUrl = Annotated[Store, AfterValidator(_store)]
 Wei = Annotated[int, BeforeValidator(_wei), PlainSerializer(show_wei, return_type=str)]
 Amount = Annotated[int, BeforeValidator(_amount), PlainSerializer(format_amount, return_type=str)]
 Fraction = Annotated[int, BeforeValidator(_fraction), PlainSerializer(format_amount, return_type=str)]
 Address = Annotated[Listen, BeforeValidator(_listen), PlainSerializer(str, return_type=str)]
+Account = Annotated[str, BeforeValidator(_account)]
 Pause = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
 Wait = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
 Interval = Annotated[int, Field(ge=1, le=_MOST_SECONDS)]

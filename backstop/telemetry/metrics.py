@@ -60,6 +60,9 @@ class Metrics:
         self.low_balance = Gauge("backstop_key_low_balance_wei", "Balance below which it is low.", registry=registry)
         self.budget = Gauge("backstop_budget_wei", "What may be spent in a day.", registry=registry)
         self.budget_spent = Gauge("backstop_budget_spent_wei", "What of it is spent.", registry=registry)
+        self.exhausted = Gauge(
+            "backstop_budget_exhausted", "Whether something is not sent because of a budget.", registry=registry
+        )
         self.open_transactions = Gauge(
             "backstop_journal_open_transactions", "Transactions whose outcome is not final.", registry=registry
         )

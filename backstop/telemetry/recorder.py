@@ -89,7 +89,7 @@ class Telemetry:
             if duty.enabled:
                 self.metrics.know_duty(name)
         self.metrics.know_nodes(len(settings.node.urls))
-        self.metrics.budget.set(settings.fees.budget)
+        self.metrics.budget.set(settings.fees.budget_per_day)
         self.metrics.low_balance.set(settings.fees.low_balance)
 
     @classmethod
@@ -194,18 +194,23 @@ class Telemetry:
         self.metrics.bond.set(available / WAD)
         self.metrics.bond_needed.set(needed / WAD)
 
-    def key(self, address: str, balance: int, spent: int, block: Block) -> None:
-        """What the key has, and what of the day's budget is spent; wei. Each alarm is raised once until it is over."""
+    def key(self, address: str, balance: int, spent: int, block: Block, *, exhausted: bool = False) -> None:
+        """What the key has, and what of the day's budget is spent or reserved; wei.
+
+        `exhausted` where something was not sent because of a budget, the day's or the hour's: that begins before all of
+        it is spent. Each alarm is raised once until it is over.
+        """
         fees = self._settings.fees
         self.metrics.balance.set(balance)
         self.metrics.budget_spent.set(spent)
-        is_low, is_spent = balance < fees.low_balance, spent >= fees.budget
+        is_low, is_spent = balance < fees.low_balance, exhausted or spent >= fees.budget_per_day
+        self.metrics.exhausted.set(is_spent)
         self.health.is_funded(not is_low)
         if is_low and not self._is_low:
             data = {"key": address, "balance": show_wei(balance), "low": show_wei(fees.low_balance)}
             self._alarm(Event.LOW_BALANCE, f"{address}:{block.number}", block, data)
         if is_spent and not self._is_spent:
-            data = {"key": address, "spent": show_wei(spent), "budget": show_wei(fees.budget)}
+            data = {"key": address, "spent": show_wei(spent), "budget": show_wei(fees.budget_per_day)}
             self._alarm(Event.BUDGET_SPENT, f"{address}:{block.number}", block, data)
         self._is_low, self._is_spent = is_low, is_spent
 

@@ -253,18 +253,25 @@ def test_a_passphrase_that_is_wrong_or_for_all_to_read(check: Check, tmp_path: P
     assert check(settings)["key"]["status"] == "ok"
 
 
-def test_an_external_signer(check: Check, tmp_path: Path) -> None:
-    path = tmp_path / "s.sock"
-    settings = f'{nodes(rpc_url())}[key]\nsigner = "unix://{path}"\n'
-    assert "No such file" in check(settings, key=None)["key"]["found"]
-    path.write_text("")
-    assert "is no socket" in check(settings, key=None)["key"]["found"]
-    path.unlink()
-    with socket.socket(socket.AF_UNIX) as listener:
-        listener.bind(str(path))
-        found = check(settings, key=None)
-    assert found["key"]["status"] == "ok"
-    assert found["balance"]["status"] == "skip"
+def test_an_external_signer(check: Check, operator: LocalAccount) -> None:
+    def settings(url: str, *more: str) -> str:
+        return "\n".join([nodes(rpc_url()), "[key]", f'signer = "{url}"', *more, ""])
+
+    other = Account.create().address
+    for accounts, more, words in (
+        ([operator.address], [], operator.address),
+        ([other, operator.address], [f'address = "{operator.address}"'], operator.address),
+        ([other, operator.address], [], "has 2 accounts"),
+        ([other], [f'address = "{operator.address}"'], f"does not sign for {operator.address}"),
+        ({"no": "list"}, [], "has 0 accounts"),
+    ):
+        with node(lambda _, known=accounts: (200, result(known))) as url:  # type: ignore[misc]
+            found = check(settings(url, *more), key=None)
+        assert words in found["key"]["found"]
+        is_known = words == operator.address
+        assert found["key"]["status"] == ("ok" if is_known else "fail")
+        assert (found["balance"]["status"] != "skip") is is_known
+    assert "no answer from" in check(settings("http://127.0.0.1:9"), key=None)["key"]["found"]
 
 
 @pytest.mark.parametrize(
@@ -348,6 +355,16 @@ def test_a_file_that_somebody_else_writes(database: Path, monkeypatch: pytest.Mo
     engine.dispose()
     assert found.status is Status.FAIL
     assert "locked" in found.found
+
+
+def test_a_server_for_real() -> None:
+    postgres = pytest.importorskip("tests.support.postgres")
+    with postgres.server() as folder:
+        for user, status in (("backstop", Status.OK), ("stranger", Status.FAIL)):
+            url = f"postgresql+psycopg://{user}@/postgres?host={folder}"
+            assert look_at_store("journal", Store(url), ()).status is status
+            # Nothing is left of it: a second look is like the first.
+            assert look_at_store("journal", Store(url), ()).status is status
 
 
 def test_a_server_that_does_not_answer() -> None:

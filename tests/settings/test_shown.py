@@ -71,7 +71,7 @@ def test_each_with_its_origin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert list(shown) == list(leaves())
     assert shown["node.poll"] == {"value": 2.0, "from": str(file)}
     assert shown["node.urls"] == {"value": ["http://127.0.0.1:8545"], "from": "BACKSTOP_RPC"}
-    assert shown["fees.budget"] == {"value": "1 ether", "from": "default"}
+    assert shown["fees.budget_per_day"] == {"value": "1 ether", "from": "default"}
     lines = backstop_inside("config", "show", "--config", file).out.splitlines()
     assert len(lines) == len(leaves())
     assert re.fullmatch(rf"node\.poll +2\.0 +{re.escape(str(file))}", lines[list(leaves()).index("node.poll")])
@@ -92,7 +92,7 @@ def test_json_and_toml_at_once_is_wrong_use() -> None:
 
 def test_what_is_shown_as_toml_holds_when_read_again(tmp_path: Path) -> None:
     file = tmp_path / "keeper.toml"
-    told = {"fees.budget": "0.3 ether", "metrics.listen": "127.0.0.1:1", "duties.liquidate.up_to": "10.5"}
+    told = {"fees.budget_per_day": "0.3 ether", "metrics.listen": "127.0.0.1:1", "duties.liquidate.up_to": "10.5"}
     settings = load(None, told, {}).settings
     file.write_text(effective(flat(settings.model_dump(mode="json"))))
     assert load(file, {}, {}).settings == settings
@@ -118,8 +118,9 @@ def test_the_example_has_every_setting_with_what_holds_without_it(tmp_path: Path
             assert shown[name] == value
     # What has no default has an example that holds; a key stands in the place of what is none.
     shown["key.private_key"] = KEY
+    beside = {"key.keystore": {"key.passphrase_file": "p"}, "key.address": {"key.signer": "http://a.test"}}
     for name, value in shown.items():
-        load(None, {"key.passphrase_file": "p", name: value}, {})
+        load(None, {**beside.get(name, {}), name: value}, {})
 
 
 def test_the_committed_example_is_that_of_the_model() -> None:

@@ -48,7 +48,7 @@ def test_a_file_says_each_kind_of_value(file: Path) -> None:
         tip_floor = "0.05 gwei"
         max_fee = "2 gwei"
         tip_cap = "1 gwei"
-        budget = "0.25 ether"
+        budget_per_day = "0.25 ether"
         low_balance = "7 wei"
         [duties.liquidate]
         up_to = 50000.5
@@ -70,7 +70,7 @@ def test_a_file_says_each_kind_of_value(file: Path) -> None:
     assert (settings.node.quorum, settings.node.timeout) == (2, 2.5)
     fees = settings.fees
     assert (fees.tip_floor, fees.tip_cap, fees.max_fee) == (50_000_000, 10**9, 2 * 10**9)
-    assert (fees.budget, fees.low_balance) == (25 * 10**16, 7)
+    assert (fees.budget_per_day, fees.low_balance) == (25 * 10**16, 7)
     assert settings.duties.liquidate.up_to == int(Decimal("50000.5") * WAD)
     assert settings.duties.liquidate.sub_account == 3
     assert settings.duties.unwind.most_slippage == WAD // 50
@@ -184,7 +184,7 @@ def refused(call: Any) -> str:
         ("[node]\npoll = 0", ("node.poll", "greater than 0")),
         ("[fees]\nmax_fee = 5", ("fees.max_fee", "a number and its unit", "gwei")),
         ("[fees]\nmax_fee = '0.5 wei'", ("fees.max_fee", "no whole number of wei")),
-        ("[fees]\ntip_cap = '2000 gwei'", ("fees (", "ascend")),
+        ("[fees]\ntip_cap = '6000 gwei'", ("fees (", "ascend")),
         ("[duties.liquidate]\nup_to = '1e5'", ("duties.liquidate.up_to", "not a decimal amount")),
         ("[duties.liquidate]\nup_to = -1", ("duties.liquidate.up_to", "negative")),
         ("[duties.liquidate]\nup_to = true", ("duties.liquidate.up_to", "an amount")),
@@ -197,7 +197,12 @@ def refused(call: Any) -> str:
         ("[key]\nkeystore = 'k.json'", ("key (", "k.json needs its passphrase_file")),
         ("[key]\nprivate_key = 'hunter2'", ("key.private_key", "holds no private key")),
         (f"[key]\nprivate_key = '0x{'ff' * 32}'", ("key.private_key", "holds no private key")),
-        (f"[key]\nprivate_key = '{KEY}'\nsigner = 'unix:///run/s.sock'", ("signer is set beside", "keep one")),
+        (f"[key]\nprivate_key = '{KEY}'\nsigner = 'http://127.0.0.1:8550'", ("signer is set beside", "keep one")),
+        ("[key]\nsigner = 'unix:///run/s.sock'", ("key.signer", "no HTTP URL", "http://127.0.0.1:8550")),
+        (f"[key]\naddress = '0x{'11' * 20}'", ("key (", "name the signer")),
+        ("[key]\nsigner = 'http://127.0.0.1:1'\naddress = '0x11'", ("key.address", "is no address")),
+        ("[fees]\nbudget_per_hour = '2 ether'", ("fees (", "more than budget_per_day")),
+        ("[node]\nurls = ['http://a.test', 'http://a.test']", ("node (", "twice")),
         ("[webhooks]\nevents = ['adl']", ("webhooks.events", "adl_start")),
         ("[log]\nlevel = 'loud'", ("log.level", "'warning'")),
         ("[node]\npoll =", ("is not TOML", "Invalid value")),

@@ -188,10 +188,18 @@ def test_the_key_raises_each_alarm_once_until_it_is_over(desk: Desk) -> None:
         ("low_balance", "low_balance:31337:0xkey:4"),
         ("budget_spent", "budget_spent:31337:0xkey:6"),
     ]
+    assert desk.value("backstop_budget_exhausted") == 1
     assert desk.value("backstop_key_balance_wei") == ETHER
     assert desk.value("backstop_budget_spent_wei") == 2 * ETHER
     assert desk.value("backstop_budget_wei") == ETHER
     assert desk.value("backstop_key_low_balance_wei") == low
+
+
+def test_a_budget_that_is_not_quite_spent_is_exhausted_where_nothing_can_be_sent(desk: Desk) -> None:
+    for block, exhausted in enumerate([False, True, True, False]):
+        desk.telemetry.key("0xkey", ETHER, ETHER - 1, replace(BLOCK, number=block), exhausted=exhausted)
+        assert desk.value("backstop_budget_exhausted") == exhausted
+    assert [key for _, key, _ in desk.posted.events] == ["budget_spent:31337:0xkey:1"]
 
 
 # ------------------------------------------------------------------ the chain's state
