@@ -35,6 +35,13 @@ def recorded_hashes(file: Path) -> dict[str, str]:
     return record
 
 
+def record_hashes(endpoint: Endpoint, deployment: Deployment, file: Path) -> None:
+    """Writes the hashes of what stands there now into the deployment's file. Raises RpcError."""
+    document = json.loads(file.read_text(encoding="utf-8"))
+    document["code_hashes"] = {key: code_hash(endpoint, deployment, key) for key in ADDRESSES}
+    file.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+
+
 def code_hash(endpoint: Endpoint, deployment: Deployment, key: str) -> str | None:
     """The keccak-256 of the code at one of its addresses; None where there is none. Raises RpcError."""
     code = endpoint.request("eth_getCode", getattr(deployment, key), "latest")

@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from backstop.errors import SettingsError
@@ -36,6 +36,7 @@ from backstop.settings.units import (
 
 _GWEI = 10**9
 _ETHER = 10**18
+_LEAST_SECRET = 8
 _CURVE_ORDER = 0xFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFFEBAAEDCE6AF48A03BBFD25E8CD0364141
 
 
@@ -49,6 +50,12 @@ def _private_key(value: object) -> object:
     if not is_key:
         raise ValueError("it holds no private key: 0x and 64 hex digits are expected")
     return text
+
+
+def _hard_to_guess(secret: SecretText) -> SecretText:
+    if len(secret.get_secret_value()) < _LEAST_SECRET:
+        raise ValueError(f"a secret has at least {_LEAST_SECRET} characters: make a longer one")
+    return secret
 
 
 class Event(StrEnum):
@@ -315,7 +322,7 @@ class WebhookTargets(Section):
         default=(), description="Where to post.", examples=[["https://127.0.0.1/hooks/backstop"]]
     )
     events: tuple[Event, ...] = Field(default=tuple(Event), description="What to post.")
-    secret: SecretText | None = Field(
+    secret: Annotated[SecretText, AfterValidator(_hard_to_guess)] | None = Field(
         default=None, description="Key of the HMAC-SHA-256 in X-Backstop-Signature; else unsigned."
     )
     timeout: Pause = Field(default=10.0, description="Seconds until a receiver that does not answer has failed.")

@@ -16,8 +16,8 @@ from eth_account.signers.local import LocalAccount
 from sqlalchemy import create_engine, text
 
 from backstop.adl.snapshot import Block
-from backstop.chain.code_hashes import code_hash, recorded_hashes
-from backstop.chain.deployment import ADDRESSES
+from backstop.chain.code_hashes import record_hashes, recorded_hashes
+from backstop.chain.deployment import ADDRESSES, Deployment
 from backstop.errors import DeploymentError
 from backstop.preflight.findings import Status
 from backstop.preflight.local import look_at_store
@@ -192,9 +192,8 @@ def test_the_clock(now: int, status: Status, words: str) -> None:
 
 
 def test_code_on_record(check: Check, venue: Venue, deployment_file: Path) -> None:
-    hashes = {key: code_hash(venue.endpoint, venue.deployment, key) for key in ADDRESSES}
-    document = json.loads(deployment_file.read_text())
-    deployment_file.write_text(json.dumps({**document, "code_hashes": hashes}))
+    record_hashes(venue.endpoint, venue.deployment, deployment_file)
+    assert Deployment.load(deployment_file) == venue.deployment
     assert check()["code hashes"]["found"] == f"{len(ADDRESSES)} as recorded"
     venue.endpoint.request("anvil_setCode", venue.deployment.lens, "0x00")
     found = check()

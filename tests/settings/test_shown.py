@@ -32,7 +32,7 @@ private_key = "{KEY}"
 url = "postgresql+psycopg://keeper:hunter4@db.test/backstop"
 [webhooks]
 urls = ["https://hooks.test/T000/B000/XXXX"]
-secret = "hunter5"
+secret = "hunter5hunter5"
 """
 HIDDEN = ("hunter", "APIKEY", "PRIVATE", "5a5a", "T000", "XXXX", "token=")
 

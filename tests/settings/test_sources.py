@@ -204,6 +204,7 @@ def refused(call: Any) -> str:
         ("[fees]\nbudget_per_hour = '2 ether'", ("fees (", "more than budget_per_day")),
         ("[node]\nurls = ['http://a.test', 'http://a.test']", ("node (", "twice")),
         ("[webhooks]\nevents = ['adl']", ("webhooks.events", "adl_start")),
+        ("[webhooks]\nsecret = 'hunter2'", ("webhooks.secret", "at least 8")),
         ("[log]\nlevel = 'loud'", ("log.level", "'warning'")),
         ("[node]\npoll =", ("is not TOML", "Invalid value")),
         ("a = [" * 10_000, ("is not TOML",)),

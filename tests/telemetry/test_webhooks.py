@@ -62,10 +62,10 @@ def test_an_event_arrives_with_all_that_it_says() -> None:
 
 
 def test_the_signature_is_that_of_the_body() -> None:
-    with receiver() as there, hooks(there.url, secret="hunter2") as sent:
+    with receiver() as there, hooks(there.url, secret="hunter22") as sent:
         sent.post(Event.ROUND, "r", {})
         headers, body = there.next_raw()
-    assert headers[SIGNATURE] == "sha256=" + hmac.new(b"hunter2", body, hashlib.sha256).hexdigest()
+    assert headers[SIGNATURE] == "sha256=" + hmac.new(b"hunter22", body, hashlib.sha256).hexdigest()
 
 
 def test_the_same_event_is_posted_once_and_others_not_at_all() -> None:
