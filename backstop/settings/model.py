@@ -323,7 +323,9 @@ class WebhookTargets(Section):
     )
     events: tuple[Event, ...] = Field(default=tuple(Event), description="What to post.")
     secret: Annotated[SecretText, AfterValidator(_hard_to_guess)] | None = Field(
-        default=None, description="Key of the HMAC-SHA-256 in X-Backstop-Signature; else unsigned."
+        default=None,
+        description="Key of the HMAC-SHA-256 in X-Backstop-Signature; else unsigned.",
+        examples=["a long random text"],
     )
     timeout: Pause = Field(default=10.0, description="Seconds until a receiver that does not answer has failed.")
     attempts: int = Field(default=6, ge=1, le=20, description="How often an event is posted, after growing pauses.")
