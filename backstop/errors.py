@@ -47,6 +47,10 @@ class ChainMismatchError(BackstopError):
     """A node that serves another chain than the deployment's."""
 
 
+class SettingsError(BackstopError):
+    """A setting that is refused, or missing; the text names it, where it came from and the way out."""
+
+
 class OrderFileError(BackstopError):
     """An order file that is refused; the text begins with the file's name."""
 

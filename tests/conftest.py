@@ -16,7 +16,7 @@ from scripts.stage.venue import TestMarket, Venue
 from tests.support import quick_ape
 
 # What a developer's shell says of another chain is not what is tested.
-for _variable in (ENVIRONMENT, RPC_VARIABLE, DEPLOYMENT_VARIABLE, JOURNAL_VARIABLE, SIGNER_VARIABLE):
+for _variable in (ENVIRONMENT, RPC_VARIABLE, DEPLOYMENT_VARIABLE, JOURNAL_VARIABLE, SIGNER_VARIABLE, "BACKSTOP_CONFIG"):
     os.environ.pop(_variable, None)
 
 quick_ape.install()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from backstop.commands.options import INDEX, Amount, chain_options, key_options
+from backstop.commands.options import INDEX, Amount, key_options
 from backstop.commands.sending_options import journal_option, signer_options
 from backstop.commands.sent import remember
+from backstop.commands.settings_options import chain_overrides, config_option, settings_of
 from backstop.commands.signals import quits_at_signals
 from backstop.commands.upkeep_options import upkeep_of, upkeep_options
 from backstop.errors import BackstopError
@@ -39,7 +39,8 @@ class _Seconds(click.FloatRange):
 @click.command("run")
 @click.option("--once", is_flag=True, help="One cycle: everything that is due now, until nothing is.")
 @click.option("--send", is_flag=True, help="Sign and send. Without it nothing is sent: what would be done is shown.")
-@chain_options
+@config_option
+@chain_overrides
 @key_options
 @signer_options
 @journal_option(required=False)
@@ -80,19 +81,8 @@ class _Seconds(click.FloatRange):
 def run_command(
     once: bool,
     send: bool,
-    rpc: str,
-    deployment: Path,
-    keystore: Path | None,
-    passphrase_file: Path | None,
-    signer: str | None,
-    signer_address: str | None,
-    journal: str | None,
-    notional: int,
-    least_discount: int,
-    sub_account: int,
-    poll: float,
     as_json: bool,
-    **upkeep: Any,
+    **_: Any,
 ) -> None:
     """Liquidate, take over and deleverage where it is due, then sample, redistribute and pay ripe exits.
 
@@ -112,27 +102,34 @@ def run_command(
     from backstop.chain.endpoint import Endpoint
     from backstop.keeper.cycle import Cycle
     from backstop.keeper.liquidations import Liquidator
-    from backstop.transactions.journal import Journal
+    from backstop.settings.signing import open_key
     from backstop.transactions.sender import Sender
-    from backstop.transactions.signers import LocalSigner, open_signer
 
-    place = Deployment.load(deployment)
-    endpoint = Endpoint(rpc)
+    settings = settings_of(click.get_current_context())
+    place = Deployment.load(settings.deployment_file)
+    endpoint = Endpoint(settings.node_urls[0])
     # A dry run needs no key, what anyone may call, anyone may simulate; but liquidations depend on whose account it is.
-    anonymous = not (send or keystore or notional or signer)
-    signs = (
-        LocalSigner(Account.create()) if anonymous else open_signer(keystore, passphrase_file, signer, signer_address)
+    liquidate = settings.duties.liquidate
+    notional = liquidate.up_to if liquidate.enabled else 0
+    anonymous = not (send or settings.key.keystore or notional)
+    signer = Account.create() if anonymous else open_key(settings.key)
+    sender = remember(Sender(endpoint, signer, place.chain_id))
+    liquidator = (
+        Liquidator(sender.address, liquidate.sub_account, notional, liquidate.least_discount) if notional else None
     )
-    book = Journal(journal) if journal and send else None
-    sender = remember(Sender(endpoint, signs, place.chain_id, journal=book))
-    liquidator = Liquidator(sender.address, sub_account, notional, least_discount) if notional else None
     cycle = Cycle(
-        endpoint, place, sender, send=send, liquidator=liquidator, upkeep=upkeep_of(**upkeep), anonymous=anonymous
+        endpoint,
+        place,
+        sender,
+        send=send,
+        liquidator=liquidator,
+        upkeep=upkeep_of(settings.duties),
+        anonymous=anonymous,
     )
     if once:
         _run_once(cycle, sender, as_json)
     else:
-        _run_on(endpoint, cycle, poll, _printer(sender, as_json), send)
+        _run_on(endpoint, cycle, settings.node.poll, _printer(sender, as_json), send)
 
 
 def _run_once(cycle: Cycle, sender: Sender, as_json: bool) -> None:
