@@ -23,6 +23,7 @@ from backstop.adl.snapshot import (
 from backstop.chain.bindings import LENS_ACCOUNTS, LENS_CROSS_ACCOUNTS, LENS_SYSTEM, describe_revert
 from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
+from backstop.chain.head import head_of
 from backstop.chain.market_view import MarketView, text_of
 from backstop.chain.terms import MarketTerms
 from backstop.errors import RevertError, RpcError
@@ -91,18 +92,14 @@ def read_markets(endpoint: Endpoint, deployment: Deployment) -> dict[str, Market
 
 def read_block(endpoint: Endpoint, chain_id: int, number: int | None = None) -> Block:
     """A block of the node's chain, the latest unless a number is given. Raises RpcError where there is none."""
-    header = endpoint.request("eth_getBlockByNumber", "latest" if number is None else hex(number), False)
-    if header is None:
-        raise RpcError(f"{endpoint.url} has no block {'at all' if number is None else number}")
-    try:
-        return Block(
-            chain_id=chain_id,
-            number=int(header["number"], 16),
-            hash=header["hash"],
-            timestamp=int(header["timestamp"], 16),
-        )
-    except (TypeError, KeyError, ValueError):
-        raise RpcError(f"{endpoint.url} answers with a block header that cannot be read: {header!r}") from None
+    if number is None:
+        head = endpoint.head()
+    else:
+        header = endpoint.request("eth_getBlockByNumber", hex(number), False)
+        if header is None:
+            raise RpcError(f"{endpoint.url} has no block {number}")
+        head = head_of(header, endpoint.url)
+    return Block(chain_id=chain_id, number=head.number, hash=head.hash, timestamp=head.timestamp)
 
 
 def _read_system(endpoint: Endpoint, deployment: Deployment, at: Any) -> _SystemView:
