@@ -130,7 +130,7 @@ class Nodes(Endpoint):
         serve another chain then, it is not read from.
         """
         is_first = self._deployment != deployment
-        waiting = [node for node in self._nodes if node.checked != deployment and not self._rests(node)]
+        waiting = [node for node in self._to_probe() if node.checked != deployment]
         outcomes = self._pool.map(lambda node: _check(node, deployment), waiting)
         for node, fault in zip(waiting, outcomes, strict=True):
             if isinstance(fault, ChainMismatchError) and is_first:
@@ -150,9 +150,9 @@ class Nodes(Endpoint):
 
         Raises NoQuorumError where too few nodes answer, or those that do are on different branches.
         """
-        awake = [node for node in self._nodes if not self._rests(node)]
+        probed = self._to_probe()
         heads: dict[int, Head] = {}
-        for node, outcome in zip(awake, self._pool.map(self._probe, awake), strict=True):
+        for node, outcome in zip(probed, self._pool.map(self._probe, probed), strict=True):
             if isinstance(outcome, Head):
                 heads[self._nodes.index(node)] = outcome
                 node.fault = ""
@@ -175,6 +175,11 @@ class Nodes(Endpoint):
         if head.number >= agreed.number and not is_member:
             return f"it has another block {agreed.number} than the others"
         return None
+
+    def _to_probe(self) -> list[_Node]:
+        """Those that do not rest, or all of them where those are too few."""
+        awake = [node for node in self._nodes if not self._rests(node)]
+        return awake if len(awake) >= self._quorum else self._nodes
 
     def _probe(self, node: _Node) -> Head | BackstopError:
         """Its latest block, once it is known to serve the deployment's chain; that is asked again with each."""
