@@ -25,7 +25,7 @@ from tests.support.faulty_proxy import (
     first,
     only,
 )
-from tests.support.own_anvil import ask, own_anvil
+from scripts.stage.own_anvil import ask, own_anvil
 
 SHORT = 0.2  # seconds that an impatient client waits
 LONG = 60.0

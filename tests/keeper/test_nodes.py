@@ -34,7 +34,7 @@ from tests.support.faulty_proxy import (
     after,
     first,
 )
-from tests.support.own_anvil import ask, own_anvil
+from scripts.stage.own_anvil import ask, own_anvil
 
 PATIENCE = 0.3  # seconds for a node that hangs; one that answers gets as long as it needs
 NOBODY = "0x" + "11" * 20
