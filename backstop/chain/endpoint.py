@@ -84,12 +84,10 @@ class Endpoint:
 
         One POST for at most `size` of them; a single one goes as a request of its own.
         """
-        if len(asked) == 1:
-            [(method, params)] = asked
-            return [self.request(method, *params)]
         results: list[Any] = []
         for start in range(0, len(asked), size):
-            results += self._post(asked[start : start + size])
+            part = asked[start : start + size]
+            results += self._post(part) if len(part) > 1 else [self.request(part[0][0], *part[0][1])]
         return results
 
     def _post(self, asked: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
@@ -160,7 +158,7 @@ class Endpoint:
             transaction["from"] = sender
         return _returned(to, function, self.request("eth_call", transaction, block))
 
-    def calls(self, asked: Sequence[Call], block: Any, size: int = BATCH) -> list[Any]:
+    def call_all(self, asked: Sequence[Call], block: Any, size: int = BATCH) -> list[Any]:
         """What several views return, in batches of `size`: all of them, or none."""
         results = self.batch(
             [("eth_call", ({"to": to, "data": "0x" + data.hex()}, block)) for to, _, data in asked], size

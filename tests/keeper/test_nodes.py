@@ -16,6 +16,7 @@ from backstop.chain.head import head_of
 from backstop.chain.nodes import Nodes
 from backstop.chain.snapshot import read_chain
 from backstop.errors import ChainMismatchError, NodeError, NoQuorumError, RevertError, RpcError
+from scripts.stage.own_anvil import ask, own_anvil
 from scripts.stage.venue import TestMarket, Venue, rpc_url
 from tests.support.faulty_proxy import (
     Answer,
@@ -34,7 +35,6 @@ from tests.support.faulty_proxy import (
     after,
     first,
 )
-from scripts.stage.own_anvil import ask, own_anvil
 
 PATIENCE = 0.3  # seconds for a node that hangs; one that answers gets as long as it needs
 NOBODY = "0x" + "11" * 20
