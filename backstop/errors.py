@@ -55,6 +55,10 @@ class ChainMismatchError(BackstopError):
     """A node that serves another chain than the deployment's."""
 
 
+class StoreError(BackstopError):
+    """A database that cannot be used."""
+
+
 class OrderFileError(BackstopError):
     """An order file that is refused; the text begins with the file's name."""
 
