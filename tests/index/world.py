@@ -12,7 +12,9 @@ from ape import chain
 from eth_account.signers.local import LocalAccount
 
 from backstop.account_id import account_of, cross_sub_id, isolated_sub_id
+from backstop.adl.snapshot import MarginMode
 from backstop.chain.bindings import DEPOSIT, TRANSFER, WITHDRAW
+from backstop.chain.snapshot import read_chain
 from backstop.chain.transactions import Sender
 from backstop.errors import FailedTransactionError, RevertError
 from backstop.keeper.cycle import Cycle
@@ -31,7 +33,7 @@ class World:
     venue: Venue
     markets: list[TestMarket]
     traders: list[LocalAccount]
-    cycle: Cycle
+    keeper: LocalAccount
     draws: Random = field(default_factory=lambda: Random(1))
     done: dict[str, int] = field(default_factory=dict)
 
@@ -51,12 +53,13 @@ class World:
         for signer in (*traders, keeper):
             venue.give(signer, 10_000_000, venue.system.exchange)
         for market in markets:
-            venue.contribute(venue.trader("index donor"), market, 500)
+            venue.contribute(venue.trader("index donor"), market, 50)
             venue.send(keeper, venue.system.exchange, DEPOSIT.encode(isolated_sub_id(market.id), tokens(5000)))
-        sender = Sender(venue.endpoint, keeper, chain.chain_id)
-        liquidator = Liquidator(keeper.address, 0, wad(20_000))
-        cycle = Cycle(venue.endpoint, venue.deployment, sender, send=True, liquidator=liquidator)
-        return cls(venue, markets, traders, cycle)
+        for number, signer in enumerate(traders):
+            subs = [isolated_sub_id(market.id) for market in markets] + [cross_sub_id()] * (number % 2)
+            for sub_id in subs:
+                venue.send(signer, venue.system.exchange, DEPOSIT.encode(sub_id, tokens(60)))
+        return cls(venue, markets, traders, keeper)
 
     def step(self) -> None:
         """One thing, by chance. What the contracts refuse is not done."""
@@ -91,17 +94,42 @@ class World:
         market = self.draws.choice(self.markets)
         maker, taker = self.draws.sample(self.traders, 2)
         accounts = tuple(account_of(one.address, self._sub_id(market)) for one in (maker, taker))
-        contracts = self.draws.choice([-1, 1]) * self.draws.choice([1, 2, 5])
+        contracts = self.draws.choice([-1, 1]) * self.draws.choice([2, 4, 5])
         price = Decimal(market.feed.latestRoundData()[1]) / 10**8 * self.draws.randint(99, 101) / 100
         self.venue.trade(maker, taker, market, wad(contracts), wad(price), (accounts[0], accounts[1]))
 
     def move(self) -> None:
         """A price."""
-        self.venue.set_price(self.draws.choice(self.markets), self.draws.randint(80, 125))
+        market = self.draws.choice(self.markets)
+        self._multiply(market, self.draws.choice([92, 95, 96, 97, 103, 104, 105, 108]))
+
+    def crash(self) -> None:
+        """A gap, after which pools take over what is bankrupt, and rounds are due."""
+        self._multiply(self.draws.choice(self.markets), self.draws.choice([65, 150]))
+        self.keep()
+
+    def squeeze(self) -> None:
+        """The price at which some isolated account has four fifths of its maintenance margin left, if it has one."""
+        state = read_chain(self.venue.endpoint, self.venue.deployment)
+        isolated = [account for account in state.snapshot.accounts if account.margin_mode is MarginMode.ISOLATED]
+        found = [account for account in isolated if account.positions]
+        if found:
+            account = self.draws.choice(found)
+            [held] = account.positions
+            fraction = state.snapshot.markets[held.market].maintenance_margin_fraction * 4 // 5
+            price = (held.entry_notional - account.margin) * WAD // (held.size - abs(held.size) * fraction // WAD)
+            market = next(market for market in self.markets if market.name == held.market)
+            if WAD < price < 1000 * WAD:
+                self.venue.set_price(market, (Decimal(price) / WAD).quantize(Decimal("0.0001")))
+        self.keep()
 
     def keep(self) -> None:
         """The keeper liquidates, takes over, deleverages."""
-        for action in self.cycle.run(lambda _: None):
+        node = self.venue.endpoint
+        sender = Sender(node, self.keeper, chain.chain_id)
+        liquidator = Liquidator(self.keeper.address, 0, wad(20_000))
+        cycle = Cycle(node, self.venue.deployment, sender, send=True, liquidator=liquidator)
+        for action in cycle.run(lambda _: None):
             if action.receipt is not None:
                 name = type(action.duty).__name__
                 self.done[name] = self.done.get(name, 0) + 1
@@ -114,12 +142,16 @@ class World:
         """Blocks in which nothing happens."""
         self.venue.endpoint.request("anvil_mine", hex(self.draws.choice([1, 3, 20])), "0x1")
 
+    def _multiply(self, market: TestMarket, percent: int) -> None:
+        self.venue.set_price(market, Decimal(market.feed.latestRoundData()[1]) / 10**8 * percent / 100)
+
     def _trader(self) -> LocalAccount:
         return self.draws.choice(self.traders)
 
     def _sub_id(self, market: TestMarket | None = None) -> int:
         market = market or self.draws.choice(self.markets)
-        return self.draws.choice([isolated_sub_id(market.id), isolated_sub_id(market.id, 1), cross_sub_id()])
+        kinds = [isolated_sub_id(market.id), cross_sub_id(), isolated_sub_id(market.id, 1)]
+        return self.draws.choices(kinds, [5, 4, 1])[0]
 
     def _send(self, signer: LocalAccount, data: bytes) -> None:
         self.venue.send(signer, self.venue.system.exchange, data)
@@ -130,7 +162,9 @@ _ACTS: dict[Callable[[World], Any], int] = {
     World.withdraw: 2,
     World.transfer: 3,
     World.trade: 12,
-    World.move: 4,
+    World.move: 5,
+    World.squeeze: 3,
+    World.crash: 2,
     World.keep: 3,
     World.next_hour: 1,
     World.idle: 2,
