@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -12,8 +13,8 @@ from eth_account.signers.local import LocalAccount
 
 from backstop.account_id import account_of, cross_sub_id, isolated_sub_id
 from backstop.chain.bindings import APPROVE, DEPOSIT, MINT, SETTLE_BATCH
-from backstop.orders import sign
-from scripts.stage.venue import FEED_DECIMALS, UNLIMITED, TestMarket, Venue, tokens, wad
+from backstop.orders import Domain, Order, sign
+from scripts.stage.venue import FEED_DECIMALS, ONE_DAY, UNLIMITED, TestMarket, Venue, tokens, wad
 
 _GAS_OF_BLOCK = 2_000_000_000
 _DEPOSIT_GAS, _PAIR_GAS = 400_000, 600_000
@@ -28,14 +29,14 @@ def settle_multitude(venue: Venue, market: TestMarket, count: int, seed: int = 7
     """
     draws = Random(seed)
     signer = venue.trader(f"multitude of {market.name}")
-    sub_ids = [cross_sub_id(i) if i % 10 == 0 else isolated_sub_id(market.id, i) for i in range(count)]
+    sub_ids = sub_ids_of(market, count)
     sizes = [draws.randint(1, 100) for _ in range(count // 2)]
     price = Decimal(market.feed.latestRoundData()[1]) / 10**FEED_DECIMALS
     margins = [tokens(sizes[i // 2] * price * draws.randint(20, 100) // 100) for i in range(count // 2 * 2)]
     exchange = venue.system.exchange.address
     venue.endpoint.request("anvil_setBalance", signer.address, hex(10**30))
     venue.endpoint.request("anvil_impersonateAccount", signer.address)
-    with_blocks(
+    in_blocks(
         venue,
         signer,
         [
@@ -45,34 +46,40 @@ def settle_multitude(venue: Venue, market: TestMarket, count: int, seed: int = 7
         1,
     )
     deposits = zip(sub_ids, margins, strict=False)
-    with_blocks(
+    in_blocks(
         venue,
         signer,
         [(exchange, DEPOSIT.encode(sub_id, margin), _DEPOSIT_GAS) for sub_id, margin in deposits],
         _DEPOSITS_AT_ONCE,
     )
+    now = venue.endpoint.head().timestamp
+    order = partial(Order, market=market.id, limit_price=wad(price), expiry=now + ONE_DAY)
     pairs = [
-        _pair(venue, signer, market, sub_ids[2 * i], sub_ids[2 * i + 1], wad(size), wad(price))
+        _pair(
+            venue.domain,
+            signer,
+            order(account_of(signer.address, sub_ids[2 * i]), size=-wad(size), salt=2 * i),
+            order(account_of(signer.address, sub_ids[2 * i + 1]), size=wad(size), salt=2 * i + 1),
+        )
         for i, size in enumerate(sizes)
     ]
     batches = [(exchange, SETTLE_BATCH.encode(part), _PAIR_GAS * len(part)) for part in _parts(pairs, _PAIRS_AT_ONCE)]
-    with_blocks(venue, signer, batches, _BATCHES_AT_ONCE)
+    in_blocks(venue, signer, batches, _BATCHES_AT_ONCE)
     return signer
 
 
-def _pair(
-    venue: Venue, signer: LocalAccount, market: TestMarket, maker: int, taker: int, contracts: int, price: int
-) -> tuple[Any, ...]:
-    """A pair of orders as `settleBatch` takes it: the taker buys."""
-    orders = [
-        venue.order(signer, market, change, price, account=account_of(signer.address, sub_id))
-        for change, sub_id in ((-contracts, maker), (contracts, taker))
-    ]
-    made, taken = ((order.values(), sign(order, venue.domain, signer)) for order in orders)
-    return (*made, *taken, contracts)
+def sub_ids_of(market: TestMarket, count: int) -> list[int]:
+    """The owner's sub-accounts."""
+    return [cross_sub_id(i) if i % 10 == 0 else isolated_sub_id(market.id, i) for i in range(count)]
 
 
-def with_blocks(venue: Venue, signer: LocalAccount, calls: Sequence[tuple[str, bytes, int]], at_once: int) -> None:
+def _pair(domain: Domain, signer: LocalAccount, made: Order, taken: Order) -> tuple[Any, ...]:
+    """A pair of orders as `settleBatch` takes it."""
+    signatures = (sign(order, domain, signer) for order in (made, taken))
+    return made.values(), next(signatures), taken.values(), next(signatures), abs(made.size)
+
+
+def in_blocks(venue: Venue, signer: LocalAccount, calls: Sequence[tuple[str, bytes, int]], at_once: int) -> None:
     """Sends (to, data, gas) from an impersonated account, so many to a block. Every one must succeed."""
     node = venue.endpoint
     limit = node.request("eth_getBlockByNumber", "latest", False)["gasLimit"]
