@@ -31,16 +31,16 @@ def find_trail(endpoint: Endpoint, head: Head, known: dict[int, str]) -> Trail |
     if not older:
         return None
     recent = _recent(endpoint, head, max(older[0], head.number - RECENT), known)
-    for start in range(0, len(older), _AT_ONCE):
-        numbers = older[start : start + _AT_ONCE]
-        missing = [number for number in numbers if number not in recent]
-        hashes = recent | {head.number: head.hash for head in _heads(endpoint, missing)}
-        common = next((number for number in numbers if hashes[number] == known[number]), None)
-        if common is not None:
-            if min(recent) <= max(common + 1, head.number - RECENT):
-                return Trail(common, {number: one for number, one in recent.items() if number > common})
-            return trail_from(endpoint, head, common)
-    return None
+    common = next((number for number in older if recent.get(number) == known[number]), None)
+    unknown = [number for number in older if number not in recent]
+    while common is None and unknown:
+        part, unknown = unknown[:_AT_ONCE], unknown[_AT_ONCE:]
+        common = next((found.number for found in _heads(endpoint, part) if found.hash == known[found.number]), None)
+    if common is None:
+        return None
+    if min(recent) > max(common + 1, head.number - RECENT):
+        return trail_from(endpoint, head, common)
+    return Trail(common, {number: one for number, one in recent.items() if number > common})
 
 
 def trail_from(endpoint: Endpoint, head: Head, common: int) -> Trail:

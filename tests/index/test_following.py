@@ -6,24 +6,11 @@ from random import Random
 
 import pytest
 
-from backstop.chain.endpoint import Endpoint
 from backstop.chain.snapshot import ChainState, read_chain
 from backstop.index.accounts import AccountIndex
 from tests.index.world import World
 
-STEPS = 200
-
-
-class Counting(Endpoint):
-    """An endpoint that counts what it is asked."""
-
-    def __init__(self, url: str) -> None:
-        super().__init__(url)
-        self.asked: list[str] = []
-
-    def request(self, method: str, *params: object) -> object:
-        self.asked.append(method)
-        return super().request(method, *params)
+STEPS = 160
 
 
 def without(world: World, state: ChainState) -> ChainState:
@@ -31,9 +18,10 @@ def without(world: World, state: ChainState) -> ChainState:
     return read_chain(world.venue.endpoint, world.venue.deployment, state.block.number)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
-def test_whatever_happens(seed: int, world: World, url: str) -> None:
+@pytest.mark.parametrize(("seed", "database"), [(1, "sqlite_url"), (2, "postgres_url")])
+def test_whatever_happens(seed: int, database: str, world: World, request: pytest.FixtureRequest) -> None:
     """Trades, liquidations, takeovers, rounds, transfers, funding; reorganisations; a process that begins anew."""
+    url = str(request.getfixturevalue(database))
     world.draws, draws = Random(seed), Random(-seed)
     world.done.clear()
     told: list[str] = []
