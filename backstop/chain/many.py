@@ -34,6 +34,7 @@ _READER = """
     arguments DUP3 4 CALLDATACOPY
     results DUP2 calldata 0 0 CALLDATALOAD GAS STATICCALL
     ISZERO failed JUMPI
+    results RETURNDATASIZE EQ ISZERO failed JUMPI
     results ADD SWAP1 arguments ADD SWAP1
     next JUMP
   failed:
@@ -46,11 +47,13 @@ _OPCODES = {
         ("ADD", 0x01),
         ("SUB", 0x03),
         ("LT", 0x10),
+        ("EQ", 0x14),
         ("ISZERO", 0x15),
         ("SHL", 0x1B),
         ("CALLDATALOAD", 0x35),
         ("CALLDATASIZE", 0x36),
         ("CALLDATACOPY", 0x37),
+        ("RETURNDATASIZE", 0x3D),
         ("MSTORE", 0x52),
         ("JUMP", 0x56),
         ("JUMPI", 0x57),
