@@ -74,6 +74,10 @@ class Nodes(Endpoint):
         self._deployment: Deployment | None = None
         self._pool = ThreadPoolExecutor(len(urls), thread_name_prefix="nodes")
 
+    def close(self) -> None:
+        """Ends the threads that nodes are asked in at once."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
     # ---------------------------------------------------------------- reading
 
     def request(self, method: str, *params: Any) -> Any:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ import sqlalchemy as sa
 from ape import chain
 
 from backstop.chain.endpoint import Endpoint
+from backstop.chain.nodes import Nodes
 from backstop.chain.snapshot import ChainState, read_chain
 from backstop.errors import RpcError, StoreError
 from backstop.index import reading, trail
@@ -245,6 +248,29 @@ def test_a_node_that_is_behind_the_index(index: AccountIndex, world: World, told
     assert state == read_chain(node, deployment, state.block.number)
     assert state.block.number == node.head().number - 4
     assert index.read(node) == truth(world)
+    assert told == []
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+def test_several_nodes_of_which_each_fails_at_times(
+    fault: Any, index: AccountIndex, world: World, told: list[str]
+) -> None:
+    draws = Random(1)
+    read = 0
+    with ExitStack() as stack:
+        proxies = [stack.enter_context(FaultyProxy(rpc_url())) for _ in range(3)]
+        nodes = Nodes([proxy.url for proxy in proxies], clock=lambda: 0.0)
+        nodes.check(world.venue.deployment)
+        for proxy in proxies:
+            proxy.inject("*", fault, lambda _: draws.random() < 0.2)
+        for number in range(12):
+            world.venue.deposit(world.traders[number % 6], world.markets[number % 3], 5)
+            with suppress(RpcError):
+                assert index.read(nodes) == truth(world)
+                read += 1
+        nodes.close()
+    assert read > 3
+    assert index.read(world.venue.endpoint) == truth(world)
     assert told == []
 
 
