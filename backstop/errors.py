@@ -36,11 +36,19 @@ class RpcError(BackstopError):
 
 
 class NodeError(RpcError):
-    """A node's own error: it was reached, and will not answer this request."""
+    """A node's own error: it was reached, and will not answer this request. `code` is that of JSON-RPC, where given."""
+
+    def __init__(self, text: str, code: int | None = None) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class RevertError(RpcError):
     """A call or transaction that the contracts refuse; the text is the custom error with its values."""
+
+
+class NoQuorumError(RpcError):
+    """Too few nodes that answer, or that agree on a block: nothing is decided."""
 
 
 class ChainMismatchError(BackstopError):
@@ -49,6 +57,10 @@ class ChainMismatchError(BackstopError):
 
 class SettingsError(BackstopError):
     """A setting that is refused, or missing; the text names it, where it came from and the way out."""
+
+
+class StoreError(BackstopError):
+    """A database that cannot be used."""
 
 
 class OrderFileError(BackstopError):

@@ -27,6 +27,7 @@ from scripts.stage.crowd import Call, account, deposit_calls, send_all, trade_ca
 from scripts.stage.gas_parts import gas_parts
 from scripts.stage.parameters import full_market
 from scripts.stage.ring_gas import ring_gas
+from scripts.stage.snapshot_speed import measure_snapshot
 from scripts.stage.venue import TestMarket, Venue, wad
 
 RESULTS = Path("build") / "bench.json"
@@ -64,6 +65,12 @@ _RING = {
     "maximum": "the maximum of eight hours",
 }
 
+_WAYS = {
+    "lens": "through the lens",
+    "cold": "by a new index",
+    "warm": "by the index, {touched} accounts touched since",
+}
+
 
 @click.command(cls=ConnectedProviderCommand)
 @network_option(default="ethereum:local:foundry")
@@ -77,10 +84,13 @@ def cli() -> None:
     gas["marginalPerCounterparty"] = (many - few) // 90
     gas["challenge"] = measure_challenge(venue)
     gas["ring"] = ring_gas(venue.owner, venue.endpoint)
+    snapshot = measure_snapshot(venue.owner)
     sizes = {name: len(getattr(project, name).contract_type.runtime_bytecode.bytecode) // 2 - 1 for name in CONTRACTS}
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps({"gas": gas, "contractSizes": sizes}, indent=2) + "\n", encoding="utf-8")
-    show(gas, sizes)
+    RESULTS.write_text(
+        json.dumps({"gas": gas, "contractSizes": sizes, "snapshot": snapshot}, indent=2) + "\n", encoding="utf-8"
+    )
+    show(gas, sizes, snapshot)
 
 
 def gas_of(venue: Venue, call: Call) -> int:
@@ -178,8 +188,8 @@ def _losing_market(venue: Venue, name: str, size: int) -> tuple[TestMarket, list
     return market, shorts
 
 
-def show(gas: dict[str, Any], sizes: dict[str, int]) -> None:
-    """The figures as two tables."""
+def show(gas: dict[str, Any], sizes: dict[str, int], snapshot: dict[str, Any]) -> None:
+    """The figures as three tables."""
     console = Console(highlight=False)
     table = Table("Gas", title="Gas, from receipts on Anvil", title_justify="left")
     table.add_column("Used", justify="right")
@@ -200,5 +210,11 @@ def show(gas: dict[str, Any], sizes: dict[str, int]) -> None:
         table.add_column(heading, justify="right")
     for name, size in sizes.items():
         table.add_row(name, f"{size:,}", f"{SIZE_LIMIT - size:,}")
+    console.print(table)
+    title = f"{snapshot['accounts']:,} accounts on Anvil, read, ranked and planned"
+    table = Table("Way", title=title, title_justify="left")
+    table.add_column("Seconds", justify="right")
+    for way, heading in _WAYS.items():
+        table.add_row(heading.format(**snapshot), f"{snapshot[way]:.2f}")
     console.print(table)
     console.print(f"Every figure is in {RESULTS}.")

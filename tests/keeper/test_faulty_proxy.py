@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import requests
 
+from scripts.stage.own_anvil import ask, own_anvil
 from tests.support.faulty_proxy import (
     Answer,
     Delay,
@@ -25,7 +26,6 @@ from tests.support.faulty_proxy import (
     first,
     only,
 )
-from tests.support.own_anvil import ask, own_anvil
 
 SHORT = 0.2  # seconds that an impatient client waits
 LONG = 60.0

@@ -9,7 +9,7 @@ import pytest
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
 
-from tests.support.own_anvil import own_anvil
+from scripts.stage.own_anvil import own_anvil
 from tests.support.postgres import postgres_server, postgres_url
 
 from .chain import KEY, Chain, prepared

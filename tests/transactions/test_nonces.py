@@ -11,7 +11,7 @@ from backstop.errors import DroppedTransactionError, FailedTransactionError, Nod
 from backstop.transactions.fees import Policy
 from backstop.transactions.journal import State
 from backstop.transactions.steps import Kind
-from tests.support.own_anvil import own_anvil
+from scripts.stage.own_anvil import own_anvil
 
 from .chain import COUNTER, ONCE, Chain, Request, prepared
 from .scene import Scene

@@ -1,4 +1,4 @@
-"""An Anvil of a test's own, beside ape's: to be a second node, to be killed, to have another chain id."""
+"""An Anvil beside ape's: to be a second node, to be killed, to have another chain id, to do without traces."""
 
 from __future__ import annotations
 
