@@ -15,11 +15,11 @@ from backstop.account_id import account_of, cross_sub_id, isolated_sub_id
 from backstop.adl.snapshot import MarginMode
 from backstop.chain.bindings import DEPOSIT, TRANSFER, WITHDRAW
 from backstop.chain.snapshot import read_chain
-from backstop.chain.transactions import Sender
 from backstop.errors import FailedTransactionError, RevertError
 from backstop.keeper.cycle import Cycle
 from backstop.keeper.liquidations import Liquidator
 from backstop.math.wad import WAD
+from backstop.transactions.sender import Sender
 from scripts.stage.parameters import full_market, plain_market
 from scripts.stage.venue import TestMarket, Venue, tokens, wad
 
