@@ -43,7 +43,8 @@ class Nodes(Endpoint):
     `quorum` of them, by default more than half of those given, have to agree on a block before anything is decided by
     it: `head` is the newest such block. One that is more than `lag` blocks behind it, or on another branch, is not read
     from until it has caught up. One that fails (no answer in time, 429, 5xx, garbage, a part of an answer) is left
-    alone for a pause that grows, as long as there is another; the request goes to the next one, whole.
+    alone for a pause that grows, as long as there is another; the request goes to the next one, whole. `tell` hears of
+    it, and `on_fault` of each fault by the node's place, from 1 on.
     """
 
     def __init__(
@@ -55,6 +56,7 @@ class Nodes(Endpoint):
         timeout: float = 10.0,
         probe_timeout: float = 3.0,
         tell: Callable[[str], None] = lambda _: None,
+        on_fault: Callable[[int, str], None] = lambda _number, _reason: None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if not urls:
@@ -73,6 +75,8 @@ class Nodes(Endpoint):
         self._clock = clock
         self._deployment: Deployment | None = None
         self._pool = ThreadPoolExecutor(len(urls), thread_name_prefix="nodes")
+        self._on_fault = on_fault
+        self._lags: dict[int, int] = {}
 
     def close(self) -> None:
         """Ends the threads that nodes are asked in at once."""
@@ -162,7 +166,9 @@ class Nodes(Endpoint):
                 node.fault = ""
             else:
                 self._put_aside(node, outcome)
+        self._lags = {}
         agreed, members = self._agree(heads)
+        self._lags = {place: max(0, agreed.number - head.number) for place, head in heads.items()}
         for place, node in enumerate(self._nodes):
             was = node.shunned
             if node.checked != self._deployment:
@@ -172,6 +178,12 @@ class Nodes(Endpoint):
             if node.shunned and not was:
                 self._tell(f"{node.endpoint.url} is not read from: {node.shunned}")
         return agreed
+
+    def standings(self) -> list[tuple[bool, int | None]]:
+        """Of each node in order: whether it is read from, and how many blocks it was behind at the last `head`."""
+        return [
+            (node.shunned is None and not node.fault, self._lags.get(place)) for place, node in enumerate(self._nodes)
+        ]
 
     def _why_shunned(self, head: Head, agreed: Head, is_member: bool) -> str | None:
         if head.number < agreed.number - self._lag:
@@ -247,6 +259,7 @@ class Nodes(Endpoint):
         node.pause = min(2 * node.pause, _LONGEST_PAUSE) if is_again else _FIRST_PAUSE
         node.rests_until = now + node.pause
         node.fault = str(fault)
+        self._on_fault(self._nodes.index(node) + 1, str(fault))
         self._tell(f"{node.endpoint.url} is left alone for {node.pause:g} s: {fault}")
 
     def _put_aside(self, node: _Node, fault: BackstopError) -> None:

@@ -14,12 +14,12 @@ from backstop.commands.sending_options import journal_option, signer_options
 from backstop.commands.sent import remember
 from backstop.commands.settings_options import chain_overrides, config_option, settings_of
 from backstop.commands.signals import quits_at_signals
-from backstop.commands.upkeep_options import upkeep_of, upkeep_options
+from backstop.commands.upkeep_options import upkeep_options
 from backstop.errors import BackstopError
 
 if TYPE_CHECKING:
-    from backstop.chain.endpoint import Endpoint
     from backstop.keeper.cycle import Action, Cycle
+    from backstop.settings import Settings
     from backstop.transactions.sender import Sender
 
 
@@ -96,40 +96,15 @@ def run_command(
     if not once:
         click.get_current_context().with_resource(quits_at_signals())
 
-    from eth_account import Account
-
-    from backstop.chain.deployment import Deployment
-    from backstop.chain.endpoint import Endpoint
-    from backstop.keeper.cycle import Cycle
-    from backstop.keeper.liquidations import Liquidator
-    from backstop.settings.signing import open_key
-    from backstop.transactions.sender import Sender
+    from backstop.keeper.daemon import make_cycle, needs_key, opened
 
     settings = settings_of(click.get_current_context())
-    place = Deployment.load(settings.deployment_file)
-    endpoint = Endpoint(settings.node_urls[0])
-    # A dry run needs no key, what anyone may call, anyone may simulate; but liquidations depend on whose account it is.
-    liquidate = settings.duties.liquidate
-    notional = liquidate.up_to if liquidate.enabled else 0
-    anonymous = not (send or settings.key.keystore or notional)
-    signer = Account.create() if anonymous else open_key(settings.key)
-    sender = remember(Sender(endpoint, signer, place.chain_id))
-    liquidator = (
-        Liquidator(sender.address, liquidate.sub_account, notional, liquidate.least_discount) if notional else None
-    )
-    cycle = Cycle(
-        endpoint,
-        place,
-        sender,
-        send=send,
-        liquidator=liquidator,
-        upkeep=upkeep_of(settings.duties),
-        anonymous=anonymous,
-    )
-    if once:
-        _run_once(cycle, sender, as_json)
-    else:
-        _run_on(endpoint, cycle, settings.node.poll, _printer(sender, as_json), send)
+    if not once:
+        _run_on(settings, send, as_json)
+        return
+    with opened(settings, send=send, keeps=False, needs=needs_key(settings)) as parts:
+        remember(parts.sender)
+        _run_once(make_cycle(parts, send=send), parts.sender, as_json)
 
 
 def _run_once(cycle: Cycle, sender: Sender, as_json: bool) -> None:
@@ -154,16 +129,15 @@ def _run_once(cycle: Cycle, sender: Sender, as_json: bool) -> None:
         click.get_current_context().exit(1)
 
 
-def _run_on(endpoint: Endpoint, cycle: Cycle, poll: float, show: Callable[[Action], None], send: bool) -> None:
-    from backstop.keeper.loop import Loop, stopped_by_signals
+def _run_on(settings: Settings, send: bool, as_json: bool) -> None:
+    from backstop.keeper.daemon import running
+    from backstop.keeper.loop import stopped_by_signals
 
-    def tell(text: str) -> None:
-        click.echo(text, err=True)
-
-    loop = Loop(endpoint, cycle, poll=poll, show=show, tell=tell)
-    with stopped_by_signals(loop.stop):
-        tell(f"watching {endpoint.url}" if send else f"watching {endpoint.url}; a dry run, nothing is sent")
-        loop.run()
+    with (
+        running(settings, send=send, printer=lambda sender: _printer(remember(sender), as_json)) as keeper,
+        stopped_by_signals(keeper.loop.stop),
+    ):
+        keeper.watch()
 
 
 def _printer(sender: Sender, as_json: bool) -> Callable[[Action], None]:

@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from backstop.commands.options import Amount, Whole
-
-if TYPE_CHECKING:
-    from backstop.keeper.upkeep import Upkeep
-    from backstop.settings.model import Duties
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _SECONDS = Whole(1, 30 * 86_400)
@@ -46,21 +42,7 @@ _OPTIONS = (
 
 
 def upkeep_options(command: _Command) -> _Command:
-    """Adds them; each stands for a setting, which `upkeep_of` takes."""
+    """Adds them; each stands for a setting."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
-
-
-def upkeep_of(duties: Duties) -> Upkeep:
-    """What the settings say."""
-    from backstop.keeper.upkeep import Upkeep
-
-    return Upkeep(
-        checkpoint=duties.checkpoint.enabled,
-        redistribute=duties.redistribute.enabled,
-        settle_exits=duties.settle_exits.enabled,
-        isolated_seconds=duties.checkpoint.every,
-        shared_seconds=duties.checkpoint.shared_every,
-        least_exit=duties.settle_exits.least,
-    )

@@ -13,6 +13,7 @@ from backstop.preflight.keeper import look_at_balance, look_at_bond, look_at_key
 from backstop.preflight.local import look_at_port, look_at_store
 from backstop.preflight.nodes import Seen, look_at, look_at_clock, look_at_heights
 from backstop.settings import Settings
+from backstop.settings.places import index_store, journal_store
 
 
 def examine(settings: Settings) -> Iterator[Finding]:
@@ -29,10 +30,23 @@ def examine(settings: Settings) -> Iterator[Finding]:
         yield from _examine_chain(settings, deployment, urls, address, key)
     if deployment is None:
         yield key
-    secrets = settings.secrets()
-    yield look_at_store("journal", settings.journal.url, secrets)
-    yield look_at_store("index", settings.index.url, secrets)
+    yield from _examine_stores(settings, deployment)
     yield look_at_port(settings.metrics.listen)
+
+
+def _examine_stores(settings: Settings, deployment: Deployment | None) -> Iterator[Finding]:
+    if deployment is None and not (settings.journal.url and settings.index.url):
+        missing = "where it is by itself is told by the deployment's chain"
+        yield from (skip(name, missing) for name in ("journal", "index"))
+        return
+    chain_id = deployment.chain_id if deployment else 0
+    secrets = settings.secrets()
+    yield look_at_store("journal", journal_store(settings, chain_id), secrets, makes_folder=not settings.journal.url)
+    index = index_store(settings, chain_id)
+    if index is None:
+        yield skip("index", "index.enabled is off: every account is read at each block")
+    else:
+        yield look_at_store("index", index, secrets, makes_folder=True)
 
 
 def _examine_chain(

@@ -81,7 +81,7 @@ def look_at_bond(endpoint: Endpoint, deployment: Deployment, address: str) -> It
     try:
         free = int(endpoint.call(deployment.round_book, AVAILABLE_BOND, address))
         *_, least, most = endpoint.call(deployment.round_book, ROUND_PARAMETERS)
-        needed, pool = _largest_need(endpoint, deployment, least, most)
+        needed, pool = largest_need(endpoint, deployment, least, most)
     except BackstopError as fault:
         yield fail("bond", str(fault), "mend the node")
         return
@@ -96,7 +96,7 @@ def look_at_bond(endpoint: Endpoint, deployment: Deployment, address: str) -> It
         yield ok("bond", f"{text}, a round may need {format_amount(needed)}")
 
 
-def _largest_need(endpoint: Endpoint, deployment: Deployment, least: int, most: int) -> tuple[int, str]:
+def largest_need(endpoint: Endpoint, deployment: Deployment, least: int, most: int) -> tuple[int, str]:
     """The most that a round of a pool needs, within the bounds, and which pool that is."""
     largest, name = 0, "none"
     for pool in read_fund(endpoint, deployment).pools:

@@ -18,13 +18,15 @@ from backstop.settings.units import Listen, Store
 _PATIENCE = 5  # seconds for a database to answer
 
 
-def look_at_store(name: str, store: Store, secrets: Iterable[str]) -> Finding:
+def look_at_store(name: str, store: Store, secrets: Iterable[str], *, makes_folder: bool = False) -> Finding:
     """Whether a database answers and takes writes; what is written is rolled back, and no file is made."""
     url = make_url(store.url)
     if store.is_file and url.database in (None, "", ":memory:"):
         return ok(name, "in memory: nothing of it outlives the keeper")
     if store.is_file and not (file := Path(url.database or "")).exists():
         folder = file.absolute().parent
+        if makes_folder:
+            folder = next(one for one in (folder, *folder.parents) if one.exists())
         if folder.is_dir() and os.access(folder, os.W_OK | os.X_OK):
             return ok(name, f"{store}, to be made")
         return fail(name, f"{store}: nothing can be made in {folder}", f"make the folder, or set {name}.url")

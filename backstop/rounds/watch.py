@@ -7,7 +7,9 @@ the round costs time, never a wrong challenge.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from backstop.adl.scoring import score_sides
 from backstop.adl.snapshot import Snapshot
@@ -15,10 +17,13 @@ from backstop.chain.bindings import CHALLENGE
 from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
 from backstop.chain.snapshot import ChainState, read_chain
-from backstop.errors import RevertError, RpcError
+from backstop.errors import FailedTransactionError, RevertError, RpcError
 from backstop.rounds.book import Omission, RoundView, ask, count_rounds, open_rounds, read_round
 from backstop.transactions.receipt import Receipt
 from backstop.transactions.sender import Sender
+
+if TYPE_CHECKING:
+    from backstop.telemetry import Telemetry
 
 _KEPT = 64  # states of blocks before
 # So many in a row that rank below the cutoff, and whoever follows does too, whatever has moved in between.
@@ -37,7 +42,7 @@ class Finding:
 
 
 class Watcher:
-    """Looks at every round once. Warnings go to `tell`."""
+    """Looks at every round once. Warnings go to `tell`; `waiting` is called while a challenge waits to be mined."""
 
     def __init__(
         self,
@@ -47,18 +52,24 @@ class Watcher:
         *,
         send: bool,
         tell: Callable[[str], None],
+        telemetry: Telemetry | None = None,
+        waiting: Callable[[], None] = lambda: None,
     ) -> None:
         self._endpoint = endpoint
         self._deployment = deployment
         self._sender = sender
         self._send = send
         self._tell = tell
+        self._telemetry = telemetry
+        self._waiting = waiting
         self._states: dict[int, ChainState] = {}
         self._looked_at = 0
 
     def look(self) -> Iterator[Finding]:
         """The omissions of the rounds that nobody has looked at yet and that are open; afterwards the state is kept."""
         now = read_chain(self._endpoint, self._deployment)
+        if self._telemetry is not None:
+            self._telemetry.state(now)
         last = count_rounds(self._endpoint, self._deployment)
         for number in open_rounds(self._endpoint, self._deployment, self._looked_at, last, now.block.timestamp):
             yield from self._inspect(number, now)
@@ -113,10 +124,20 @@ class Watcher:
         try:
             if not self._send:
                 return Finding(found, omission, gas=self._sender.simulate(book, data))
-            receipt = self._sender.send(book, data, name="challenge")
+            receipt = self._send_challenge(found, data)
             return Finding(found, omission, receipt, receipt.gas_used)
-        except RevertError as refusal:
+        except (RevertError, FailedTransactionError) as refusal:
             return Finding(found, omission, refusal=str(refusal))
+
+    def _send_challenge(self, found: RoundView, data: bytes) -> Receipt:
+        """Sends it, timed and counted where somebody listens."""
+        with self._telemetry.duty("challenge", round=found.id) if self._telemetry else nullcontext() as record:
+            receipt = self._sender.send(
+                self._deployment.round_book, data, name=f"challenge {found.id}", waiting=self._waiting
+            )
+            if record is not None:
+                record.sent(receipt.transaction, receipt.gas_used, receipt.cost)
+        return receipt
 
 
 def _at_mark(snapshot: Snapshot, market: str, mark: int) -> Snapshot:

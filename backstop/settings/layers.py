@@ -19,6 +19,7 @@ ALIASES = {
     f"{PREFIX}PRIVATE_KEY": "key.private_key",
     f"{PREFIX}JOURNAL": "journal.url",
     f"{PREFIX}INDEX": "index.url",
+    f"{PREFIX}SIGNER": "key.signer",
 }
 _FILE = "_FILE"
 # A variable that resembles none is somebody else's: orchestrators make BACKSTOP_SERVICE_HOST of a service's name.

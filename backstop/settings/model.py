@@ -27,9 +27,7 @@ from backstop.settings.units import (
     SecretText,
     SignerUrl,
     SocketUrl,
-    Store,
     StoreUrl,
-    Wait,
     Wei,
     secrets_of_url,
 )
@@ -68,6 +66,7 @@ class Event(StrEnum):
     STALE_FEED = "stale_feed"
     BUDGET_SPENT = "budget_spent"
     DEFICIT_OPEN = "deficit_open"
+    CHAIN_HALT = "chain_halt"
 
 
 class Section(BaseModel):
@@ -153,16 +152,21 @@ class Key(Section):
 class JournalStore(Section):
     """Where transactions are written before they are sent."""
 
-    url: StoreUrl = Field(
-        default=Store("backstop-journal.sqlite"), description="A file, or the URL of a PostgreSQL database."
+    url: StoreUrl | None = Field(
+        default=None,
+        description="A file, or the URL of a PostgreSQL database; else journal.sqlite in the state folder.",
+        examples=["/var/lib/backstop/journal.sqlite"],
     )
 
 
 class IndexStore(Section):
     """Where the index of accounts is kept."""
 
-    url: StoreUrl = Field(
-        default=Store("backstop-index.sqlite"), description="A file, or the URL of a PostgreSQL database."
+    enabled: bool = Field(default=True, description="Whether there is one; else every account is read at each block.")
+    url: StoreUrl | None = Field(
+        default=None,
+        description="A file, or the URL of a PostgreSQL database; else index.sqlite in the state folder.",
+        examples=["/var/lib/backstop/index.sqlite"],
     )
 
 
@@ -226,15 +230,28 @@ class Liquidate(Duty):
 
 
 class Unwind(Duty):
-    """Selling what liquidations and purchases have brought, by orders of the key's account."""
+    """Trading out what liquidations and purchases have brought, against signed orders of others."""
 
     enabled: bool = Field(default=False, description="Whether this keeper does it.")
     priority: int = Field(default=80, ge=0, le=1000, description="What is due with a lower number goes first.")
-    keep: Amount = Field(default=0, description="Worth of a position in a market that is kept, quote.")
-    most_at_once: Amount = Field(default=10_000 * WAD, description="Most that is sold at a time, quote.")
-    most_slippage: Fraction = Field(
-        default=WAD // 100, description="Most that is given up against mark, as a fraction."
+    orders: Path | None = Field(
+        default=None,
+        description="Folder with signed orders of others, each a file as `backstop order sign` writes it.",
+        examples=["orders"],
     )
+    keep: Amount = Field(default=0, description="Worth of a position in a market that is kept, quote.")
+    most_at_once: Amount = Field(default=10_000 * WAD, description="Most that is traded at a time, quote.")
+    most_slippage: Fraction = Field(
+        default=WAD // 100, description="Most that is given up against mark, as a fraction; fees come on top."
+    )
+
+    @model_validator(mode="after")
+    def _orders(self) -> Unwind:
+        if self.enabled and self.orders is None:
+            raise ValueError(
+                "orders is not set: name the folder with the orders to trade against, or switch unwind off"
+            )
+        return self
 
 
 class TakeOver(Duty):
@@ -291,11 +308,10 @@ class Duties(Section):
 
 
 class Stagger(Section):
-    """For the second of two keepers of one deployment: it lets the other go first."""
+    """For several keepers of one deployment: each lets those before it go first."""
 
-    delay: Wait = Field(
-        default=0.0, description="Seconds of chain time that something has to be due before this one does it."
-    )
+    index: int = Field(default=0, ge=0, le=100, description="How many keepers go before this one.")
+    blocks: int = Field(default=1, ge=1, le=1000, description="Blocks that each of them has to itself.")
 
 
 class MetricsPage(Section):
@@ -343,6 +359,11 @@ class Settings(BaseSettings):
         description="The deployment's addresses, as `ape run deploy` writes them.",
         examples=["deployments/1.json"],
     )
+    state_dir: Path | None = Field(
+        default=None,
+        description="Folder for journal and index; else backstop/CHAIN in $XDG_STATE_HOME or ~/.local/state.",
+        examples=["/var/lib/backstop"],
+    )
     node: Node = Node()
     key: Key = Key()
     journal: JournalStore = JournalStore()
@@ -388,7 +409,7 @@ class Settings(BaseSettings):
         """Every text in them that must never be shown, the longest first."""
         found = [one.get_secret_value() for one in (self.key.private_key, self.webhooks.secret) if one]
         urls = (*self.node.urls, self.node.ws_url, self.node.send_url, self.key.signer, *self.webhooks.urls)
-        for url in (*urls, *(store for store in (self.journal.url, self.index.url) if not store.is_file)):
+        for url in (*urls, *(store for store in (self.journal.url, self.index.url) if store and not store.is_file)):
             if url is not None:
                 found += secrets_of_url(url.get_secret_value())
         found += [text.removeprefix("0x") for text in found if text.startswith("0x")]

@@ -196,5 +196,4 @@ Fraction = Annotated[int, BeforeValidator(_fraction), PlainSerializer(format_amo
 Address = Annotated[Listen, BeforeValidator(_listen), PlainSerializer(str, return_type=str)]
 Account = Annotated[str, BeforeValidator(_account)]
 Pause = Annotated[float, Field(gt=0, le=3600, allow_inf_nan=False)]
-Wait = Annotated[float, Field(ge=0, le=3600, allow_inf_nan=False)]
 Interval = Annotated[int, Field(ge=1, le=_MOST_SECONDS)]

@@ -41,6 +41,7 @@ class Metrics:
         self.head_age = Gauge("backstop_head_age_seconds", "Its age by this machine's clock.", registry=registry)
         self.head_age.set_function(lambda: now() - self._head_time if self._head_time is not None else 0)
         self._head_time: float | None = None
+        self.halted = Gauge("backstop_chain_halted", "Whether no new block comes.", registry=registry)
         self.node_up = Gauge("backstop_node_up", "Whether a node is read from.", ["node"], registry=registry)
         self.node_lag = Gauge("backstop_node_lag_blocks", "Blocks behind the head.", ["node"], registry=registry)
         self.node_errors = Counter("backstop_node_errors", "Requests that failed.", ["node"], registry=registry)
@@ -67,6 +68,9 @@ class Metrics:
             "backstop_journal_open_transactions", "Transactions whose outcome is not final.", registry=registry
         )
         self.replacements = Counter("backstop_replacements", "Transactions replaced by dearer ones.", registry=registry)
+        self.preemptions = Counter(
+            "backstop_preemptions", "Transactions that gave way to more urgent ones.", registry=registry
+        )
 
         self.webhooks = Counter(
             "backstop_webhooks", "Events for a receiver: delivered, failed, dropped.", ["outcome"], registry=registry

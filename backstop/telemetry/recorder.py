@@ -16,6 +16,7 @@ from structlog.typing import FilteringBoundLogger
 
 from backstop.adl.snapshot import Block
 from backstop.chain.snapshot import ChainState
+from backstop.errors import RevertError
 from backstop.math.wad import WAD, format_amount
 from backstop.settings.model import Event, Settings
 from backstop.settings.units import show_wei
@@ -109,12 +110,12 @@ class Telemetry:
     # ------------------------------------------------------------------ what is done
 
     @contextmanager
-    def cycle(self, block: Block) -> Iterator[None]:
-        """A cycle at a block."""
+    def cycle(self, block: Block | None) -> Iterator[None]:
+        """A cycle at a block; None where none is known yet."""
         start = self._clock()
         outcome = "failed"
         try:
-            with bound(block=block.number):
+            with bound(**({"block": block.number} if block else {})):
                 yield
             outcome = "done"
             self.metrics.last_cycle.set_to_current_time()
@@ -132,6 +133,9 @@ class Telemetry:
         with bound(duty=name, **about):
             try:
                 yield record
+            except RevertError as refusal:
+                record.refused(str(refusal))
+                raise
             except Exception as fault:
                 record.failed(f"{type(fault).__name__}: {fault}")
                 raise
@@ -149,6 +153,15 @@ class Telemetry:
         """A transaction took the place of one that was not mined."""
         self.metrics.replacements.inc()
         self.log.warning("replaced", tx=transaction)
+
+    def preempted(self, name: str) -> None:
+        """A transaction that was not mined gave way to one that is more urgent."""
+        self.metrics.preemptions.inc()
+        self.log.info("preempted", duty=name)
+
+    def revoked(self, name: str, transaction: str | None) -> None:
+        """A transaction's block is not of the chain any more."""
+        self.log.warning("revoked", duty=name, tx=transaction)
 
     def journal(self, open_transactions: int) -> None:
         """How many transactions of the journal are not final."""
@@ -168,6 +181,21 @@ class Telemetry:
         """The newest block that a quorum has."""
         self.metrics.see_head(block.number, block.timestamp)
         self.health.see_head(block.hash)
+
+    def halted(self, chain_id: int, last: int | None, seconds: float) -> None:
+        """No block has come for so long; told once, until there is one."""
+        self.metrics.halted.set(True)
+        self.log.error(Event.CHAIN_HALT.value, block=last, seconds=round(seconds))
+        self.webhooks.post(
+            Event.CHAIN_HALT,
+            f"{Event.CHAIN_HALT.value}:{chain_id}:{last}",
+            {"chainId": chain_id, "block": last, "seconds": round(seconds)},
+        )
+
+    def goes_on(self) -> None:
+        """Blocks come again."""
+        self.metrics.halted.set(False)
+        self.log.info("blocks come again")
 
     def quorum(self, agreed: bool) -> None:
         """Whether enough nodes agree on a head."""

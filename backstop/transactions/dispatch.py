@@ -74,8 +74,20 @@ class Dispatch:
         in_hour, in_day = (self.journal.spent(*self.key, now - window, without=without) for window in (HOUR, DAY))
         check_budget(cost, in_hour, in_day, self.policy)
 
-    def sign(self, intent: Intent, nonce: int, fees: Fees, head: Head, *, cancels: bool = False) -> Attempt:
-        """An attempt that is in the journal and that nobody has seen; `cancels`: an empty one to the key itself."""
+    def sign(
+        self,
+        intent: Intent,
+        nonce: int,
+        fees: Fees,
+        head: Head,
+        *,
+        cancels: bool = False,
+        instead: Intent | None = None,
+    ) -> Attempt:
+        """An attempt that is in the journal and that nobody has seen; `cancels`: an empty one to the key itself.
+
+        `instead` is an open intent of the same nonce that gives way.
+        """
         to, data, gas = intent.to, intent.data, intent.gas
         if cancels:
             to, data = self.signer.address, b""
@@ -96,9 +108,19 @@ class Dispatch:
         )
         self.tell(Kind.SIGNED, intent, signed.hash)
         attempt = self.journal.sign(
-            intent.id, nonce, signed, fees, gas=gas, cancels=cancels, block=head.number, at=head.timestamp
+            intent.id,
+            nonce,
+            signed,
+            fees,
+            gas=gas,
+            cancels=cancels,
+            block=head.number,
+            at=head.timestamp,
+            instead=instead.id if instead else None,
         )
         self.tell(Kind.JOURNALLED, intent, signed.hash)
+        if instead is not None:
+            self.tell(Kind.PREEMPTED, instead)
         return attempt
 
     def broadcast(self, intent: Intent, attempt: Attempt) -> Refusal | None:

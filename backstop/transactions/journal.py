@@ -217,11 +217,34 @@ class Journal:
         return self.intent(int(made[0]))  # type: ignore[index]  # an insert of one row has one
 
     def sign(
-        self, intent: int, nonce: int, signed: Signed, fees: Fees, *, gas: int, cancels: bool, block: int, at: int
+        self,
+        intent: int,
+        nonce: int,
+        signed: Signed,
+        fees: Fees,
+        *,
+        gas: int,
+        cancels: bool,
+        block: int,
+        at: int,
+        instead: int | None = None,
     ) -> Attempt:
-        """A signed transaction of a planned or open intent. Raises JournalError where another intent has the nonce."""
+        """A signed transaction of a planned or open intent. Raises JournalError where another intent has the nonce.
+
+        `instead` is an open intent with that nonce which gives way: it is dropped in the same commit, and still looked
+        for.
+        """
         try:
             with self._begin() as connection:
+                if instead is not None:
+                    connection.execute(
+                        intents.update()
+                        .where(intents.c.id == instead, intents.c.state.in_(OPEN))
+                        .values(
+                            state=sa.case((intents.c.was_mined, State.LOST), else_=State.DROPPED),
+                            reason=f"preempted by transaction {intent}",
+                        )
+                    )
                 done = connection.execute(
                     intents.update()
                     .where(intents.c.id == intent, intents.c.state.in_((State.PLANNED, *OPEN)))

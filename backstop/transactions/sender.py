@@ -23,7 +23,7 @@ from backstop.errors import (
     UnknownOutcomeError,
 )
 from backstop.transactions.dispatch import Dispatch
-from backstop.transactions.fees import Policy
+from backstop.transactions.fees import Fees, Policy
 from backstop.transactions.following import Follower
 from backstop.transactions.journal import OPEN, Attempt, Intent, Journal, State
 from backstop.transactions.lookup import find, read_head
@@ -37,6 +37,12 @@ _NONCES = 3  # how many of them a send tries where foreign transactions of the k
 _NONCE_TAKEN = "its nonce went to a transaction of the key that the journal does not know"
 _LONGEST_PAUSE = 1.0
 _MINED = (State.MINED, State.FAILED, State.CANCELLED)
+
+Yields = Callable[[Intent], bool]  # whether an open intent gives way to another one
+
+
+def _nothing_yields(_: Intent) -> bool:
+    return False
 
 
 class Sender:
@@ -77,12 +83,14 @@ class Sender:
         """The address that pays."""
         return self._dispatch.signer.address
 
-    def has_pending(self) -> bool:
-        """Whether a transaction of this key waits to be mined."""
-        if self._journal.of(*self._dispatch.key, OPEN):
+    def has_pending(self, besides: Yields = _nothing_yields) -> bool:
+        """Whether a transaction of this key waits to be mined, `besides` those of the journal that give way."""
+        waiting = self._journal.of(*self._dispatch.key, OPEN)
+        yielding = [intent for intent in waiting if besides(intent)]
+        if len(yielding) < len(waiting):
             return True
         mined, sent = self._dispatch.count("latest"), self._dispatch.count("pending")
-        return sent > mined
+        return sent > mined + len(yielding)
 
     def simulate(self, to: str, data: bytes) -> int:
         """Gas that a transaction would use now. Raises RevertError where the contracts would refuse it."""
@@ -115,30 +123,43 @@ class Sender:
         if alarm is not None:
             raise alarm
 
-    def send(self, to: str, data: bytes, gas: int | None = None, *, name: str = "") -> Receipt:
+    def send(
+        self,
+        to: str,
+        data: bytes,
+        gas: int | None = None,
+        *,
+        name: str = "",
+        instead: Yields = _nothing_yields,
+        waiting: Callable[[], None] = lambda: None,
+    ) -> Receipt:
         """Simulates, signs and sends, and waits for the receipt.
 
         `gas` is for a call whose estimate says too little, because it swallows the failures of its parts; `name` is
         what errors call it beside its hash. What is open in the journal is seen to its end first; where that is the
-        same call, its receipt is the answer. Raises RevertError where the contracts refuse it before anything is sent,
+        same call, its receipt is the answer. But one that `instead` is asked of and says yes gives way: this one takes
+        its nonce, with fees that replace it. `waiting` is called between two looks; what it raises leaves the
+        transaction open. Raises RevertError where the contracts refuse it before anything is sent,
         FailedTransactionError where it was mined and failed, TransactionError where it was not mined within the
         timeout, DroppedTransactionError and CancelledTransactionError where it never will be, FeeCapError and
         BudgetError where the operator's limits forbid it, and UnknownOutcomeError where the node has it, or may have
         it, and gives no usable answer any more.
         """
-        done = self._see_to_open(to, data)
+        done = self._see_to_open(to, data, instead, waiting)
         if done is not None:
             return done
         for _ in range(_NONCES):
-            intent, refusal = self._start(to, data, gas, name)
+            yielding = self._yielding(instead)
+            intent, refusal = self._start(to, data, gas, name, yielding)
             if refusal is Refusal.UNDERPRICED:
                 self._follower.give_up(self._journal.intent(intent.id), _NONCE_TAKEN)
                 continue
             try:
-                return self._wait(intent)
+                return self._wait(intent, waiting)
             except DroppedTransactionError:
-                # Not taken by the node, because a foreign transaction of the key was faster: nobody else has it.
-                if refusal is not Refusal.NONCE_USED:
+                # Not taken by the node, because a foreign transaction of the key was faster: nobody else has it. Where
+                # it was one that should have given way the state is another one now.
+                if refusal is not Refusal.NONCE_USED or yielding is not None:
                     raise
         raise DroppedTransactionError(f"{name or 'the transaction'} was not sent: {_NONCE_TAKEN}, {_NONCES} times")
 
@@ -176,43 +197,66 @@ class Sender:
 
     # ------------------------------------------------------------------ what is open
 
-    def _see_to_open(self, to: str, data: bytes) -> Receipt | None:
-        """Waits for what is open. The receipt of the last that is the same call, if it succeeded."""
-        waiting, done = self._journal.of(*self._dispatch.key, OPEN), None
+    def _see_to_open(self, to: str, data: bytes, instead: Yields, waiting: Callable[[], None]) -> Receipt | None:
+        """Waits for what is open and does not give way. The receipt of the last that is the same call and succeeded."""
+        found, done = self._journal.of(*self._dispatch.key, OPEN), None
         if not self._is_recovered:
             self.tend()
-        for intent in waiting:
-            receipt = self._finish(intent)
-            if (intent.to, intent.data) == (to, data):
+        for intent in found:
+            is_same = (intent.to, intent.data) == (to, data)
+            if instead(intent) and not is_same:
+                continue
+            receipt = self._finish(intent, waiting)
+            if is_same:
                 done = receipt
         return done
 
-    def _finish(self, intent: Intent) -> Receipt | None:
+    def _yielding(self, instead: Yields) -> Intent | None:
+        """The first open intent that gives way, unless it is mined by now."""
+        for intent in self._journal.of(*self._dispatch.key, OPEN):
+            if not instead(intent):
+                continue
+            if find(self._endpoint, self._journal.attempts(intent.id)).mined is None:
+                return intent
+            self._finish(intent, lambda: None)
+        return None
+
+    def _finish(self, intent: Intent, waiting: Callable[[], None] = lambda: None) -> Receipt | None:
         try:
-            return self._wait(intent)
+            return self._wait(intent, waiting)
         except (FailedTransactionError, DroppedTransactionError, CancelledTransactionError):  # it is out of the way
             return None
 
     # ------------------------------------------------------------------ one transaction
 
-    def _start(self, to: str, data: bytes, gas: int | None, name: str) -> tuple[Intent, Refusal | None]:
+    def _start(
+        self, to: str, data: bytes, gas: int | None, name: str, yielding: Intent | None = None
+    ) -> tuple[Intent, Refusal | None]:
         """A transaction that is in the journal, and perhaps with a node; and what the node said of it."""
         if gas is None:
             estimate = self.simulate(to, data)
             gas = estimate + estimate // _GAS_MARGIN
         dispatch = self._dispatch
-        nonce = self._next_nonce()
+        nonce = self._next_nonce() if yielding is None or yielding.nonce is None else yielding.nonce
         head = read_head(self._endpoint)
-        fees = dispatch.fees(head.base_fee, self._journal.offered(*dispatch.key, nonce))
-        dispatch.check_budget(gas * fees.max_fee, head.timestamp)
+        fees = dispatch.fees(head.base_fee, self._offered(nonce, yielding))
+        dispatch.check_budget(gas * fees.max_fee, head.timestamp, without=yielding.id if yielding else None)
         intent = self._journal.plan(*dispatch.key, to, data, name=name, gas=gas, at=head.timestamp)
         dispatch.tell(Kind.PLANNED, intent)
         try:
-            attempt = dispatch.sign(intent, nonce, fees, head)
+            attempt = dispatch.sign(intent, nonce, fees, head, instead=yielding)
         except BackstopError as fault:
             self._follower.give_up(intent, str(fault))
             raise
         return intent, self._broadcast(intent, attempt)
+
+    def _offered(self, nonce: int, yielding: Intent | None) -> Fees | None:
+        """The most that was offered for a nonce, by what nodes have taken or may have."""
+        offers = [self._journal.offered(*self._dispatch.key, nonce)]
+        if yielding is not None:
+            offers += [attempt.fees for attempt in self._journal.attempts(yielding.id)]
+        known = [fees for fees in offers if fees is not None]
+        return Fees(max(fees.max_fee for fees in known), max(fees.tip for fees in known)) if known else None
 
     def _broadcast(self, intent: Intent, attempt: Attempt) -> Refusal | None:
         """Gives it to the node. Raises what the node says where it has not taken it, and does not know it."""
@@ -248,7 +292,7 @@ class Sender:
             )
         return nonce
 
-    def _wait(self, intent: Intent) -> Receipt:
+    def _wait(self, intent: Intent, waiting: Callable[[], None] = lambda: None) -> Receipt:
         """Looks until it is mined, confirmed, or out of the way. The intent may be of an earlier process."""
         deadline, pause = time.monotonic() + self._timeout, 0.02
         while True:
@@ -265,6 +309,7 @@ class Sender:
                 raise TransactionError(
                     f"{self._called(intent)} is not mined after {self._timeout:.0f} s: look for it before sending again"
                 )
+            waiting()
             time.sleep(pause)
             pause = min(2 * pause, _LONGEST_PAUSE)
 

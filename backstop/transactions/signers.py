@@ -48,6 +48,11 @@ class LocalSigner:
         """The address of the key."""
         return str(self._account.address)
 
+    @property
+    def account(self) -> LocalAccount:
+        """The key, for what is not a transaction."""
+        return self._account
+
     def sign(self, transaction: dict[str, Any]) -> Signed:
         """Signs with the key."""
         return Signed(raw := bytes(self._account.sign_transaction(transaction).raw_transaction), hash_of(raw))

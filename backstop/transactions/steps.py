@@ -18,6 +18,7 @@ class Kind(StrEnum):
     FINAL = "final"
     FAILED = "failed"  # mined, and reverted
     REPLACED = "replaced"  # signed again for the same nonce, with higher fees
+    PREEMPTED = "preempted"  # it gave way: the same nonce is another intent's now
     REBROADCAST = "rebroadcast"  # the same raw transaction, which no node knew
     REVOKED = "revoked"  # its block is not canonical any more
     DROPPED = "dropped"  # it will not be mined: plan anew

@@ -34,6 +34,7 @@ BOUND = {
     "LIQUIDATE": "Exchange",
     "LIQUIDATED": "Exchange",
     "BALANCE_OF": "MockUSDC",
+    "BUY_INVENTORY": "Exchange",
     "CANDIDATE_SKIPPED": "ADLEngine",
     "CONTRIBUTE": "InsuranceFund",
     "DELEVERAGE": "ADLEngine",

@@ -154,7 +154,7 @@ def test_a_node_that_is_dead_and_one_of_another_chain(check: Check) -> None:
     assert found["wiring"]["status"] == "ok"
 
 
-HEADER = {"number": "0x1", "hash": "0x" + "00" * 32, "timestamp": "0x1"}
+HEADER = {"number": "0x1", "hash": "0x" + "00" * 32, "parentHash": "0x" + "00" * 32, "timestamp": "0x1"}
 
 
 def test_no_node_at_all(check: Check) -> None:
