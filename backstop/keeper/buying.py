@@ -23,13 +23,15 @@ class Buyer:
     """Whose accounts buy: in each market the owner's isolated account with this index.
 
     `notional` is the most that its position in a market may come to at mark, WAD quote; `least_gain` what the auction's
-    price has to be better than mark by, a WAD fraction of mark.
+    price has to be better than mark by, a WAD fraction of mark. Where `markets`
+    names some, only those count.
     """
 
     owner: str
     index: int
     notional: int
     least_gain: int
+    markets: tuple[str, ...] = ()
 
     def account(self, market_id: int) -> str:
         """Its account in a market."""
@@ -66,7 +68,7 @@ def purchases(state: ChainState, buyer: Buyer) -> list[BuyInventory]:
     accounts = {account.id: account for account in state.snapshot.accounts}
     due: list[BuyInventory] = []
     for name, market in state.snapshot.markets.items():
-        if name in state.unpriced:
+        if name in state.unpriced or (buyer.markets and name not in buyer.markets):
             continue
         terms = state.terms[name]
         found = [

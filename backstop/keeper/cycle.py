@@ -16,7 +16,7 @@ from backstop.keeper.buying import Buyer, purchases
 from backstop.keeper.duties import Liquidate, rounds, take_overs
 from backstop.keeper.kinds import PRIORITIES, Duty, gives_way, is_urgent
 from backstop.keeper.liquidations import Liquidator, liquidations
-from backstop.keeper.observer import Observer, Outcome
+from backstop.keeper.observer import GivesWayError, Observer, Outcome
 from backstop.keeper.stagger import Stagger
 from backstop.keeper.uncarried import uncarried
 from backstop.keeper.unwinding import Unwinder
@@ -49,10 +49,6 @@ class _Turn(NamedTuple):
     due: Callable[[ChainState], Sequence[Duty]]
     at_once: int
     most: int | None
-
-
-class _MoreUrgentError(Exception):
-    """Something urgent is due while a transaction that gives way waits to be mined."""
 
 
 class Cycle:
@@ -155,7 +151,7 @@ class Cycle:
                 self._acts += 1
                 try:
                     yield self._act(duty, state)
-                except _MoreUrgentError:
+                except GivesWayError:
                     return self._read(lambda _: None)
             if not self._send:
                 break
@@ -285,7 +281,7 @@ class Cycle:
         except RpcError:  # whoever waits for the transaction tells of it
             return
         if is_due:
-            raise _MoreUrgentError
+            raise GivesWayError
 
 
 def _with_way_out(refusal: str) -> str:

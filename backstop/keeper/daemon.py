@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from eth_account import Account
 
+from backstop.chain.bindings import BOND
 from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
 from backstop.chain.heads import Halted, Heads, NewHead
@@ -155,6 +157,38 @@ def _journal(
     return journal
 
 
+class Checked:
+    """Reads states; of the first one it is looked whether the settings go with it. Raises SettingsError."""
+
+    def __init__(self, read: Callable[[], ChainState], parts: Parts, *, needs_bond: bool) -> None:
+        self._read = read
+        self._parts = parts
+        self._needs_bond = needs_bond and parts.settings.duties.adl.enabled
+        self._is_first = True
+
+    def __call__(self) -> ChainState:
+        """The newest state."""
+        state = self._read()
+        if self._is_first:
+            self._check(state)
+            self._is_first = False
+        return state
+
+    def _check(self, state: ChainState) -> None:
+        duties = self._parts.settings.duties
+        for name, named in (("liquidate", duties.liquidate.markets), ("buy_inventory", duties.buy_inventory.markets)):
+            for market in named:
+                if market not in state.market_ids:
+                    known = ", ".join(state.market_ids) or "none"
+                    raise SettingsError(f"duties.{name}.markets: unknown market {market!r}: the exchange has {known}")
+        address = self._parts.sender.address
+        if self._needs_bond and not self._parts.nodes.call(self._parts.deployment.round_book, BOND, address)[0]:
+            raise SettingsError(
+                f"{address} has no bond, and every round needs one: `backstop bond post AMOUNT --send` posts it, "
+                "duties.adl.enabled = false does without rounds"
+            )
+
+
 def make_cycle(
     parts: Parts,
     *,
@@ -165,6 +199,7 @@ def make_cycle(
 ) -> Cycle:
     """The duties that the settings name. `bounded`: no look at events takes so long that something urgent waits."""
     settings, duties, owner = parts.settings, parts.settings.duties, parts.sender.address
+    read = read or partial(read_chain, parts.nodes, parts.deployment)
     liquidate, buy = duties.liquidate, duties.buy_inventory
     is_anonymous = not (send or needs_key(settings) or settings.key.keystore or settings.key.signer)
     return Cycle(
@@ -172,15 +207,19 @@ def make_cycle(
         parts.deployment,
         parts.sender,
         send=send,
-        liquidator=Liquidator(owner, liquidate.sub_account, liquidate.up_to, liquidate.least_discount)
+        liquidator=Liquidator(
+            owner, liquidate.sub_account, liquidate.up_to, liquidate.least_discount, liquidate.markets
+        )
         if liquidate.enabled and liquidate.up_to
         else None,
         upkeep=upkeep_of(duties),
-        buyer=Buyer(owner, buy.sub_account, buy.up_to, buy.least_discount) if buy.enabled and buy.up_to else None,
+        buyer=Buyer(owner, buy.sub_account, buy.up_to, buy.least_discount, buy.markets)
+        if buy.enabled and buy.up_to
+        else None,
         unwinder=_unwinder(parts),
         anonymous=is_anonymous,
         priorities={name: duty.priority for name, duty in duties.all() if duty.enabled},
-        read=read,
+        read=Checked(read, parts, needs_bond=send and bounded),
         observer=observer,
         stagger=Stagger(settings.stagger.index * settings.stagger.blocks),
         most_blocks=_MOST_BLOCKS if bounded else None,

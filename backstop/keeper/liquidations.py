@@ -36,13 +36,14 @@ class Liquidator:
     """Whose accounts take liquidated positions: in each market the owner's isolated account with this index.
 
     `notional` is the most that its position in a market may come to at mark, and what brings a smaller discount than
-    `least_discount` is left to others, WAD quote.
+    `least_discount` is left to others, WAD quote. Where `markets` names some, only those count.
     """
 
     owner: str
     index: int
     notional: int
     least_discount: int = WAD // 10
+    markets: tuple[str, ...] = ()
 
     def account(self, market_id: int) -> str:
         """Its account in a market."""
@@ -88,7 +89,7 @@ def liquidations(state: ChainState, liquidator: Liquidator, without: Container[s
         for leg in weak.legs:
             market = state.snapshot.markets[leg.market]
             carrier = liquidator.account(state.market_ids[leg.market])
-            if weak.account == carrier:
+            if weak.account == carrier or (liquidator.markets and leg.market not in liquidator.markets):
                 continue
             before = held.get(leg.market) or position_of(own.get(carrier))
             plan = _plan(weak, leg, carrier, before, market, state.terms[leg.market], liquidator.notional)

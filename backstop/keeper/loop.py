@@ -14,7 +14,7 @@ from types import FrameType
 from typing import Protocol
 
 from backstop.chain.heads import Halted, NewHead
-from backstop.errors import BackstopError, ChainMismatchError, OutputError
+from backstop.errors import BackstopError, ChainMismatchError, OutputError, SettingsError
 
 LONGEST_PAUSE = 30.0  # seconds between two attempts while a node does not answer
 
@@ -59,7 +59,7 @@ class Loop:
         self._heads.stop()
 
     def run(self) -> None:
-        """Runs until `stop`. Raises ChainMismatchError where the first turn finds the wrong chain."""
+        """Runs until `stop`. Raises ChainMismatchError or SettingsError where the first turn finds them."""
         if self._stopping.is_set():
             return
         for found in self._heads.follow():
@@ -78,7 +78,7 @@ class Loop:
             except (BrokenPipeError, OutputError):  # nobody listens any more
                 raise
             except Exception as fault:  # a keeper outlives its nodes, whatever they answer
-                if isinstance(fault, ChainMismatchError) and not self._has_turned:
+                if isinstance(fault, ChainMismatchError | SettingsError) and not self._has_turned:
                     raise
                 self._tell(f"{_text(fault)}; again in {pause:g} s")
             else:

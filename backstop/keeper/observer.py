@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from backstop.keeper.cycle import Action
 
 
+class GivesWayError(Exception):
+    """Something urgent is due while the transaction of a duty that gives way waits to be mined."""
+
+
 @dataclass(slots=True)
 class Outcome:
     """What became of a duty: the action, and whether its transaction was mined and failed, or will not be mined."""

@@ -11,7 +11,7 @@ from backstop.errors import BudgetError
 from backstop.keeper.cycle import Action
 from backstop.keeper.duties import Deleverage
 from backstop.keeper.kinds import NAMES, Duty, about
-from backstop.keeper.observer import Observer, Outcome
+from backstop.keeper.observer import GivesWayError, Observer, Outcome
 from backstop.keeper.results import executed_round
 from backstop.telemetry import DutyRecord, Telemetry
 from backstop.transactions.steps import Kind, Step
@@ -49,15 +49,20 @@ class Reporting(Observer):
     @contextmanager
     def doing(self, duty: Duty, state: ChainState) -> Iterator[Outcome]:
         """Times and counts a duty."""
-        outcome = Outcome()
+        outcome, gives_way = Outcome(), None
         with self._telemetry.duty(NAMES[type(duty)], **about(duty)) as record:
             try:
                 yield outcome
             except BudgetError:
                 self.is_exhausted = True
                 raise
+            except GivesWayError as fault:  # that is no failure
+                gives_way = fault
+                record.noop("it gives way to what is urgent")
             if outcome.action is not None:
                 self._tell(record, outcome.action, outcome.failed)
+        if gives_way is not None:
+            raise gives_way
 
     def _tell(self, record: DutyRecord, action: Action, failed: bool) -> None:
         if action.receipt is not None:

@@ -208,6 +208,9 @@ class Duty(Section):
     priority: int = Field(default=50, ge=0, le=1000, description="What is due with a lower number goes first.")
 
 
+_MARKETS = Field(default=(), description="Markets in which it is done; else all.", examples=[["ETH-USD"]])
+
+
 class Checkpoint(Duty):
     """Samples of a market's result."""
 
@@ -227,6 +230,7 @@ class Liquidate(Duty):
     )
     least_discount: Amount = Field(default=WAD // 10, description="Leave alone what brings a smaller discount, quote.")
     sub_account: int = Field(default=0, ge=0, lt=2**64, description="Which of the key's isolated accounts in a market.")
+    markets: tuple[str, ...] = _MARKETS
 
 
 class Unwind(Duty):
@@ -268,6 +272,7 @@ class BuyInventory(Duty):
     up_to: Amount = Field(default=0, description="Most that its position in a market may be worth; 0 buys nothing.")
     least_discount: Fraction = Field(default=WAD // 100, description="Least gain against mark, as a fraction.")
     sub_account: int = Field(default=0, ge=0, lt=2**64, description="Which of the key's isolated accounts in a market.")
+    markets: tuple[str, ...] = _MARKETS
 
 
 class Adl(Duty):

@@ -55,6 +55,10 @@ class Dispatch:
         """A call as the key's."""
         return {"from": self.signer.address, "to": to, "data": "0x" + data.hex()}
 
+    def estimate(self, to: str, data: bytes) -> int:
+        """Gas that a call would use on the newest state. Raises RevertError."""
+        return self.endpoint.quantity("eth_estimateGas", self.call(to, data), "latest")
+
     def fees(self, base_fee: int, above: Fees | None = None) -> Fees:
         """What to offer now. Raises FeeCapError."""
         return offer(base_fee, self.endpoint.quantity("eth_maxPriorityFeePerGas"), self.policy, above)

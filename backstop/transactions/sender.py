@@ -234,7 +234,8 @@ class Sender:
     ) -> tuple[Intent, Refusal | None]:
         """A transaction that is in the journal, and perhaps with a node; and what the node said of it."""
         if gas is None:
-            estimate = self.simulate(to, data)
+            # What gives way has no effect: it is simulated without it, where the pool's state may have it.
+            estimate = self.simulate(to, data) if yielding is None else self._dispatch.estimate(to, data)
             gas = estimate + estimate // _GAS_MARGIN
         dispatch = self._dispatch
         nonce = self._next_nonce() if yielding is None or yielding.nonce is None else yielding.nonce

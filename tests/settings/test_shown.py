@@ -151,11 +151,15 @@ def test_options_of_run_become_settings() -> None:
     line = (
         "--rpc http://a.test --deployment d.json --keystore k.json --passphrase-file p --liquidate-up-to 50000.5 "
         "--least-discount 0.2 --sub-account 2 --no-checkpoint --no-redistribute --no-settle-exits "
-        "--checkpoint-every 61 --checkpoint-shared-every 62 --least-exit 3 --poll 4"
+        "--checkpoint-every 61 --checkpoint-shared-every 62 --least-exit 3 --poll 4 --journal j.sqlite"
     )
     overrides = parsed(*line.split())
-    assert set(overrides) == set(_NAMES.values())
+    signer = parsed("--signer", "http://s.test", "--signer-address", "0x" + "11" * 20)
+    assert signer == {"key.signer": "http://s.test", "key.address": "0x" + "11" * 20}
+    assert {*overrides, *signer} == set(_NAMES.values())
     settings = load(None, overrides, {}).settings
+    assert settings.journal.url is not None
+    assert settings.journal.url.url == "sqlite:///j.sqlite"
     duties = settings.duties
     assert settings.node_urls == ("http://a.test",)
     assert (settings.deployment_file, settings.key.keystore) == (Path("d.json"), Path("k.json"))

@@ -55,6 +55,7 @@ def test_a_file_says_each_kind_of_value(file: Path) -> None:
         least_discount = "1"
         sub_account = 3
         [duties.unwind]
+        orders = "orders"
         enabled = true
         most_slippage = 0.02
         [metrics]

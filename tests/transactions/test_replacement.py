@@ -16,7 +16,7 @@ from backstop.errors import (
     TransactionError,
 )
 from backstop.transactions.fees import HOUR, Policy
-from backstop.transactions.journal import State
+from backstop.transactions.journal import Intent, State
 from backstop.transactions.steps import Kind
 
 from .chain import CHAIN_ID, COUNTER, GWEI, ONCE, Chain
@@ -278,3 +278,120 @@ def test_lost_transaction_that_is_mined_after_all_is_seen(chain: Chain, signer: 
     scene.sender.tend()
     assert scene.states == [State.FAILED]
     assert scene.intents[0].mined_hash == scene.attempts()[0].hash
+
+
+# ------------------------------------------------------------------ what gives way
+
+
+def is_slow(intent: Intent) -> bool:
+    return intent.name.startswith("slow")
+
+
+class CalmIsOverError(Exception):
+    """What whoever waits raises."""
+
+
+def begin_slow(scene: Scene) -> None:
+    """A transaction that waits, and whose sender has something better to do."""
+
+    def stop() -> None:
+        raise CalmIsOverError
+
+    scene.chain.no_mining()
+    with pytest.raises(CalmIsOverError):
+        scene.sender.send(COUNTER, b"", name="slow count", waiting=stop)
+
+
+def test_what_is_urgent_takes_the_nonce_of_what_gives_way(chain: Chain, signer: LocalAccount) -> None:
+    scene = Scene(chain, signer)
+    begin_slow(scene)
+    scene.at(Kind.WAITING, lambda _: chain.mine())
+    receipt = scene.sender.send(COUNTER, ONCE, name="urgent", instead=is_slow)
+    (slow,), (urgent,) = scene.attempts(0), scene.attempts(1)
+    assert slow.nonce == urgent.nonce == 0
+    assert urgent.max_fee * 8 >= slow.max_fee * 9
+    assert urgent.tip * 8 >= slow.tip * 9
+    assert receipt.transaction == urgent.hash
+    assert scene.states == [State.DROPPED, State.MINED]
+    assert scene.intents[0].reason == f"preempted by transaction {scene.intents[1].id}"
+    assert (chain.effects(), scene.nonce()) == (1, 1)
+    assert Kind.PREEMPTED in scene.kinds
+
+
+def test_what_does_not_give_way_is_waited_for(chain: Chain, signer: LocalAccount) -> None:
+    scene = Scene(chain, signer)
+    begin_slow(scene)
+    chain.mine()
+    scene.at(Kind.WAITING, lambda _: chain.mine())
+    scene.sender.send(signer.address, b"", name="other", instead=lambda _: False)
+    assert scene.states == [State.MINED, State.MINED]
+    assert (chain.effects(), scene.nonce()) == (1, 2)
+
+
+def test_the_same_call_does_not_give_way_to_itself(chain: Chain, signer: LocalAccount) -> None:
+    scene = Scene(chain, signer)
+    begin_slow(scene)
+    chain.mine()
+    receipt = scene.sender.send(COUNTER, b"", name="slow count", instead=is_slow)
+    assert receipt.transaction == scene.attempts()[0].hash
+    assert (chain.effects(), scene.nonce()) == (1, 1)
+
+
+def test_one_that_is_mined_by_then_is_followed_by_the_urgent_one(chain: Chain, signer: LocalAccount) -> None:
+    scene = Scene(chain, signer)
+    begin_slow(scene)
+    chain.mine()
+    scene.at(Kind.WAITING, lambda _: chain.mine())
+    receipt = scene.sender.send(signer.address, b"", name="urgent", instead=is_slow)
+    assert receipt.transaction == scene.attempts(1)[0].hash
+    assert scene.states == [State.MINED, State.MINED]
+    assert (chain.effects(), scene.nonce()) == (1, 2)
+
+
+def test_one_that_is_mined_after_all_is_noted_and_the_urgent_one_is_planned_anew(
+    chain: Chain, signer: LocalAccount
+) -> None:
+    scene = Scene(chain, signer)
+    begin_slow(scene)
+    raw = chain.raws[0]
+
+    def slow_wins(_: Any) -> None:
+        sent = chain.pool()[0]["hash"]
+        chain.request("anvil_dropTransaction", sent)
+        chain.request("eth_sendRawTransaction", raw)
+        chain.mine()
+
+    scene.at(Kind.WAITING, slow_wins)
+    with pytest.raises(DroppedTransactionError, match="plan anew"):
+        scene.sender.send(COUNTER, ONCE, name="urgent", instead=is_slow)
+    scene.sender.tend()
+    assert scene.states == [State.MINED, State.DROPPED]
+    assert (chain.effects(), scene.nonce()) == (1, 1)
+
+
+def test_what_gave_way_is_not_forgotten_by_the_next_process(chain: Chain, signer: LocalAccount) -> None:
+    """Killed once the journal has the urgent one: that is sent, and replaces what waits."""
+    scene = Scene(chain, signer)
+    begin_slow(scene)
+
+    def die(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    scene.at(Kind.PREEMPTED, die)
+    with pytest.raises(KeyboardInterrupt):
+        scene.sender.send(COUNTER, ONCE, name="urgent", instead=is_slow)
+    again = Scene(chain, signer, journal=scene.journal)
+    again.sender.tend()
+    chain.mine()
+    again.sender.tend()
+    assert scene.states == [State.DROPPED, State.MINED]
+    assert (chain.effects(), scene.nonce()) == (1, 1)
+
+
+def test_pending_is_told_without_what_gives_way(chain: Chain, signer: LocalAccount) -> None:
+    scene = Scene(chain, signer)
+    begin_slow(scene)
+    assert scene.sender.has_pending()
+    assert not scene.sender.has_pending(besides=is_slow)
+    chain.foreign(signer, 1)
+    assert scene.sender.has_pending(besides=is_slow)
