@@ -125,7 +125,6 @@ class Cycle:
             self._sender.tend()
             self._observer.tended()
         state = self._read(warn)
-        self._observer.began(state)
         for text in uncarried(state, self._liquidator) if self._liquidator else ():
             warn(text)
         acted = True
@@ -138,7 +137,6 @@ class Cycle:
             acted = self._send and self._acts > before
             if self._sent > sent:
                 self._tried = {key: block for key, block in self._tried.items() if block == state.block}
-        self._observer.ended(state)
 
     def _do(self, turn: _Turn, state: ChainState) -> Generator[Action, None, ChainState]:
         """Does what is due, `most` of it where that is a number, and returns the state after it.
@@ -223,6 +221,7 @@ class Cycle:
         for market, reason in state.left_out.items():
             warn(f"{market} has no price, and never had one accepted: it is left alone: {reason}")
         self._glanced = state.block.hash
+        self._observer.saw(state)
         return state
 
     def _act(self, duty: Duty, state: ChainState) -> Action:

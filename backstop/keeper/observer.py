@@ -32,11 +32,8 @@ class Observer:
     def tended(self) -> None:
         """What was open in the journal was looked at."""
 
-    def began(self, state: ChainState) -> None:
-        """A cycle has read its first state."""
-
-    def ended(self, state: ChainState) -> None:
-        """Nothing is left to do; the last state."""
+    def saw(self, state: ChainState) -> None:
+        """A state was read: at the beginning, and after what was done."""
 
     def waiting(self) -> None:
         """A transaction waits to be mined."""

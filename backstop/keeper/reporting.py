@@ -28,17 +28,12 @@ class Reporting(Observer):
         self.is_exhausted = False
 
     def tended(self) -> None:
-        """What an earlier process left open was looked at."""
+        """What an earlier process left open was looked at; a cycle begins."""
+        self.is_exhausted = False
         self._telemetry.recovered()
 
-    def began(self, state: ChainState) -> None:
-        """The state of a cycle."""
-        self.block = state.block
-        self.is_exhausted = False
-        self._telemetry.state(state)
-
-    def ended(self, state: ChainState) -> None:
-        """What is left, which may have begun or ended by what was done."""
+    def saw(self, state: ChainState) -> None:
+        """What has begun or ended, by whatever was done."""
         self.block = state.block
         self._telemetry.state(state)
 
