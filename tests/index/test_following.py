@@ -10,7 +10,7 @@ from backstop.chain.snapshot import ChainState, read_chain
 from backstop.index.accounts import AccountIndex
 from tests.index.world import World
 
-STEPS = 160
+STEPS = 110
 
 
 def without(world: World, state: ChainState) -> ChainState:

@@ -259,7 +259,7 @@ def test_several_nodes_of_which_each_fails_at_times(
     read = 0
     with ExitStack() as stack:
         proxies = [stack.enter_context(FaultyProxy(rpc_url())) for _ in range(3)]
-        nodes = Nodes([proxy.url for proxy in proxies], clock=lambda: 0.0)
+        nodes = Nodes([proxy.url for proxy in proxies], timeout=60.0, probe_timeout=60.0, clock=lambda: 0.0)
         nodes.check(world.venue.deployment)
         for proxy in proxies:
             proxy.inject("*", fault, lambda _: draws.random() < 0.2)
