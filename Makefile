@@ -62,7 +62,7 @@ ifdef ARGS
 else
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && export HOME=$$home; \
 	python -m pytest -q -p no:cacheprovider tests/contracts tests/scenarios tests/trader tests/invariants > .tmp/tests.log 2>&1 & first=$$!; \
-	second=0; python -m pytest -q tests/adl tests/differential tests/fund tests/keeper tests/stress || second=$$?; \
+	second=0; python -m pytest -q tests/adl tests/differential tests/fund tests/index tests/keeper tests/settings tests/stress tests/telemetry tests/transactions || second=$$?; \
 	result=0; wait $$first || result=$$?; \
 	cat .tmp/tests.log; \
 	exit $$((result > second ? result : second))
@@ -96,6 +96,9 @@ lock: setup ## bring both lock files up to date with pyproject.toml and package.
 	env -u PIP_FIND_LINKS -u UV_FIND_LINKS uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
 	  --quiet -o requirements.lock
+	env -u PIP_FIND_LINKS -u UV_FIND_LINKS uv pip compile pyproject.toml --universal --python-version 3.11 \
+	  --constraint requirements.lock --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command 'make lock' --quiet -o requirements-keeper.lock
 	npm install --package-lock-only
 
 .PHONY: env

@@ -18,7 +18,9 @@ import click
 
 from backstop.commands.account import account_command
 from backstop.commands.bond import bond_group
+from backstop.commands.check import check_command
 from backstop.commands.collateral import deposit_command, transfer_command, withdraw_command
+from backstop.commands.config import config_group
 from backstop.commands.doctor import doctor_command
 from backstop.commands.faucet import faucet_command
 from backstop.commands.fund import fund_group
@@ -30,6 +32,7 @@ from backstop.commands.round import challenge_group, round_group
 from backstop.commands.run import run_command
 from backstop.commands.sent import sent_so_far
 from backstop.commands.snapshot import snapshot_command
+from backstop.commands.tx import tx_group
 from backstop.errors import BackstopError, OutputError, SnapshotError, missing_package
 
 _NEGATIVE = re.compile(r"-[0-9.]")
@@ -143,6 +146,9 @@ cli.add_command(fund_group)
 cli.add_command(bond_group)
 cli.add_command(round_group)
 cli.add_command(challenge_group)
+cli.add_command(tx_group)
+cli.add_command(config_group)
+cli.add_command(check_command)
 cli.add_command(doctor_command)
 
 

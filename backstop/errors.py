@@ -36,15 +36,31 @@ class RpcError(BackstopError):
 
 
 class NodeError(RpcError):
-    """A node's own error: it was reached, and will not answer this request."""
+    """A node's own error: it was reached, and will not answer this request. `code` is that of JSON-RPC, where given."""
+
+    def __init__(self, text: str, code: int | None = None) -> None:
+        super().__init__(text)
+        self.code = code
 
 
 class RevertError(RpcError):
     """A call or transaction that the contracts refuse; the text is the custom error with its values."""
 
 
+class NoQuorumError(RpcError):
+    """Too few nodes that answer, or that agree on a block: nothing is decided."""
+
+
 class ChainMismatchError(BackstopError):
     """A node that serves another chain than the deployment's."""
+
+
+class SettingsError(BackstopError):
+    """A setting that is refused, or missing; the text names it, where it came from and the way out."""
+
+
+class StoreError(BackstopError):
+    """A database that cannot be used."""
 
 
 class OrderFileError(BackstopError):
@@ -53,6 +69,10 @@ class OrderFileError(BackstopError):
 
 class SigningKeyError(BackstopError):
     """A signing key that is missing or cannot be used."""
+
+
+class SignerError(SigningKeyError):
+    """An external signer that does not answer, refuses, or has signed something else than it was asked to."""
 
 
 class OutputError(BackstopError):
@@ -73,6 +93,26 @@ class UnknownOutcomeError(TransactionError):
 
 class FailedTransactionError(TransactionError):
     """A transaction that was mined and failed: it changed nothing, and what else is due can still be done."""
+
+
+class FeeCapError(TransactionError):
+    """A transaction that would have to offer more than the operator allows: it is not sent, or not replaced."""
+
+
+class BudgetError(TransactionError):
+    """A transaction whose cost would pass what the operator allows for an hour or a day: it is not sent."""
+
+
+class DroppedTransactionError(TransactionError):
+    """A transaction that will not be mined: its nonce went to another one, or it would fail by now. Plan anew."""
+
+
+class CancelledTransactionError(TransactionError):
+    """A transaction that the operator has cancelled: an empty one was mined in its place."""
+
+
+class JournalError(BackstopError):
+    """A journal of transactions that cannot be opened, read or written."""
 
 
 def missing_package(fault: Exception) -> str | None:

@@ -14,12 +14,14 @@ from backstop.adl.execution import SkipReason
 from backstop.adl.planning import Plan
 from backstop.adl.ranking import Ranked
 from backstop.adl.snapshot import Side
-from backstop.chain.transactions import Receipt
+from backstop.keeper.buying import BuyInventory
 from backstop.keeper.cycle import Action
 from backstop.keeper.duties import Deleverage, Liquidate, TakeOver
-from backstop.keeper.results import executed_liquidation
+from backstop.keeper.results import executed_liquidation, executed_trade
+from backstop.keeper.unwinding import Unwind
 from backstop.keeper.upkeep import Checkpoint, Redistribute, UpkeepDuty
 from backstop.math.wad import WAD
+from backstop.transactions.receipt import Receipt
 
 _LIGHTS = 5
 _CHAIN_ID_LENGTH = 66
@@ -154,6 +156,8 @@ def print_action(action: Action) -> None:
         )
     elif isinstance(action.duty, Deleverage):
         _print_plan(console, action.duty.plan)
+    elif isinstance(action.duty, BuyInventory | Unwind):
+        console.print(_trade(action.duty, action.receipt), style="bold")
     else:
         console.print(_upkeep(action.duty), style="bold")
     if action.refusal is not None:
@@ -163,6 +167,15 @@ def print_action(action: Action) -> None:
     else:
         cost = f" for about {action.gas:,} gas" if action.gas else ", with a key whose bond covers it"
         console.print(f"Not sent: --send would do this{cost}.")
+
+
+def _trade(duty: BuyInventory | Unwind, receipt: Receipt | None) -> str:
+    contracts, price = (executed_trade(receipt) if receipt else None) or (duty.contracts, duty.price)
+    at = f"at {show_amount(price)}, mark {show_amount(duty.mark)}"
+    what = f"{show_amount(contracts)} {duty.side} contracts"
+    if isinstance(duty, BuyInventory):
+        return f"Buy {what} of {duty.market} from its pool {at}, onto {duty.buyer}"
+    return f"Trade out {what} of {duty.account} in {duty.market} {at}: {duty.order.file}"
 
 
 def _upkeep(duty: UpkeepDuty) -> str:

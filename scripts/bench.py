@@ -26,6 +26,7 @@ from scripts.stage.lean_anvil import LeanAnvilCommand
 from scripts.stage.parameters import full_market
 from scripts.stage.ring_gas import ring_gas
 from scripts.stage.round_gas import measure_floor, measure_rounds
+from scripts.stage.snapshot_speed import measure_snapshot, show_speed
 from scripts.stage.venue import Venue, wad
 
 RESULTS = Path("build") / "bench.json"
@@ -62,13 +63,21 @@ def cli() -> None:
         "floor": measure_floor(venue),
         "ring": ring_gas(venue.owner, venue.endpoint),
     }
+    snapshot = measure_snapshot(venue.owner)
     sizes = {name: len(getattr(project, name).contract_type.runtime_bytecode.bytecode) // 2 - 1 for name in CONTRACTS}
     found = figures(gas)
     limits = [{"figure": each.label.strip(), "used": each.used, "limit": each.limit} for each in found if each.limit]
-    results = {"gas": gas, "limits": limits, "publishedByOthers": PUBLISHED, "contractSizes": sizes}
+    results = {
+        "gas": gas,
+        "limits": limits,
+        "publishedByOthers": PUBLISHED,
+        "contractSizes": sizes,
+        "snapshot": snapshot,
+    }
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     show(found, sizes)
+    show_speed(snapshot)
     click.echo(f"Every figure is in {RESULTS}.")
     if missed := [each.label.strip() for each in found if each.is_missed]:
         raise click.ClickException(f"above its limit: {', '.join(missed)}")

@@ -4,9 +4,9 @@
     APE_FOUNDRY_HOST=http://127.0.0.1:8545 ape run deploy --test-market ETH-USD=100    # an Anvil that is running
     ape run deploy                                             # an Anvil that ends with it, to see that it works
 
-The addresses are written to deployments/CHAIN_ID.json, which is not overwritten without --force. On a local chain the
-collateral is a test token, and test markets can be listed at once, with feeds that `ape run price` sets; elsewhere
-pools and markets are added by the owner afterwards.
+Addresses and code hashes are written to deployments/CHAIN_ID.json, which is not overwritten without --force. On a local
+chain the collateral is a test token, and test markets can be listed at once, with feeds that `ape run price` sets;
+elsewhere pools and markets are added by the owner afterwards.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ import click
 from ape import accounts, chain, networks, project
 from ape.cli import ConnectedProviderCommand, network_option
 
+from backstop.chain.code_hashes import record_hashes
+from backstop.chain.endpoint import Endpoint
 from scripts.stage.own_chain import NamedPrice, check_names, list_test_markets
 from scripts.stage.system import deploy_system
 
@@ -64,6 +66,8 @@ def cli(
     if passing:
         click.echo("deployed, wired and checked on an Anvil that ends now: nothing is recorded")
         return
-    system.record().save(file)
+    record = system.record()
+    record.save(file)
+    record_hashes(Endpoint(networks.provider.http_uri), record, file)
     listed = f" with {', '.join(market.name for market in markets)}" if markets else ""
     click.echo(f"deployed to chain {chain.chain_id}{listed}; addresses in {file}")

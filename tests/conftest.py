@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from decimal import Decimal
 from typing import Any
 
@@ -11,12 +12,16 @@ from ape import accounts
 
 from backstop.chain.keys import ENVIRONMENT
 from backstop.commands.options import DEPLOYMENT_VARIABLE, RPC_VARIABLE
+from backstop.commands.sending_options import JOURNAL_VARIABLE, SIGNER_VARIABLE
 from scripts.stage.venue import TestMarket, Venue
 from tests.support import quick_ape
 
 # What a developer's shell says of another chain is not what is tested.
-for _variable in (ENVIRONMENT, RPC_VARIABLE, DEPLOYMENT_VARIABLE):
+for _variable in (ENVIRONMENT, RPC_VARIABLE, DEPLOYMENT_VARIABLE, JOURNAL_VARIABLE, SIGNER_VARIABLE, "BACKSTOP_CONFIG"):
     os.environ.pop(_variable, None)
+
+# Nor does a test write to a developer's home.
+os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="backstop-state-")
 
 quick_ape.install()
 

@@ -1,1 +1,1 @@
-"""The way to a chain: endpoint, contract bindings, snapshot at one block, transactions."""
+"""The way to a chain: endpoint, contract bindings, snapshot at one block."""

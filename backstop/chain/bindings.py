@@ -93,6 +93,8 @@ _ACCOUNT_VIEW = "(bytes32,int256,int256,int256,int256)"
 _HEALTH = "(int256,int256,int256,uint256,uint256)"
 _LEG_VIEW = "(uint16,uint256,int256,int256,int256,int256,uint256,int256,int256)"
 
+POSITION = Function("position(bytes32,uint16)", "(int112,int112,uint32,int112,int104,uint40)")
+CROSS_ACCOUNT = Function("crossAccount(bytes32)", "(int112,bool,uint32,uint40,uint256)")
 LENS_SYSTEM = Function(
     "system()",
     f"(uint256,uint256,uint64,uint64,uint256,uint256,uint256,uint256,{_MARKET_VIEW}[],{_POOL_VIEW}[])",
@@ -128,6 +130,7 @@ ORDER_EPOCH = Function("orderEpoch(address)", "uint64")
 CANCEL = Function(f"cancel({_ORDER})")
 CANCEL_ALL = Function("cancelAll()")
 LIQUIDATE = Function("liquidate(bytes32,uint16,bytes32,uint256)", "uint256")
+BUY_INVENTORY = Function("buyInventory(bytes32,uint16,uint8,uint256,uint256)", "uint256")
 TAKE_OVER = Function("takeOver(bytes32)")
 CONTRIBUTE = Function("contribute(uint16,uint16,uint256)")
 REPAY = Function("repay(uint16,uint256)")
@@ -180,6 +183,10 @@ OMISSION_PROVEN = Event("OmissionProven", ("uint256", "bytes32", "address"), "in
 KEEPER_REWARDED = Event("KeeperRewarded", ("bytes32", "uint16"), "uint256")
 CANDIDATE_SKIPPED = Event("CandidateSkipped", ("uint256", "bytes32"), "uint8")
 LIQUIDATED = Event("Liquidated", ("bytes32", "bytes32", "uint16"), "int256,int256,uint256,uint256,uint256")
+DEPOSITED = Event("Deposited", ("bytes32",), "uint256")
+WITHDRAWN = Event("Withdrawn", ("bytes32", "address"), "uint256")
+TRANSFERRED = Event("Transferred", ("bytes32", "bytes32"), "uint256")
+INVENTORY_BOUGHT = Event("InventoryBought", ("bytes32", "uint16"), "int256,int256,uint256")
 SETTLED = Event("Settled", ("uint16", "bytes32", "bytes32"), "int256,int256,uint256,uint256,uint256,bytes32,bytes32")
 PAIR_REFUSED = Event("PairRefused", ("uint256",), "bytes")
 FUNDING_PAID = Event("FundingPaid", ("bytes32", "uint16"), "int256")

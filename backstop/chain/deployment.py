@@ -12,7 +12,7 @@ from eth_utils.address import is_checksum_address, to_checksum_address
 
 from backstop.errors import DeploymentError
 
-_ADDRESSES = (
+ADDRESSES = (
     "token",
     "price_feed",
     "settlement_module",
@@ -66,12 +66,13 @@ class Deployment:
             value = document.get(key)
             if not isinstance(value, int) or isinstance(value, bool) or value < 0:
                 raise DeploymentError(f"{file}: {key} is {value!r}, a number is expected")
-        for key in _ADDRESSES:
+        for key in ADDRESSES:
             value = document.get(key)
             if not is_address(value):
                 raise DeploymentError(f"{file}: {key} is {value!r}, an address is expected")
             document[key] = to_checksum_address(value)
-        unknown = sorted(set(document) - {"chain_id", "block", *_ADDRESSES})
+        document.pop("code_hashes", None)  # a record for `backstop check`
+        unknown = sorted(set(document) - {"chain_id", "block", *ADDRESSES})
         if unknown:
             raise DeploymentError(f"{file}: unknown key {unknown[0]!r}")
         return cls(**document)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import requests
@@ -20,9 +22,11 @@ from backstop.chain.bindings import (
     describe_revert,
 )
 from backstop.chain.deployment import Deployment
+from backstop.chain.head import Head, head_of
 from backstop.errors import ChainMismatchError, NodeError, RevertError, RpcError
 
 _HEX = re.compile(r"0x(?:[0-9a-fA-F]{2})+")
+BATCH = 500  # requests in one POST; many nodes take no more than 1000
 _LONGEST = 400  # characters of a node's own words in an error
 # Which contract of a deployment file knows which other: the key of the one that answers, and of what it answers with.
 _WIRED = (
@@ -32,6 +36,14 @@ _WIRED = (
     ("exchange", EXCHANGE_ENGINE, "engine"),
     ("fund_lens", LENS_FUND, "fund"),
 )
+
+
+class Call(NamedTuple):
+    """A view to be called: at which address, which one, with which calldata."""
+
+    to: str
+    function: Function
+    data: bytes
 
 
 class Endpoint:
@@ -55,6 +67,7 @@ class Endpoint:
         self._secrets = [part for part in (credentials, parts.path.strip("/"), parts.query) if part]
         # No retries: what was asked is known to have been asked once.
         self._provider = HTTPProvider(url, {"timeout": timeout}, exception_retry_configuration=None)
+        self._batches = requests.Session()
 
     def request(self, method: str, *params: Any) -> Any:
         """The raw result of a request."""
@@ -64,6 +77,47 @@ class Endpoint:
             raise RpcError(f"no answer from {self.url} to {method}: {self._brief(fault)}") from None
         except (ValueError, RecursionError) as fault:
             raise RpcError(f"{self.url} does not answer {method} in JSON: {self._brief(fault)}") from None
+        return self._result(method, response)
+
+    def batch(self, asked: Sequence[tuple[str, Sequence[Any]]], size: int = BATCH) -> list[Any]:
+        """The raw results of several requests, each a method and its parameters, in order: all of them, or none.
+
+        One POST for at most `size` of them; a single one goes as a request of its own.
+        """
+        results: list[Any] = []
+        for start in range(0, len(asked), size):
+            part = asked[start : start + size]
+            results += self._post(part) if len(part) > 1 else [self.request(part[0][0], *part[0][1])]
+        return results
+
+    def _post(self, asked: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        body = [
+            {"jsonrpc": "2.0", "id": place, "method": method, "params": params}
+            for place, (method, params) in enumerate(asked)
+        ]
+        what = f"a batch of {len(asked)} ({asked[0][0]} …)"
+        try:
+            response = self._batches.post(
+                str(self._provider.endpoint_uri), data=json.dumps(body), **self._provider.get_request_kwargs()
+            )
+            response.raise_for_status()
+            answers: Any = json.loads(response.content)
+        except requests.RequestException as fault:
+            raise RpcError(f"no answer from {self.url} to {what}: {self._brief(fault)}") from None
+        except (ValueError, RecursionError) as fault:
+            raise RpcError(f"{self.url} does not answer {what} in JSON: {self._brief(fault)}") from None
+        if isinstance(answers, dict) and answers.get("error") is not None:
+            raise _as_error(what, answers["error"])
+        try:
+            by_place = {answer["id"]: answer for answer in answers}
+        except (TypeError, KeyError):
+            raise RpcError(f"{self.url} answers {what} with {_line(answers)}, a list is expected") from None
+        if len(answers) != len(asked) or by_place.keys() != set(range(len(asked))):
+            raise RpcError(f"{self.url} answers {len(by_place)} of {what}")
+        return [self._result(method, by_place[place]) for place, (method, _) in enumerate(asked)]
+
+    def _result(self, method: str, response: Any) -> Any:
+        """What a response of JSON-RPC holds. Raises the error that it holds instead."""
         if not isinstance(response, dict):
             raise RpcError(f"{self.url} answers {method} with {_line(response)}, a JSON-RPC response is expected")
         error = response.get("error")
@@ -72,6 +126,13 @@ class Endpoint:
         if "result" not in response:
             raise RpcError(f"{self.url} answers {method} with neither a result nor an error")
         return response["result"]
+
+    def head(self) -> Head:
+        """The latest block."""
+        header = self.request("eth_getBlockByNumber", "latest", False)
+        if header is None:
+            raise RpcError(f"{self.url} has no block at all")
+        return head_of(header, self.url)
 
     def _brief(self, fault: Exception) -> str:
         reason = fault.args[0] if fault.args else fault
@@ -95,14 +156,14 @@ class Endpoint:
         transaction = {"to": to, "data": "0x" + function.encode(*arguments).hex()}
         if sender is not None:
             transaction["from"] = sender
-        result = self.request("eth_call", transaction, block)
-        try:
-            values = function.decode(bytes.fromhex(result[2:]))
-        except Exception:
-            raise RpcError(
-                f"{to} does not answer {function.signature}: is the deployment file of this chain?"
-            ) from None
-        return values[0] if len(values) == 1 else values
+        return _returned(to, function, self.request("eth_call", transaction, block))
+
+    def call_all(self, asked: Sequence[Call], block: Any, size: int = BATCH) -> list[Any]:
+        """What several views return, in batches of `size`: all of them, or none."""
+        results = self.batch(
+            [("eth_call", ({"to": to, "data": "0x" + data.hex()}, block)) for to, _, data in asked], size
+        )
+        return [_returned(to, function, result) for (to, function, _), result in zip(asked, results, strict=True)]
 
     def check(self, deployment: Deployment) -> None:
         """Raises ChainMismatchError unless the node serves the deployment's chain and has code at its addresses.
@@ -138,9 +199,19 @@ class Endpoint:
                 )
 
 
+def _returned(to: str, function: Function, result: Any) -> Any:
+    """A result of `eth_call`, decoded."""
+    try:
+        values = function.decode(bytes.fromhex(result[2:]))
+    except Exception:
+        raise RpcError(f"{to} does not answer {function.signature}: is the deployment file of this chain?") from None
+    return values[0] if len(values) == 1 else values
+
+
 def _as_error(method: str, error: Any) -> RpcError:
     if not isinstance(error, dict):
         return NodeError(f"{method}: {_line(error)}")
+    code = error.get("code")
     data = error.get("data")
     if isinstance(data, dict):  # some nodes nest it
         data = data.get("data")
@@ -148,7 +219,9 @@ def _as_error(method: str, error: Any) -> RpcError:
     if isinstance(data, str) and _HEX.fullmatch(data):
         return RevertError(_line(describe_revert(bytes.fromhex(data[2:]))))
     # Some nodes keep the data to themselves.
-    return RevertError(message) if "revert" in message else NodeError(f"{method}: {message}")
+    if "revert" in message:
+        return RevertError(message)
+    return NodeError(f"{method}: {message}", code if isinstance(code, int) else None)
 
 
 def _line(words: object) -> str:

@@ -57,11 +57,12 @@ def read_logs(
         if not isinstance(found, list):
             raise RpcError(f"{endpoint.url} answers eth_getLogs with no list")
         for log in found:
-            yield _log(endpoint, log)
+            yield log_of(endpoint, log)
         first = end + 1
 
 
-def _log(endpoint: Endpoint, log: Any) -> Log:
+def log_of(endpoint: Endpoint, log: Any) -> Log:
+    """An event as a node gives it. Raises RpcError for what cannot be read."""
     try:
         at = log.get("blockTimestamp")
         return Log(

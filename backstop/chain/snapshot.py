@@ -28,12 +28,14 @@ from backstop.chain.bindings import (
     describe_revert,
 )
 from backstop.chain.deployment import Deployment
-from backstop.chain.endpoint import Endpoint
+from backstop.chain.endpoint import Call, Endpoint
+from backstop.chain.head import head_of
 from backstop.chain.market_view import MarketView, text_of
 from backstop.chain.terms import MarketTerms
 from backstop.errors import RevertError, RpcError
 
 PAGE = 1000  # accounts a call; about 10 million gas of the 50 million that nodes allow
+PAGES = 4  # in one batch
 _KINDS = (PoolKind.ISOLATED, PoolKind.SHARED)
 _BACKERS = (Backing.OWN, Backing.MUTUAL)
 
@@ -82,47 +84,53 @@ def read_chain(endpoint: Endpoint, deployment: Deployment, number: int | None = 
     """
     endpoint.check(deployment)
     block = read_block(endpoint, deployment.chain_id, number)
-    at = {"blockHash": block.hash}
-    fields = _read_system(endpoint, deployment, at)
-    markets = [MarketView(*view) for view in fields.markets]
-    rows = {view.id: _read_accounts(endpoint, deployment, view, at) for view in markets}
-    cross = _read_cross_accounts(endpoint, deployment, fields.cross_accounts, at)
-    rules = endpoint.call(deployment.round_book, ROUND_PARAMETERS, block=at)
-    return _assemble(block, fields, markets, rows, dict(cross), exempt_age=rules[1])
+    at = at_block(block.hash)
+    system = read_system(endpoint, deployment, at)
+    views = [MarketView(*view) for view in system.markets]
+    rows = read_accounts(endpoint, deployment, views, at)
+    cross = read_cross_accounts(endpoint, deployment, system.cross_accounts, at)
+    return assemble(block, system, views, rows, cross, read_exempt_age(endpoint, deployment, at))
+
+
+def read_exempt_age(endpoint: Endpoint, deployment: Deployment, at: Any) -> int:
+    """For how many seconds raised risk exempts an account from a round."""
+    return int(endpoint.call(deployment.round_book, ROUND_PARAMETERS, block=at)[1])
+
+
+def at_block(block_hash: str) -> dict[str, Any]:
+    """How a call names the block that it is to be read at; one that is no longer of the chain is refused."""
+    return {"blockHash": block_hash, "requireCanonical": True}
 
 
 def read_markets(endpoint: Endpoint, deployment: Deployment) -> dict[str, MarketView]:
     """The markets by name, in the order of their ids, as they are now."""
-    views = [MarketView(*view) for view in _read_system(endpoint, deployment, "latest").markets]
+    views = [MarketView(*view) for view in read_system(endpoint, deployment, "latest").markets]
     return {view.name: view for view in views}
 
 
 def read_block(endpoint: Endpoint, chain_id: int, number: int | None = None) -> Block:
     """A block of the node's chain, the latest unless a number is given. Raises RpcError where there is none."""
-    header = endpoint.request("eth_getBlockByNumber", "latest" if number is None else hex(number), False)
-    if header is None:
-        raise RpcError(f"{endpoint.url} has no block {'at all' if number is None else number}")
-    try:
-        return Block(
-            chain_id=chain_id,
-            number=int(header["number"], 16),
-            hash=header["hash"],
-            timestamp=int(header["timestamp"], 16),
-        )
-    except (TypeError, KeyError, ValueError):
-        raise RpcError(f"{endpoint.url} answers with a block header that cannot be read: {header!r}") from None
+    if number is None:
+        head = endpoint.head()
+    else:
+        header = endpoint.request("eth_getBlockByNumber", hex(number), False)
+        if header is None:
+            raise RpcError(f"{endpoint.url} has no block {number}")
+        head = head_of(header, endpoint.url)
+    return Block(chain_id=chain_id, number=head.number, hash=head.hash, timestamp=head.timestamp)
 
 
-def _read_system(endpoint: Endpoint, deployment: Deployment, at: Any) -> _SystemView:
+def read_system(endpoint: Endpoint, deployment: Deployment, at: Any) -> SystemView:
+    """What the lens says of markets and pools, without accounts."""
     try:
-        return _SystemView(*endpoint.call(deployment.lens, LENS_SYSTEM, block=at))
+        return SystemView(*endpoint.call(deployment.lens, LENS_SYSTEM, block=at))
     except RevertError as refusal:
         raise RpcError(
             f"the lens at {deployment.lens} does not answer ({refusal}): is the deployment file of this chain?"
         ) from None
 
 
-class _SystemView(NamedTuple):
+class SystemView(NamedTuple):
     """BackstopLens.SystemView, field by field."""
 
     block_number: int
@@ -149,37 +157,51 @@ class _PoolView(NamedTuple):
     markets: list[int]
 
 
-_Row = tuple[bytes, int, int, int, int]  # account, size, entryNotional, margin, funding owed
+Row = tuple[bytes, int, int, int, int]  # account, size, entryNotional, margin, funding owed
 
 
-def _read_accounts(endpoint: Endpoint, deployment: Deployment, view: MarketView, at: Any) -> list[_Row]:
-    rows: list[_Row] = []
-    while len(rows) < view.accounts:
-        page = endpoint.call(deployment.lens, LENS_ACCOUNTS, view.id, len(rows), PAGE, block=at)
-        if not page:
-            raise RpcError(f"{endpoint.url} has {len(rows)} of {view.accounts} accounts of {view.name}")
-        rows += page
+def read_accounts(endpoint: Endpoint, deployment: Deployment, views: list[MarketView], at: Any) -> dict[int, list[Row]]:
+    """Every account of each market, by the market's id; in the order in which they were first touched there."""
+    wanted = [(view, offset) for view in views for offset in range(0, view.accounts, PAGE)]
+    pages = endpoint.call_all(
+        [Call(deployment.lens, LENS_ACCOUNTS, LENS_ACCOUNTS.encode(view.id, offset, PAGE)) for view, offset in wanted],
+        at,
+        PAGES,
+    )
+    rows: dict[int, list[Row]] = {view.id: [] for view in views}
+    for (view, _), page in zip(wanted, pages, strict=True):
+        rows[view.id] += page
+    for view in views:
+        if len(rows[view.id]) != view.accounts:
+            raise RpcError(f"{endpoint.url} has {len(rows[view.id])} of {view.accounts} accounts of {view.name}")
     return rows
 
 
-def _read_cross_accounts(endpoint: Endpoint, deployment: Deployment, count: int, at: Any) -> list[tuple[bytes, int]]:
-    rows: list[tuple[bytes, int]] = []
-    while len(rows) < count:
-        page = endpoint.call(deployment.lens, LENS_CROSS_ACCOUNTS, len(rows), PAGE, block=at)
-        if not page:
-            raise RpcError(f"{endpoint.url} has {len(rows)} of {count} cross accounts")
-        rows += page
-    return rows
+def read_cross_accounts(endpoint: Endpoint, deployment: Deployment, count: int, at: Any) -> dict[bytes, int]:
+    """The margin of every cross account, in the order in which they were first touched."""
+    pages = endpoint.call_all(
+        [
+            Call(deployment.lens, LENS_CROSS_ACCOUNTS, LENS_CROSS_ACCOUNTS.encode(offset, PAGE))
+            for offset in range(0, count, PAGE)
+        ],
+        at,
+        PAGES,
+    )
+    margins = dict(row for page in pages for row in page)
+    if len(margins) != count:
+        raise RpcError(f"{endpoint.url} has {len(margins)} of {count} cross accounts")
+    return margins
 
 
-def _assemble(
+def assemble(
     block: Block,
-    system: _SystemView,
+    system: SystemView,
     views: list[MarketView],
-    rows: dict[int, list[_Row]],
+    rows: dict[int, list[Row]],
     cross: dict[bytes, int],
     exempt_age: int,
 ) -> ChainState:
+    """The state of a block from what was read at it: accounts of each market, and the margins of cross accounts."""
     pools = [_PoolView(*entry) for entry in system.pools]
     pool_names = {pool.id: text_of(pool.name) for pool in pools}
     blind = {view.terms.pool: describe_revert(view.backing_error) for view in views if view.backing_error}
@@ -261,7 +283,7 @@ def _pool(view: _PoolView, views: list[MarketView]) -> Pool:
     )
 
 
-def _isolated_accounts(views: list[MarketView], rows: dict[int, list[_Row]]) -> Iterator[Account]:
+def _isolated_accounts(views: list[MarketView], rows: dict[int, list[Row]]) -> Iterator[Account]:
     for view in views:
         for account, size, entry, margin, funding in rows[view.id]:
             if is_cross(account) or not (size or margin):
@@ -271,7 +293,7 @@ def _isolated_accounts(views: list[MarketView], rows: dict[int, list[_Row]]) -> 
 
 
 def _cross_accounts(
-    views: list[MarketView], rows: dict[int, list[_Row]], margins: dict[bytes, int]
+    views: list[MarketView], rows: dict[int, list[Row]], margins: dict[bytes, int]
 ) -> Iterator[Account]:
     """Their positions in market order, the funding of all of them taken off."""
     positions: dict[bytes, list[Position]] = {account: [] for account in margins}

@@ -19,9 +19,9 @@ from backstop.commands.options import (
 from backstop.math.wad import format_amount
 
 if TYPE_CHECKING:
-    from backstop.chain.transactions import Sender
     from backstop.rounds.bonds import BondView
     from backstop.trading.actions import Step
+    from backstop.transactions.sender import Sender
 
 
 @click.group("bond")

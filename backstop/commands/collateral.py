@@ -24,9 +24,9 @@ from backstop.errors import RevertError
 from backstop.math.wad import format_amount
 
 if TYPE_CHECKING:
-    from backstop.chain.transactions import Sender
     from backstop.trading.actions import Step
     from backstop.trading.client import Client
+    from backstop.transactions.sender import Sender
 
 
 @click.command("deposit")

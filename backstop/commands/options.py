@@ -15,9 +15,9 @@ from backstop.errors import BackstopError
 from backstop.math.wad import parse_amount
 
 if TYPE_CHECKING:
-    from backstop.chain.transactions import Sender
     from backstop.trading.actions import Taken
     from backstop.trading.client import Client
+    from backstop.transactions.sender import Sender
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -192,8 +192,8 @@ def open_sender(
 ) -> tuple[Client, Sender]:
     """The exchange and who signs, from the options; the key is looked at first."""
     from backstop.chain.keys import load_key
-    from backstop.chain.transactions import Sender
     from backstop.trading.client import Client
+    from backstop.transactions.sender import Sender
 
     signer = load_key(keystore, passphrase_file)
     client = Client.open(rpc, deployment)

@@ -35,12 +35,12 @@ def settle_command(
     from eth_account import Account
 
     from backstop.chain.keys import load_key
-    from backstop.chain.transactions import Sender
     from backstop.commands.sent import remember
     from backstop.trading.actions import take, taken_documents
     from backstop.trading.client import Client
     from backstop.trading.order_file import load
     from backstop.trading.settling import make_pairs, plan_settlement, refused_pairs
+    from backstop.transactions.sender import Sender
 
     items = [load(file) for file in files]
     signer = load_key(keystore, passphrase_file) if send or keystore else Account.create()

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from backstop.commands.options import chain_options, key_options
+from backstop.commands.sending_options import journal_option, signer_options
 from backstop.commands.sent import remember
+from backstop.commands.settings_options import chain_overrides, config_option, settings_of
 from backstop.commands.signals import quits_at_signals
-from backstop.errors import BackstopError, OutputError
 
 if TYPE_CHECKING:
-    from backstop.rounds.watch import Finding, Watcher
-
-_LONGEST_PAUSE = 30.0  # seconds between two attempts while a node does not answer
+    from backstop.rounds.watch import Finding
 
 
 @click.group("round")
@@ -53,6 +51,11 @@ def challenge_group() -> None:
 @challenge_group.command("watch")
 @click.option("--once", is_flag=True, help="Look at the rounds that are open now, and end.")
 @click.option("--send", is_flag=True, help="Sign and send challenges. Without it nothing is sent.")
+@config_option
+@chain_overrides
+@key_options
+@signer_options
+@journal_option(required=False)
 @click.option(
     "--poll",
     type=click.FloatRange(min=0.05, max=3600),
@@ -61,18 +64,7 @@ def challenge_group() -> None:
     help="How often to look for a new block. Default 1.",
 )
 @click.option("--json", "as_json", is_flag=True, help="Print each omission as a JSON object on a line.")
-@chain_options
-@key_options
-def watch_command(
-    once: bool,
-    send: bool,
-    poll: float,
-    as_json: bool,
-    rpc: str,
-    deployment: Path,
-    keystore: Path | None,
-    passphrase_file: Path | None,
-) -> None:
+def watch_command(once: bool, send: bool, as_json: bool, **_: Any) -> None:
     """Rank each open round again, and challenge whoever was left out. A dry run unless --send is given.
 
     A quarter of what an omission costs the keeper is the challenger's: `backstop bond withdraw --rewards` takes it
@@ -81,56 +73,30 @@ def watch_command(
     if not once:
         click.get_current_context().with_resource(quits_at_signals())
 
-    from eth_account import Account
-
-    from backstop.chain.deployment import Deployment
-    from backstop.chain.endpoint import Endpoint
-    from backstop.chain.keys import load_key
-    from backstop.chain.transactions import Sender
+    from backstop.keeper.daemon import opened
     from backstop.keeper.loop import stopped_by_signals
+    from backstop.keeper.watching import watching
     from backstop.rounds.watch import Watcher
 
-    place = Deployment.load(deployment)
-    endpoint = Endpoint(rpc)
-    endpoint.check(place)
-    signer = load_key(keystore, passphrase_file) if send or keystore else Account.create()
-    sender = remember(Sender(endpoint, signer, place.chain_id))
+    settings = settings_of(click.get_current_context())
+    show = _printer(as_json)
+    if not once:
+        with (
+            watching(settings, send=send, show=show, remember=remember) as watch,
+            stopped_by_signals(watch.loop.stop),
+        ):
+            watch.watch()
+        return
 
     def tell(text: str) -> None:
-        click.echo(text, err=True)
+        click.echo(f"warning: {text}", err=True)
 
-    watcher = Watcher(endpoint, place, sender, send=send, tell=lambda text: tell(f"warning: {text}"))
-    show = _printer(as_json)
-    if once:
+    with opened(settings, send=send, keeps=False, needs=False) as parts:
+        remember(parts.sender)
+        watcher = Watcher(parts.nodes, parts.deployment, parts.sender, send=send, tell=tell)
         left = [finding for finding in watcher.look() if show(finding)]
-        if left:
-            click.get_current_context().exit(1)
-        return
-    stopping: list[bool] = []
-    with stopped_by_signals(lambda: stopping.append(True)):
-        tell(f"watching {endpoint.url}" if send else f"watching {endpoint.url}; a dry run, nothing is sent")
-        _watch(watcher, show, tell, poll, stopping)
-
-
-def _watch(
-    watcher: Watcher, show: Callable[[Finding], bool], tell: Callable[[str], None], poll: float, stopping: list[bool]
-) -> None:
-    """Looks again and again; a watcher outlives its node."""
-    backoff = poll
-    while not stopping:
-        pause = poll
-        try:
-            for finding in watcher.look():
-                show(finding)
-            backoff = poll
-        except (BrokenPipeError, OutputError):
-            raise
-        except BackstopError as fault:
-            pause, backoff = backoff, min(2 * backoff, max(_LONGEST_PAUSE, poll))
-            tell(f"error: {fault}; again in {pause:g} s")
-        end = time.monotonic() + pause
-        while not stopping and (left := end - time.monotonic()) > 0:
-            time.sleep(min(left, 0.1))
+    if left:
+        click.get_current_context().exit(1)
 
 
 def _printer(as_json: bool) -> Callable[[Finding], bool]:

@@ -5,21 +5,22 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from backstop.commands.options import INDEX, Amount, chain_options, key_options
+from backstop.commands.options import INDEX, Amount, key_options
+from backstop.commands.sending_options import journal_option, signer_options
 from backstop.commands.sent import remember
+from backstop.commands.settings_options import chain_overrides, config_option, settings_of
 from backstop.commands.signals import quits_at_signals
-from backstop.commands.upkeep_options import upkeep_of, upkeep_options
+from backstop.commands.upkeep_options import upkeep_options
 from backstop.errors import BackstopError
 
 if TYPE_CHECKING:
-    from backstop.chain.endpoint import Endpoint
-    from backstop.chain.transactions import Sender
     from backstop.keeper.cycle import Action, Cycle
+    from backstop.settings import Settings
+    from backstop.transactions.sender import Sender
 
 
 class _Seconds(click.FloatRange):
@@ -38,8 +39,11 @@ class _Seconds(click.FloatRange):
 @click.command("run")
 @click.option("--once", is_flag=True, help="One cycle: everything that is due now, until nothing is.")
 @click.option("--send", is_flag=True, help="Sign and send. Without it nothing is sent: what would be done is shown.")
-@chain_options
+@config_option
+@chain_overrides
 @key_options
+@signer_options
+@journal_option(required=False)
 @click.option(
     "--liquidate-up-to",
     "notional",
@@ -77,16 +81,8 @@ class _Seconds(click.FloatRange):
 def run_command(
     once: bool,
     send: bool,
-    rpc: str,
-    deployment: Path,
-    keystore: Path | None,
-    passphrase_file: Path | None,
-    notional: int,
-    least_discount: int,
-    sub_account: int,
-    poll: float,
     as_json: bool,
-    **upkeep: Any,
+    **_: Any,
 ) -> None:
     """Liquidate, take over and deleverage where it is due, then sample, redistribute and pay ripe exits.
 
@@ -100,29 +96,15 @@ def run_command(
     if not once:
         click.get_current_context().with_resource(quits_at_signals())
 
-    from eth_account import Account
+    from backstop.keeper.daemon import make_cycle, needs_key, opened
 
-    from backstop.chain.deployment import Deployment
-    from backstop.chain.endpoint import Endpoint
-    from backstop.chain.keys import load_key
-    from backstop.chain.transactions import Sender
-    from backstop.keeper.cycle import Cycle
-    from backstop.keeper.liquidations import Liquidator
-
-    place = Deployment.load(deployment)
-    endpoint = Endpoint(rpc)
-    # A dry run needs no key, what anyone may call, anyone may simulate; but liquidations depend on whose account it is.
-    signer = load_key(keystore, passphrase_file) if send or keystore or notional else Account.create()
-    sender = remember(Sender(endpoint, signer, place.chain_id))
-    liquidator = Liquidator(sender.address, sub_account, notional, least_discount) if notional else None
-    anonymous = not (send or keystore or notional)
-    cycle = Cycle(
-        endpoint, place, sender, send=send, liquidator=liquidator, upkeep=upkeep_of(**upkeep), anonymous=anonymous
-    )
-    if once:
-        _run_once(cycle, sender, as_json)
-    else:
-        _run_on(endpoint, cycle, poll, _printer(sender, as_json), send)
+    settings = settings_of(click.get_current_context())
+    if not once:
+        _run_on(settings, send, as_json)
+        return
+    with opened(settings, send=send, keeps=False, needs=needs_key(settings)) as parts:
+        remember(parts.sender)
+        _run_once(make_cycle(parts, send=send), parts.sender, as_json)
 
 
 def _run_once(cycle: Cycle, sender: Sender, as_json: bool) -> None:
@@ -147,16 +129,15 @@ def _run_once(cycle: Cycle, sender: Sender, as_json: bool) -> None:
         click.get_current_context().exit(1)
 
 
-def _run_on(endpoint: Endpoint, cycle: Cycle, poll: float, show: Callable[[Action], None], send: bool) -> None:
-    from backstop.keeper.loop import Loop, stopped_by_signals
+def _run_on(settings: Settings, send: bool, as_json: bool) -> None:
+    from backstop.keeper.daemon import running
+    from backstop.keeper.loop import stopped_by_signals
 
-    def tell(text: str) -> None:
-        click.echo(text, err=True)
-
-    loop = Loop(endpoint, cycle, poll=poll, show=show, tell=tell)
-    with stopped_by_signals(loop.stop):
-        tell(f"watching {endpoint.url}" if send else f"watching {endpoint.url}; a dry run, nothing is sent")
-        loop.run()
+    with (
+        running(settings, send=send, printer=lambda sender: _printer(remember(sender), as_json)) as keeper,
+        stopped_by_signals(keeper.loop.stop),
+    ):
+        keeper.watch()
 
 
 def _printer(sender: Sender, as_json: bool) -> Callable[[Action], None]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from backstop.chain.transactions import Sender
+    from backstop.transactions.sender import Sender
 
 _KEY = "backstop.sender"
 

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 from backstop.commands.options import Amount, Whole
-
-if TYPE_CHECKING:
-    from backstop.keeper.upkeep import Upkeep
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _SECONDS = Whole(1, 30 * 86_400)
@@ -45,29 +42,7 @@ _OPTIONS = (
 
 
 def upkeep_options(command: _Command) -> _Command:
-    """Adds them; `upkeep_of` takes what they hold."""
+    """Adds them; each stands for a setting."""
     for option in reversed(_OPTIONS):
         command = option(command)
     return command
-
-
-def upkeep_of(
-    *,
-    no_checkpoint: bool,
-    no_redistribute: bool,
-    no_settle_exits: bool,
-    checkpoint_every: int,
-    checkpoint_shared_every: int,
-    least_exit: int,
-) -> Upkeep:
-    """What they say."""
-    from backstop.keeper.upkeep import Upkeep
-
-    return Upkeep(
-        checkpoint=not no_checkpoint,
-        redistribute=not no_redistribute,
-        settle_exits=not no_settle_exits,
-        isolated_seconds=checkpoint_every,
-        shared_seconds=checkpoint_shared_every,
-        least_exit=least_exit,
-    )

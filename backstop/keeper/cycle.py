@@ -2,25 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import NamedTuple
 
 from backstop.adl.snapshot import Block
 from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
 from backstop.chain.snapshot import ChainState, read_chain
-from backstop.chain.transactions import Receipt, Sender
-from backstop.errors import FailedTransactionError, RevertError, RpcError
-from backstop.keeper.duties import Deleverage, Liquidate, TakeOver, rounds, take_overs
+from backstop.errors import DroppedTransactionError, FailedTransactionError, RevertError, RpcError
+from backstop.keeper.buying import Buyer, purchases
+from backstop.keeper.duties import Liquidate, rounds, take_overs
+from backstop.keeper.kinds import PRIORITIES, Duty, gives_way, is_urgent
 from backstop.keeper.liquidations import Liquidator, liquidations
+from backstop.keeper.observer import GivesWayError, Observer, Outcome
+from backstop.keeper.stagger import Stagger
 from backstop.keeper.uncarried import uncarried
-from backstop.keeper.upkeep import Upkeep, UpkeepDuty, UpkeepReader
+from backstop.keeper.unwinding import Unwinder
+from backstop.keeper.upkeep import Upkeep, UpkeepReader
+from backstop.transactions.receipt import Receipt
+from backstop.transactions.sender import Sender
 
 _TURN = 4  # liquidations, and take-overs, before the rounds have their turn
-_UPKEEP_TURN = 3  # one of each kind, before what is urgent is looked at again
-
-Duty = Liquidate | TakeOver | Deleverage | UpkeepDuty
+_SLOW_TURN = 3  # one of each kind, before what is urgent is looked at again
+_MOST_DROPS = 3  # transactions whose nonce went to another one, before that is somebody else's doing
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,14 +43,25 @@ class Action:
     refusal: str | None
 
 
+class _Turn(NamedTuple):
+    """Duties of one kind: what is due, how many are done on one state, and how many before others have their turn."""
+
+    due: Callable[[ChainState], Sequence[Duty]]
+    at_once: int
+    most: int | None
+
+
 class Cycle:
     """Liquidations first, because what they close need not be taken over; then take-overs, because what they bring in
-    decides which ADL is due; then rounds.
+    decides which ADL is due; then rounds, and samples that a due trigger waits for; unless `priorities` say otherwise.
 
     They take turns: after a few liquidations and a few take-overs the rounds have theirs, so that nobody can hold ADL
-    up with a crowd of dust accounts. Without a `liquidator` nothing is liquidated. With `upkeep` the fund is kept in
-    order once nothing else is left to do. In a dry run for nobody in particular (`anonymous`) a round that only lacks
-    its keeper's bond is due, and nobody can say what it would use.
+    up with a crowd of dust accounts. What has no priority is not done, nor without a `liquidator` any liquidation. With
+    `upkeep`, `buyer` and `unwinder` the rest is done once nothing urgent is left to do; while its transaction waits to
+    be mined the newest state is looked at, and what is urgent takes its place. In a dry run for nobody in particular
+    (`anonymous`) a round that only lacks its keeper's bond is due, and nobody can say what it would use.
+
+    `read` gives the newest state, by default by reading all of it; `observer` is told of states, duties and waiting.
     """
 
     def __init__(
@@ -56,7 +73,14 @@ class Cycle:
         send: bool,
         liquidator: Liquidator | None = None,
         upkeep: Upkeep | None = None,
+        buyer: Buyer | None = None,
+        unwinder: Unwinder | None = None,
         anonymous: bool = False,
+        priorities: Mapping[str, int] = PRIORITIES,
+        read: Callable[[], ChainState] | None = None,
+        observer: Observer | None = None,
+        stagger: Stagger | None = None,
+        most_blocks: int | None = None,
     ) -> None:
         self._endpoint = endpoint
         self._deployment = deployment
@@ -64,12 +88,28 @@ class Cycle:
         self._send = send
         self._anonymous = anonymous
         self._liquidator = liquidator
-        self._upkeep = UpkeepReader(endpoint, deployment, upkeep) if upkeep else None
+        self._buyer = buyer
+        self._unwinder = unwinder
+        self._upkeep = UpkeepReader(endpoint, deployment, upkeep, most_blocks=most_blocks) if upkeep else None
+        self._read_state = read or partial(read_chain, endpoint, deployment)
+        self._observer = observer or Observer()
+        self._stagger = stagger or Stagger()
+        turns = {
+            "liquidate": _Turn(self._liquidations, 1, _TURN),
+            "take_over": _Turn(take_overs, _TURN, _TURN),
+            "adl": _Turn(rounds, 1, None),
+            "checkpoint": _Turn(self._unseen, 1, None),
+        }
+        known = [name for name in turns if name in priorities]
+        self._urgent = [turns[name] for name in sorted(known, key=lambda name: priorities[name])]
+        self._priorities = priorities
         # What was refused, or liquidated, and the block of the state that it was decided on.
         self._tried: dict[tuple[str, ...], Block] = {}
+        self._glanced = ""
         self._acted_in = 0
         self._acts = 0
         self._sent = 0
+        self._drops = 0
 
     def run(self, warn: Callable[[str], None]) -> Iterator[Action]:
         """Yields each action as it is done. A dry run shows what is due at one block, and changes nothing.
@@ -79,60 +119,98 @@ class Cycle:
         sent and nothing is left that was not tried. Whoever stops taking actions stops it between two of them.
         """
         self._tried.clear()
+        self._stagger.begin()
+        self._drops = 0
+        if self._send:
+            self._sender.tend()
+            self._observer.tended()
         state = self._read(warn)
         for text in uncarried(state, self._liquidator) if self._liquidator else ():
             warn(text)
         acted = True
         while acted:
             before, sent = self._acts, self._sent
-            state = yield from self._do(self._liquidations, state, at_once=1, most=_TURN)
-            state = yield from self._do(take_overs, state, at_once=_TURN, most=_TURN)
-            state = yield from self._do(rounds, state, at_once=1, most=None)
+            for turn in self._urgent:
+                state = yield from self._do(turn, state)
             if not self._send or self._acts == before:
-                due = partial(self._upkeep_due, warn)
-                state = yield from self._do(due, state, at_once=_UPKEEP_TURN, most=_UPKEEP_TURN)
+                state = yield from self._do(_Turn(partial(self._slow, warn), _SLOW_TURN, _SLOW_TURN), state)
             acted = self._send and self._acts > before
             if self._sent > sent:
                 self._tried = {key: block for key, block in self._tried.items() if block == state.block}
 
-    def _do(
-        self, due: Callable[[ChainState], Sequence[Duty]], state: ChainState, *, at_once: int, most: int | None
-    ) -> Generator[Action, None, ChainState]:
+    def _do(self, turn: _Turn, state: ChainState) -> Generator[Action, None, ChainState]:
         """Does what is due, `most` of it where that is a number, and returns the state after it.
 
         The state is read anew after each `at_once` duties: those do not change each other. A dry run does all of them.
         """
-        left = most
-        while waiting := [duty for duty in due(state) if duty.key not in self._tried]:
-            for duty in waiting[:at_once] if self._send else waiting:
+        left = turn.most
+        while waiting := self._waiting(turn, state):
+            for duty in waiting[: turn.at_once] if self._send else waiting:
                 self._acts += 1
-                yield self._act(duty, state)
+                try:
+                    yield self._act(duty, state)
+                except GivesWayError:
+                    return self._read(lambda _: None)
             if not self._send:
                 break
             state = self._read(lambda _: None)
             if left is not None:
-                left -= at_once
+                left -= turn.at_once
                 if left <= 0:
                     break
         return state
 
+    def _waiting(self, turn: _Turn, state: ChainState) -> list[Duty]:
+        duties = [duty for duty in turn.due(state) if duty.key not in self._tried]
+        return self._stagger.ripe(duties, state.block.number) if self._send else duties
+
+    # ------------------------------------------------------------------ what is due
+
     def _liquidations(self, state: ChainState) -> Sequence[Duty]:
-        # What the keeper's account already carries is not known while a transaction of its own is under way.
-        if self._liquidator is None or (self._send and self._sender.has_pending()):
+        # What its own account carries is not known while a transaction of the key is under way, unless that gives way.
+        if self._liquidator is None or (self._send and self._sender.has_pending(besides=gives_way)):
             return []
         return liquidations(state, self._liquidator, without={key[1] for key in self._tried if key[0] == "liquidate"})
+
+    def _unseen(self, state: ChainState) -> Sequence[Duty]:
+        return self._upkeep.unseen(state) if self._upkeep else []
+
+    def _slow(self, warn: Callable[[str], None], state: ChainState) -> Sequence[Duty]:
+        """Upkeep, purchases and what is traded out: those of a lower number first, the kinds of upkeep in turns."""
+        kinds: list[tuple[int, Callable[[], Sequence[Duty]]]] = []
+        if self._upkeep is not None:
+            names = ("checkpoint", "redistribute", "settle_exits")
+            first = min((self._priorities[name] for name in names if name in self._priorities), default=0)
+            kinds.append((first, partial(self._upkeep_due, warn, state)))
+        if self._buyer is not None and "buy_inventory" in self._priorities:
+            kinds.append((self._priorities["buy_inventory"], partial(self._purchases, state)))
+        if self._unwinder is not None and "unwind" in self._priorities:
+            kinds.append((self._priorities["unwind"], partial(self._unwindings, warn, state)))
+        return [duty for _, due in sorted(kinds, key=lambda kind: kind[0]) for duty in due()]
 
     def _upkeep_due(self, warn: Callable[[str], None], state: ChainState) -> Sequence[Duty]:
         if self._upkeep is None:
             return []
         try:
-            return self._upkeep.due(state)
+            return [duty for duty in self._upkeep.due(state) if not is_urgent(duty)]
         except RpcError as fault:  # what is urgent does not wait for a node that has no logs
             warn(f"samples, exits and redistribution are left alone: {fault}")
             return []
 
+    def _purchases(self, state: ChainState) -> Sequence[Duty]:
+        if self._buyer is None or (self._send and self._sender.has_pending()):
+            return []
+        return purchases(state, self._buyer)
+
+    def _unwindings(self, warn: Callable[[str], None], state: ChainState) -> Sequence[Duty]:
+        if self._unwinder is None or (self._send and self._sender.has_pending()):
+            return []
+        return self._unwinder.due(state, warn, without=self._tried)
+
+    # ------------------------------------------------------------------ reading and doing
+
     def _read(self, warn: Callable[[str], None]) -> ChainState:
-        state = read_chain(self._endpoint, self._deployment)
+        state = self._read_state()
         if state.block.number < self._acted_in:
             raise RpcError(
                 f"{self._endpoint.url} is at block {state.block.number}, behind block {self._acted_in} with this "
@@ -142,24 +220,67 @@ class Cycle:
             warn(f"{market} has no price, only takeovers go on there, at its last one: {reason}")
         for market, reason in state.left_out.items():
             warn(f"{market} has no price, and never had one accepted: it is left alone: {reason}")
+        self._glanced = state.block.hash
+        self._observer.saw(state)
         return state
 
     def _act(self, duty: Duty, state: ChainState) -> Action:
-        to, data = duty.transaction(state, self._deployment)
+        if not self._send:
+            return self._simulate(duty, state)
         if isinstance(duty, Liquidate):
             self._tried[duty.key] = state.block
+        with self._observer.doing(duty, state) as outcome:
+            action = self._carry_out(duty, state, outcome)
+            outcome.action = action
+        return action
+
+    def _simulate(self, duty: Duty, state: ChainState) -> Action:
+        to, data = duty.transaction(state, self._deployment)
         try:
-            if not self._send:
-                return Action(duty, state.block.number, self._sender.simulate(to, data), None, None)
-            receipt = self._sender.send(to, data)
-        except (RevertError, FailedTransactionError) as refusal:
+            return Action(duty, state.block.number, self._sender.simulate(to, data), None, None)
+        except RevertError as refusal:
             if self._anonymous and "BondInsufficient(" in str(refusal):
                 return Action(duty, state.block.number, None, None, None)
             self._tried[duty.key] = state.block
             return Action(duty, state.block.number, None, None, _with_way_out(str(refusal)))
+
+    def _carry_out(self, duty: Duty, state: ChainState, outcome: Outcome) -> Action:
+        to, data = duty.transaction(state, self._deployment)
+        urgent = is_urgent(duty)
+        try:
+            receipt = self._sender.send(
+                to,
+                data,
+                name=" ".join(duty.key),
+                instead=gives_way if urgent else lambda _: False,
+                waiting=self._observer.waiting if urgent else self._wait_while_calm,
+            )
+        except (RevertError, FailedTransactionError) as refusal:
+            outcome.failed = isinstance(refusal, FailedTransactionError)
+            self._tried[duty.key] = state.block
+            return Action(duty, state.block.number, None, None, _with_way_out(str(refusal)))
+        except DroppedTransactionError as fault:
+            self._drops += 1
+            if self._drops > _MOST_DROPS:
+                raise
+            outcome.failed = True
+            return Action(duty, state.block.number, None, None, str(fault))
         self._acted_in = receipt.block
         self._sent += 1
         return Action(duty, receipt.block, receipt.gas_used, receipt, None)
+
+    def _wait_while_calm(self) -> None:
+        """While a transaction that gives way waits: raises where the newest block has made something urgent due."""
+        self._observer.waiting()
+        try:
+            if self._endpoint.head().hash == self._glanced:
+                return
+            state = self._read(lambda _: None)
+            is_due = any(self._waiting(turn, state) for turn in self._urgent)
+        except RpcError:  # whoever waits for the transaction tells of it
+            return
+        if is_due:
+            raise GivesWayError
 
 
 def _with_way_out(refusal: str) -> str:

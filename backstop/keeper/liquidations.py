@@ -36,13 +36,14 @@ class Liquidator:
     """Whose accounts take liquidated positions: in each market the owner's isolated account with this index.
 
     `notional` is the most that its position in a market may come to at mark, and what brings a smaller discount than
-    `least_discount` is left to others, WAD quote.
+    `least_discount` is left to others, WAD quote. Where `markets` names some, only those count.
     """
 
     owner: str
     index: int
     notional: int
     least_discount: int = WAD // 10
+    markets: tuple[str, ...] = ()
 
     def account(self, market_id: int) -> str:
         """Its account in a market."""
@@ -88,9 +89,9 @@ def liquidations(state: ChainState, liquidator: Liquidator, without: Container[s
         for leg in weak.legs:
             market = state.snapshot.markets[leg.market]
             carrier = liquidator.account(state.market_ids[leg.market])
-            if weak.account == carrier:
+            if weak.account == carrier or (liquidator.markets and leg.market not in liquidator.markets):
                 continue
-            before = held.get(leg.market) or _position(own.get(carrier))
+            before = held.get(leg.market) or position_of(own.get(carrier))
             plan = _plan(weak, leg, carrier, before, market, state.terms[leg.market], liquidator.notional)
             if plan is not None and plan[0].discount >= liquidator.least_discount:
                 duty, held[leg.market] = plan
@@ -156,7 +157,7 @@ def _plan(
 
     netted = max(0, -side.sign * before.size)
     room = min(notional, terms.max_notional) * WAD // mark - side.sign * before.size
-    most = _most(min(netted, needed), min(needed, room), carries)
+    most = most_carried(min(netted, needed), min(needed, room), carries)
 
     def leaves_no_dust(closed: int) -> bool:
         left, carried = contracts - closed, abs(before.size + side.sign * closed)
@@ -184,7 +185,7 @@ def _plan(
     return duty, after(closed)
 
 
-def _most(netted: int, most: int, carries: Callable[[int], bool]) -> int:
+def most_carried(netted: int, most: int, carries: Callable[[int], bool]) -> int:
     """The largest number of contracts up to `most` that can be carried, 0 where there is none.
 
     What nets against an opposite position (`netted`) only frees margin, and what is beyond it only takes margin, so
@@ -203,7 +204,8 @@ def _most(netted: int, most: int, carries: Callable[[int], bool]) -> int:
     return low
 
 
-def _position(account: Account | None) -> PositionState:
+def position_of(account: Account | None) -> PositionState:
+    """What an isolated account holds; nothing of one that there is not."""
     if account is None:
         return _NOTHING
     held = account.positions[0] if account.positions else None

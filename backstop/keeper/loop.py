@@ -1,107 +1,91 @@
-"""The keeper on its own: a cycle at every new block, until it is told to stop.
+"""What is left running: a turn at every new block, one after the other, until it is told to stop.
 
 It lives by the chain's blocks and asks the machine's clock only how long to pause before it looks again.
 """
 
 from __future__ import annotations
 
+import _thread
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from threading import Event
 from types import FrameType
+from typing import Protocol
 
-from backstop.chain.endpoint import Endpoint
-from backstop.errors import BackstopError, ChainMismatchError, OutputError, RpcError
-from backstop.keeper.cycle import Action, Cycle
+from backstop.chain.heads import Halted, NewHead
+from backstop.errors import BackstopError, ChainMismatchError, OutputError, SettingsError
 
 LONGEST_PAUSE = 30.0  # seconds between two attempts while a node does not answer
-_GLANCE = 0.1  # seconds; how soon a pause notices that it is to end
+
+
+class Heads(Protocol):
+    """What tells of new blocks."""
+
+    def follow(self) -> Iterator[NewHead | Halted]:
+        """Blocks until there is something to tell, each time."""
+
+    def stop(self) -> None:
+        """Ends `follow`."""
 
 
 class Loop:
-    """Runs a cycle at every new block, one after the other, and survives whatever goes wrong in one.
+    """Takes a turn at every new block, and survives whatever goes wrong in one: that is told, and it is taken again.
 
-    What was sent goes to `show`. What was not (in a dry run, or where the contracts refused) goes there once, and
-    again only after a cycle in which it was not due. Warnings likewise, to `tell`, as well as every failure.
+    `turn` looks at the newest block, and at `is_stopping` between two things that it does. `heard` hears of every block
+    and of a chain that stands still, before the turn.
     """
 
     def __init__(
         self,
-        endpoint: Endpoint,
-        cycle: Cycle,
+        heads: Heads,
+        turn: Callable[[Callable[[], bool]], None],
         *,
         poll: float,
-        show: Callable[[Action], None],
         tell: Callable[[str], None],
+        heard: Callable[[NewHead | Halted], None] = lambda _: None,
     ) -> None:
-        self._endpoint = endpoint
-        self._cycle = cycle
+        self._heads = heads
+        self._turn = turn
         self._poll = poll
-        self._show = show
         self._tell = tell
-        self._stopping = False
-        self._seen: str | None = None
-        self._shown: set[tuple[bool, tuple[str, ...]]] = set()
-        self._warned: set[str] = set()
+        self._heard = heard
+        self._stopping = Event()
+        self._has_turned = False
 
     def stop(self) -> None:
-        """Ends `run` after the duty under way."""
-        self._stopping = True
+        """Ends `run` after what is under way."""
+        self._stopping.set()
+        self._heads.stop()
 
     def run(self) -> None:
-        """Runs until `stop`. Raises ChainMismatchError where the first look finds the wrong chain."""
-        backoff = self._poll
-        while not self._stopping:
-            pause = self._poll
+        """Runs until `stop`. Raises ChainMismatchError or SettingsError where the first turn finds them."""
+        if self._stopping.is_set():
+            return
+        for found in self._heads.follow():
+            self._heard(found)
+            if isinstance(found, NewHead):
+                self._take_turns()
+            if self._stopping.is_set():
+                return
+
+    def _take_turns(self) -> None:
+        """One, and again after a pause that grows, as long as it fails."""
+        pause = self._poll
+        while not self._stopping.is_set():
             try:
-                self._look()
-                backoff = self._poll
+                self._turn(self._stopping.is_set)
             except (BrokenPipeError, OutputError):  # nobody listens any more
                 raise
             except Exception as fault:  # a keeper outlives its nodes, whatever they answer
-                if isinstance(fault, ChainMismatchError) and self._seen is None:
+                if isinstance(fault, ChainMismatchError | SettingsError) and not self._has_turned:
                     raise
-                pause, backoff = backoff, min(2 * backoff, max(LONGEST_PAUSE, self._poll))
-                self._tell(f"error: {_text(fault)}; again in {pause:g} s")
-            self._rest(pause)
-
-    def _look(self) -> None:
-        """A cycle, if there is a block that none has seen; one that fails is run again, new block or not."""
-        header = self._endpoint.request("eth_getBlockByNumber", "latest", False)
-        if not isinstance(header, dict) or not isinstance(header.get("hash"), str):
-            raise RpcError(f"{self._endpoint.url} answers with a block header that cannot be read: {header!r}")
-        if header["hash"] == self._seen:
-            return
-        shown, self._shown = self._shown, set()
-        warned, self._warned = self._warned, set()
-        for action in self._cycle.run(lambda text: self._warn(text, warned)):
-            told = (action.refusal is None, action.duty.key)
-            if action.receipt is not None or (told not in shown and told not in self._shown):
-                self._put(action)
-            if action.receipt is None:
-                self._shown.add(told)
-            if self._stopping:
+                self._tell(f"{_text(fault)}; again in {pause:g} s")
+            else:
+                self._has_turned = True
                 return
-        self._seen = header["hash"]
-
-    def _put(self, action: Action) -> None:
-        try:
-            self._show(action)
-        except BrokenPipeError:
-            raise
-        except OSError as fault:
-            raise OutputError(f"cannot write the output: {fault.strerror or fault}") from None
-
-    def _rest(self, seconds: float) -> None:
-        end = time.monotonic() + seconds
-        while not self._stopping and (left := end - time.monotonic()) > 0:
-            time.sleep(min(left, _GLANCE))
-
-    def _warn(self, text: str, before: set[str]) -> None:
-        self._warned.add(text)
-        if text not in before:
-            self._tell(f"warning: {text}")
+            self._stopping.wait(pause)
+            pause = min(2 * pause, max(LONGEST_PAUSE, self._poll))
 
 
 @contextmanager
@@ -116,7 +100,8 @@ def stopped_by_signals(stop: Callable[[], None]) -> Iterator[None]:
     def handle(_number: int, _frame: FrameType | None) -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        stop()
+        # In a thread: what waits may hold the very lock that it is woken by, and the handler runs on top of it.
+        _thread.start_new_thread(stop, ())
 
     for number in usual:
         signal.signal(number, handle)

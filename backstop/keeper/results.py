@@ -6,12 +6,23 @@ from typing import Any
 
 from backstop.account_id import account_text
 from backstop.adl.results import plan_document
-from backstop.chain.bindings import CANDIDATE_SKIPPED, CHECKPOINTED, DELEVERAGED, ENTERED, LIQUIDATED, ROUND_EXECUTED
-from backstop.chain.transactions import Receipt
+from backstop.chain.bindings import (
+    CANDIDATE_SKIPPED,
+    CHECKPOINTED,
+    DELEVERAGED,
+    ENTERED,
+    INVENTORY_BOUGHT,
+    LIQUIDATED,
+    ROUND_EXECUTED,
+    SETTLED,
+)
+from backstop.keeper.buying import BuyInventory
 from backstop.keeper.cycle import Action
 from backstop.keeper.duties import Liquidate, TakeOver
+from backstop.keeper.unwinding import Unwind
 from backstop.keeper.upkeep import Checkpoint, Redistribute, SettleExit, UpkeepDuty
 from backstop.math.wad import WAD, format_amount
+from backstop.transactions.receipt import Receipt
 
 _DUTIES = {
     Liquidate: "liquidate",
@@ -19,6 +30,8 @@ _DUTIES = {
     Checkpoint: "checkpoint",
     Redistribute: "redistribute",
     SettleExit: "settleExit",
+    BuyInventory: "buyInventory",
+    Unwind: "unwind",
 }
 SKIP_REASONS = ("flat", "inventorySide", "bankrupt", "duplicate", "insolventAtAdlPrice")
 
@@ -47,6 +60,8 @@ def action_document(action: Action) -> dict[str, Any]:
         }
     if isinstance(action.duty, Checkpoint | Redistribute | SettleExit):
         return document | _upkeep(action.duty, action.receipt)
+    if isinstance(action.duty, BuyInventory | Unwind):
+        return document | _trade(action.duty, action.receipt)
     executed = executed_round(action.receipt) if action.receipt else None
     return document | {"plan": plan_document(action.duty.plan), "round": executed}
 
@@ -66,6 +81,31 @@ def _liquidation(duty: Liquidate, receipt: Receipt | None) -> dict[str, Any]:
         "equity": format_amount(duty.equity),
         "maintenanceMargin": format_amount(duty.maintenance_margin),
     }
+
+
+def _trade(duty: BuyInventory | Unwind, receipt: Receipt | None) -> dict[str, Any]:
+    contracts, price = (executed_trade(receipt) if receipt else None) or (duty.contracts, duty.price)
+    document = {
+        "account": duty.buyer if isinstance(duty, BuyInventory) else duty.account,
+        "market": duty.market,
+        "side": duty.side.value,
+        "contracts": format_amount(contracts),
+        "price": format_amount(price),
+        "markPrice": format_amount(duty.mark),
+    }
+    return document | ({"order": "0x" + duty.order.digest.hex()} if isinstance(duty, Unwind) else {})
+
+
+def executed_trade(receipt: Receipt) -> tuple[int, int] | None:
+    """Contracts and price of a purchase or of a settled pair as its event tells them, WAD."""
+    for _, topics, data in receipt.logs:
+        if topics[0] == INVENTORY_BOUGHT.topic:
+            *_, size, _, price = INVENTORY_BOUGHT.decode(topics, data)
+            return abs(size), price
+        if topics[0] == SETTLED.topic:
+            _, _, _, size, _, price, *_ = SETTLED.decode(topics, data)
+            return abs(size), price
+    return None
 
 
 def _upkeep(duty: UpkeepDuty, receipt: Receipt | None) -> dict[str, Any]:

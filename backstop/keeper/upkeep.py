@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import chain, zip_longest
@@ -35,6 +36,7 @@ class Upkeep:
 
     An isolated pool's market is sampled every `isolated_seconds` of chain time, and so is any market while ADL has
     started there; a shared pool's every `shared_seconds`. An exit of less than `least_exit` (WAD quote) is left alone.
+    `order` are the priorities of samples, redistribution and exits.
     """
 
     checkpoint: bool = True
@@ -43,6 +45,7 @@ class Upkeep:
     isolated_seconds: int = 60
     shared_seconds: int = 86_400
     least_exit: int = WAD
+    order: tuple[int, int, int] = (40, 50, 60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,14 +109,24 @@ UpkeepDuty = Checkpoint | Redistribute | SettleExit
 
 
 class UpkeepReader:
-    """Finds what is due at a state; remembers when each market was last sampled, and how far that was read."""
+    """Finds what is due at a state; remembers when each market was last sampled, and how far that was read.
 
-    def __init__(self, endpoint: Endpoint, deployment: Deployment, settings: Upkeep) -> None:
+    With `most_blocks` a look reads the events of no more blocks than that, so that nothing waits for it: a market
+    whose last sample was not found yet is looked for again at the next one, and sampled before only where a trigger is
+    due.
+    """
+
+    def __init__(
+        self, endpoint: Endpoint, deployment: Deployment, settings: Upkeep, *, most_blocks: int | None = None
+    ) -> None:
         self._endpoint = endpoint
         self._deployment = deployment
         self._settings = settings
+        self._most_blocks = most_blocks
         self._sampled: dict[int, int] = {}
-        self._read_to: int | None = None
+        # From which block to which the samples were read, and whether those before are not needed.
+        self._read_from = self._read_to = 0
+        self._is_read = False
 
     def due(self, state: ChainState) -> list[UpkeepDuty]:
         """What is due, in turns of each kind, so that none holds another up; what nobody has seen yet comes first."""
@@ -121,9 +134,20 @@ class UpkeepReader:
         samples = self._checkpoints(state) if settings.checkpoint else []
         given = redistributed(state) if settings.redistribute else 0
         exits = self._exits(state) if settings.settle_exits else []
-        turns = zip_longest(samples, [Redistribute(given)] if given else [], exits)
-        found: list[UpkeepDuty] = [duty for duty in chain.from_iterable(turns) if duty is not None]
-        return found
+        kinds: list[tuple[int, Sequence[UpkeepDuty]]] = [
+            (settings.order[0], samples),
+            (settings.order[1], [Redistribute(given)] if given else []),
+            (settings.order[2], exits),
+        ]
+        turns = zip_longest(*(duties for _, duties in sorted(kinds, key=lambda kind: kind[0])))
+        return [duty for duty in chain.from_iterable(turns) if duty is not None]
+
+    def unseen(self, state: ChainState) -> list[Checkpoint]:
+        """The samples that a due trigger waits for. No events are read for them."""
+        if not self._settings.checkpoint:
+            return []
+        found = [Checkpoint(name, self._sampled.get(state.market_ids[name]), True) for name in self._unseen(state)]
+        return sorted(found, key=lambda duty: duty.market)
 
     def _checkpoints(self, state: ChainState) -> list[Checkpoint]:
         self._read_samples(state)
@@ -131,7 +155,8 @@ class UpkeepReader:
         due = []
         for name, market in state.snapshot.markets.items():
             last = self._sampled.get(state.market_ids[name])
-            if name in unseen or last is None or state.block.timestamp - last >= self._interval(state, name):
+            is_time = self._is_read if last is None else state.block.timestamp - last >= self._interval(state, name)
+            if name in unseen or is_time:
                 due.append(Checkpoint(market.name, last, name in unseen))
         return sorted(due, key=lambda duty: (not duty.unseen, duty.last or 0))
 
@@ -154,22 +179,31 @@ class UpkeepReader:
         }
 
     def _read_samples(self, state: ChainState) -> None:
-        """When each market was last sampled, from events: those since the last look, at first backwards in pages."""
-        head = state.block.number
-        if self._read_to is not None:
-            if self._read_to < head:
-                self._read(self._read_to + 1, head)
-            self._read_to = head
-            return
+        """When each market was last sampled, from events: those since the last look, and backwards in pages."""
+        head, left = state.block.number, self._most_blocks
+        if not self._read_to:
+            self._read_from, self._read_to = head + 1, head
+        if self._read_to < head:
+            last = head if left is None else min(head, self._read_to + left)
+            self._read(self._read_to + 1, last)
+            left = None if left is None else left - (last - self._read_to)
+            self._read_to = last
+        while not self._is_read and (left is None or left > 0):
+            left = self._read_back(state, left)
+
+    def _read_back(self, state: ChainState, left: int | None) -> int | None:
+        """A page before those that were read, of at most `left` blocks; how many are left then."""
+        last = self._read_from - 1
+        if last < self._deployment.block or set(self._sampled) >= set(state.market_ids.values()):
+            self._is_read = True
+            return left
+        first = max(self._deployment.block, last - min(PAGE, left or PAGE) + 1)
+        self._read(first, last)
+        self._read_from = first
         longest = max(self._settings.shared_seconds, self._settings.isolated_seconds)
-        last = head
-        while last >= self._deployment.block and set(self._sampled) < set(state.market_ids.values()):
-            first = max(self._deployment.block, last - PAGE + 1)
-            self._read(first, last)
-            if state.block.timestamp - read_block(self._endpoint, state.block.chain_id, first).timestamp >= longest:
-                break
-            last = first - 1
-        self._read_to = head
+        age = state.block.timestamp - read_block(self._endpoint, state.block.chain_id, first).timestamp
+        self._is_read = age >= longest
+        return None if left is None else left - (last - first + 1)
 
     def _read(self, first: int, last: int) -> None:
         query = {"address": self._deployment.fund, "topics": topics_of(CHECKPOINTED.topic)}

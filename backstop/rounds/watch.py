@@ -7,7 +7,9 @@ the round costs time, never a wrong challenge.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from backstop.adl.scoring import score_sides
 from backstop.adl.snapshot import Snapshot
@@ -15,9 +17,13 @@ from backstop.chain.bindings import CHALLENGE, KEPT, PAY_POOL
 from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
 from backstop.chain.snapshot import ChainState, read_chain
-from backstop.chain.transactions import Receipt, Sender
-from backstop.errors import RevertError, RpcError
+from backstop.errors import FailedTransactionError, RevertError, RpcError
 from backstop.rounds.book import Omission, RoundView, ask, count_rounds, open_rounds, read_round
+from backstop.transactions.receipt import Receipt
+from backstop.transactions.sender import Sender
+
+if TYPE_CHECKING:
+    from backstop.telemetry import Telemetry
 
 _KEPT = 64  # states of blocks before
 # So many in a row that rank below the cutoff, and whoever follows does too, whatever has moved in between.
@@ -36,7 +42,7 @@ class Finding:
 
 
 class Watcher:
-    """Looks at every round once. Warnings go to `tell`."""
+    """Looks at every round once. Warnings go to `tell`; `waiting` is called while a challenge waits to be mined."""
 
     def __init__(
         self,
@@ -46,18 +52,24 @@ class Watcher:
         *,
         send: bool,
         tell: Callable[[str], None],
+        telemetry: Telemetry | None = None,
+        waiting: Callable[[], None] = lambda: None,
     ) -> None:
         self._endpoint = endpoint
         self._deployment = deployment
         self._sender = sender
         self._send = send
         self._tell = tell
+        self._telemetry = telemetry
+        self._waiting = waiting
         self._states: dict[int, ChainState] = {}
         self._looked_at = 0
 
     def look(self) -> Iterator[Finding]:
         """The omissions of the rounds that nobody has looked at yet and that are open; afterwards the state is kept."""
         now = read_chain(self._endpoint, self._deployment)
+        if self._telemetry is not None:
+            self._telemetry.state(now)
         last = count_rounds(self._endpoint, self._deployment)
         for number in open_rounds(self._endpoint, self._deployment, self._looked_at, last, now.block.timestamp):
             yield from self._inspect(number, now)
@@ -112,8 +124,8 @@ class Watcher:
         try:
             if not self._send:
                 return Finding(found, omission, gas=self._sender.simulate(book, data))
-            receipt = self._sender.send(book, data, name="challenge")
-        except RevertError as refusal:
+            receipt = self._send_challenge(found, data)
+        except (RevertError, FailedTransactionError) as refusal:
             return Finding(found, omission, refusal=str(refusal))
         self._pay_pool(found)
         return Finding(found, omission, receipt, receipt.gas_used)
@@ -121,9 +133,20 @@ class Watcher:
     def _pay_pool(self, found: RoundView) -> None:
         """The pool's half waits for anyone to pay it in: somebody else may have."""
         try:
-            self._sender.send(self._deployment.round_book, PAY_POOL.encode(found.market), name="payPool")
-        except RevertError as refusal:
+            data = PAY_POOL.encode(found.market)
+            self._sender.send(self._deployment.round_book, data, name=f"payPool {found.id}", waiting=self._waiting)
+        except (RevertError, FailedTransactionError) as refusal:
             self._tell(f"what challenges brought the pool of round {found.id} is not paid in: {refusal}")
+
+    def _send_challenge(self, found: RoundView, data: bytes) -> Receipt:
+        """Sends it, timed and counted where somebody listens."""
+        with self._telemetry.duty("challenge", round=found.id) if self._telemetry else nullcontext() as record:
+            receipt = self._sender.send(
+                self._deployment.round_book, data, name=f"challenge {found.id}", waiting=self._waiting
+            )
+            if record is not None:
+                record.sent(receipt.transaction, receipt.gas_used, receipt.cost)
+        return receipt
 
 
 def _at_mark(snapshot: Snapshot, market: str, mark: int) -> Snapshot:

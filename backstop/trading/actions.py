@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from backstop.chain.transactions import Receipt, Sender
 from backstop.errors import BackstopError, RevertError, TransactionError
 from backstop.trading.refusals import NO_NAMES, Names, explained
+from backstop.transactions.receipt import Receipt
+from backstop.transactions.sender import Sender
 
 
 @dataclass(frozen=True, slots=True)

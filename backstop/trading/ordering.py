@@ -12,12 +12,12 @@ from eth_account.signers.local import LocalAccount
 
 from backstop.account_id import account_of, index_of, is_cross, owner_of
 from backstop.chain.bindings import ORDERS_CANCELLED
-from backstop.chain.transactions import Receipt
 from backstop.errors import BackstopError, OrderFileError, SigningKeyError
 from backstop.math.wad import UINT256_MAX, WAD, format_amount
 from backstop.orders import Order, sign
 from backstop.trading.client import Client
 from backstop.trading.order_file import PRICE_LIMIT, OrderFile
+from backstop.transactions.receipt import Receipt
 
 _UINT64 = 2**64 - 1
 _MOST_CONTRACTS = 2**111 - 1  # WAD; a position has no room for more

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from backstop.chain.bindings import PAIR_REFUSED, SETTLE, SETTLE_BATCH, describe_revert
-from backstop.chain.transactions import Receipt, Sender
 from backstop.errors import BackstopError, OrderFileError, RevertError
 from backstop.trading.actions import Step
 from backstop.trading.client import Client
@@ -16,6 +15,8 @@ from backstop.trading.order_file import OrderFile
 from backstop.trading.ordering import check_order, remaining
 from backstop.trading.pairing import Pair, names_of, shortage, why_refused
 from backstop.trading.refusals import explained
+from backstop.transactions.receipt import Receipt
+from backstop.transactions.sender import Sender
 
 _GAS_OF_A_PAIR = 1_000_000  # of one that is settled only after others, and cannot be estimated by itself
 _ATTEMPTS = 5

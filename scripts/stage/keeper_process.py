@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -89,21 +90,23 @@ def run_keeper_once(rpc: str, deployment: Path, signer: LocalAccount) -> list[di
 @contextmanager
 def running_keeper(rpc: str, deployment: Path, signer: LocalAccount, *options: str) -> Iterator[KeeperProcess]:
     """A keeper that goes on by itself, ended on the way out."""
-    process = subprocess.Popen(
-        keeper_command(rpc, deployment, *options),
-        env=keeper_environment(signer),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    keeper = KeeperProcess(process)
-    try:
-        yield keeper
-        keeper.stop()
-    finally:
-        if process.poll() is None:
-            process.kill()
-            process.wait(_PATIENCE)
+    # A chain that is begun anew needs a new journal.
+    with TemporaryDirectory() as state:
+        process = subprocess.Popen(
+            keeper_command(rpc, deployment, *options),
+            env=keeper_environment(signer) | {"BACKSTOP_STATE_DIR": state},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        keeper = KeeperProcess(process)
+        try:
+            yield keeper
+            keeper.stop()
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait(_PATIENCE)
 
 
 def wait_until(done: Callable[[], bool], keeper: KeeperProcess) -> None:

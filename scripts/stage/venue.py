@@ -15,10 +15,11 @@ from backstop.account_id import account_of, account_text, isolated_account, isol
 from backstop.chain.bindings import APPROVE, CONTRIBUTE, DEPOSIT, MINT, POST_BOND, SETTLE
 from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
-from backstop.chain.transactions import Receipt, Sender
 from backstop.math.funding import HOUR
 from backstop.math.wad import WAD
 from backstop.orders import Domain, Order, sign
+from backstop.transactions.receipt import Receipt
+from backstop.transactions.sender import Sender
 from scripts.stage.cases import Case, Seat
 from scripts.stage.parameters import MarketParameters, plain_market
 from scripts.stage.system import System, deploy_system, name_bytes

@@ -11,7 +11,7 @@ from eth_account.signers.local import LocalAccount
 from scripts.stage.cases import CASES, Case
 from scripts.stage.venue import TestMarket, Venue
 
-pytest.register_assert_rewrite(f"{__package__}.command")
+pytest.register_assert_rewrite(f"{__package__}.command", f"{__package__}.sea")
 
 
 @pytest.fixture(scope="module")

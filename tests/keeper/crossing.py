@@ -9,11 +9,11 @@ from eth_account.signers.local import LocalAccount
 
 from backstop.adl.snapshot import Account, Side
 from backstop.chain.snapshot import ChainState, read_chain
-from backstop.chain.transactions import Sender
 from backstop.keeper.cycle import Action, Cycle
 from backstop.keeper.duties import SIDE_CODES, Liquidate, TakeOver
 from backstop.keeper.liquidations import Liquidator
 from backstop.math.wad import WAD
+from backstop.transactions.sender import Sender
 from scripts.stage.cross import HOLDERS, Harbour, Holder
 from scripts.stage.venue import wad
 

@@ -103,10 +103,9 @@ def test_pages_and_one_page_are_the_same(page: int, harbour: Harbour, monkeypatc
 
 def test_a_node_that_has_lost_cross_accounts_is_not_believed(harbour: Harbour, monkeypatch: pytest.MonkeyPatch) -> None:
     class Lossy(Endpoint):
-        def call(self, to: str, function: Any, *arguments: Any, **options: Any) -> Any:
-            if function is reader.LENS_CROSS_ACCOUNTS and arguments[0] >= 2:
-                return ()
-            return super().call(to, function, *arguments, **options)
+        def call_all(self, asked: Any, *options: Any) -> Any:
+            pages = super().call_all(asked, *options)
+            return pages[:1] + [()] * len(pages[1:]) if asked[0].function is reader.LENS_CROSS_ACCOUNTS else pages
 
     monkeypatch.setattr(reader, "PAGE", 2)
     with pytest.raises(RpcError, match="has 2 of 4 cross accounts"):

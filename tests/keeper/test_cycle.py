@@ -14,12 +14,13 @@ from backstop.adl.snapshot import Account
 from backstop.chain.bindings import DEPOSIT, WITHDRAW
 from backstop.chain.endpoint import Endpoint
 from backstop.chain.snapshot import ChainState, read_chain
-from backstop.chain.transactions import Receipt, Sender
 from backstop.errors import RevertError, RpcError
 from backstop.keeper.cycle import Action, Cycle
 from backstop.keeper.duties import Deleverage, TakeOver, rounds, take_overs
 from backstop.keeper.results import action_document, executed_round
 from backstop.math.wad import WAD, format_amount
+from backstop.transactions.receipt import Receipt
+from backstop.transactions.sender import Sender
 from scripts.stage.venue import TestMarket, Venue, rpc_url, wad
 from tests.support.desk import Desk, open_desk
 
@@ -339,10 +340,12 @@ def test_node_that_falls_behind_its_own_transactions_is_not_believed(
 
     class Lagging(Endpoint):
         acted = False
+        lags = False
 
         def request(self, method: str, *params: Any) -> Any:
             self.acted = self.acted or method == "eth_sendRawTransaction"
-            if method == "eth_getBlockByNumber" and self.acted:
+            self.lags = self.lags or (self.acted and method == "eth_chainId")
+            if method == "eth_getBlockByNumber" and self.lags:
                 params = (hex(old), *params[1:])
             return super().request(method, *params)
 

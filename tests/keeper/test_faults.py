@@ -266,7 +266,7 @@ def scripted(**answers: bytes) -> Answer:
     known = {
         "eth_chainId": result(hex(31337)),
         "eth_getCode": result("0x6000"),
-        "eth_getBlockByNumber": result({"number": "0x1", "hash": HASH, "timestamp": "0x5"}),
+        "eth_getBlockByNumber": result({"number": "0x1", "hash": HASH, "parentHash": HASH, "timestamp": "0x5"}),
         "eth_call": result("0x"),
     } | answers
     wired = result("0x" + ("11" * 20).rjust(64, "0"))

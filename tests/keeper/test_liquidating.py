@@ -16,7 +16,6 @@ from backstop.account_id import account_text, isolated_account
 from backstop.adl.snapshot import Account, Block, MarginMode, Market, Position, Side, Snapshot
 from backstop.chain.bindings import LIQUIDATE
 from backstop.chain.snapshot import ChainState, read_chain
-from backstop.chain.transactions import Sender
 from backstop.keeper.cycle import Action, Cycle
 from backstop.keeper.duties import Liquidate, take_overs
 from backstop.keeper.liquidations import Liquidator, liquidations
@@ -27,6 +26,7 @@ from backstop.math.margin import margin_requirement, position_value
 from backstop.math.position import PositionState, apply_trade
 from backstop.math.wad import WAD
 from backstop.math.wad import parse_amount as wad
+from backstop.transactions.sender import Sender
 from scripts.stage.venue import TestMarket, Venue
 
 from .terms import DISCOUNT, FEE, IMF, KEEPER, MARK, MMF, TERMS
@@ -479,12 +479,12 @@ def test_a_liquidation_that_another_did_first_is_refused_once(scene: Scene, monk
     scene.venue.set_price(scene.market, Decimal("94"))
     send, accounts = Sender.send, {name: bytes.fromhex(account[2:]) for account, name in scene.names.items()}
 
-    def beaten(self: Sender, to: str, data: bytes) -> Any:
+    def beaten(self: Sender, to: str, data: bytes, **options: Any) -> Any:
         monkeypatch.setattr(Sender, "send", send)
         carrier = isolated_account(other.address, scene.market.id)
         sooner = LIQUIDATE.encode(accounts["drowning"], scene.market.id, carrier, WAD * 10)
         scene.venue.send(other, scene.venue.system.exchange, sooner)
-        return send(self, to, data)
+        return send(self, to, data, **options)
 
     monkeypatch.setattr(Sender, "send", beaten)
     actions = list(scene.cycle(10**6).run(pytest.fail))

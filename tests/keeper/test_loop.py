@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import queue
 import signal
 import socket
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,79 +17,18 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from eth_account.signers.local import LocalAccount
 
-from backstop.account_id import account_text, isolated_account
-from backstop.chain.keys import ENVIRONMENT
-from backstop.chain.snapshot import read_chain
+from backstop.chain.head import Head
+from backstop.chain.heads import Halted, NewHead
 from backstop.errors import ChainMismatchError, OutputError, RpcError
 from backstop.keeper.cycle import Action
 from backstop.keeper.duties import TakeOver
 from backstop.keeper.loop import Loop
-from backstop.math.wad import WAD, parse_amount
-from scripts.stage.venue import TestMarket, Venue, rpc_url
+from backstop.keeper.showing import Showing
+from backstop.math.wad import parse_amount
+from scripts.stage.venue import Venue, rpc_url
 
-BACKSTOP = Path(sys.executable).parent / "backstop"
-PATIENCE = 30.0  # seconds after which a test gives up; nothing waits that long when all is well
-PRICES = {
-    "liquidation": Decimal("94"),
-    "first takeover": Decimal("92"),
-    "takeover": Decimal("91"),
-    "ADL": Decimal("60"),
-}
-
-
-class Keeper:
-    """`backstop run` as a process, with its lines as they come."""
-
-    def __init__(self, signer: LocalAccount, deployment: Path, url: str, *options: str) -> None:
-        command = [
-            str(BACKSTOP),
-            "run",
-            "--rpc",
-            url,
-            "--deployment",
-            str(deployment),
-            "--poll",
-            "0.05",
-            *options,
-            "--no-checkpoint",
-        ]
-        self.process = subprocess.Popen(
-            command,
-            env=os.environ | {ENVIRONMENT: "0x" + bytes(signer.key).hex()},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            bufsize=1,
-        )
-        self.out: queue.Queue[str] = queue.Queue()
-        self.told: queue.Queue[str] = queue.Queue()
-        for stream, lines in ((self.process.stdout, self.out), (self.process.stderr, self.told)):
-            threading.Thread(target=self._pump, args=(stream, lines), daemon=True).start()
-
-    @staticmethod
-    def _pump(stream: Any, lines: queue.Queue[str]) -> None:
-        for line in stream:
-            lines.put(line.rstrip("\n"))
-
-    def line(self) -> str:
-        """The next line of its output."""
-        return self.out.get(timeout=PATIENCE)
-
-    def action(self) -> dict[str, Any]:
-        """The next line, read as JSON."""
-        document: dict[str, Any] = json.loads(self.line())
-        return document
-
-    def word(self) -> str:
-        """The next line on stderr."""
-        return self.told.get(timeout=PATIENCE)
-
-    def end(self, number: int = signal.SIGTERM) -> int:
-        """Its status after a signal."""
-        self.process.send_signal(number)
-        return self.process.wait(PATIENCE)
+from .sea import BACKSTOP, PATIENCE, PRICES, Keeper, Sea, told, wait_until
 
 
 class Proxy:
@@ -147,37 +84,6 @@ class Proxy:
         one.close()
 
 
-class Sea:
-    """A market at 100 whose longs sink one after the other, and the keeper's funded account."""
-
-    def __init__(self, venue: Venue, folder: Path) -> None:
-        self.venue = venue
-        self.market: TestMarket = venue.list_market("SEA-USD", "sea", Decimal(100))
-        venue.contribute(venue.trader("sea donor"), self.market, 100)
-        self.keeper = venue.trader("sea keeper")
-        venue.post_bond(self.keeper)
-        self.carrier = account_text(venue.deposit(self.keeper, self.market, 10_000))
-        self.deployment = folder / "deployment.json"
-        venue.deployment.save(self.deployment)
-        bear = venue.trader("sea bear")
-        venue.deposit(bear, self.market, 100_000)
-        self.accounts: dict[str, str] = {"bear": account_text(isolated_account(bear.address, self.market.id))}
-        # At 94 they have 40 and 50 of MM 47; at 92 20 and 30, and half of MM is 23; at 91 10 and 20, and it is 22.75.
-        for name, margin in (("first", 100), ("second", 110)):
-            trader = venue.trader(f"sea {name}")
-            self.accounts[name] = account_text(venue.deposit(trader, self.market, margin))
-            venue.trade(bear, trader, self.market, 10 * WAD, 100 * WAD)
-
-    def set_price(self, price: Decimal) -> None:
-        self.venue.set_price(self.market, price)
-
-    def sizes(self) -> dict[str, int]:
-        """Sizes of the accounts that hold something, by name."""
-        names = {account: name for name, account in self.accounts.items()} | {self.carrier: "keeper"}
-        accounts = read_chain(self.venue.endpoint, self.venue.deployment).snapshot.accounts
-        return {names[one.id]: one.positions[0].size for one in accounts if one.id in names and one.positions}
-
-
 @pytest.fixture
 def sea(venue: Venue, tmp_path: Path) -> Sea:
     return Sea(venue, tmp_path)
@@ -199,11 +105,6 @@ def start(sea: Sea) -> Iterator[Start]:
     for keeper in started:
         keeper.process.kill()
         keeper.process.wait()
-
-
-def told(action: dict[str, Any], sea: Sea) -> tuple[str, str]:
-    names = {account: name for name, account in sea.accounts.items()}
-    return action["duty"], names[action["account"]] if "account" in action else action["plan"]["side"]
 
 
 def test_left_running_it_liquidates_takes_over_and_deleverages_as_the_price_falls(sea: Sea, start: Start) -> None:
@@ -271,7 +172,7 @@ def test_an_outage_of_the_node_is_told_and_survived(sea: Sea, start: Start) -> N
 
     proxy.cut()
     lines = [keeper.word() for _ in range(4)]
-    assert all(line.startswith(f"error: no answer from {proxy.url} to ") for line in lines)
+    assert all(f"no answer from {proxy.url} to " in line for line in lines)
     # Pauses double from the poll interval on.
     assert [line.rsplit("; ", 1)[1] for line in lines] == [f"again in {n:g} s" for n in (0.05, 0.1, 0.2, 0.4)]
     sea.set_price(PRICES["ADL"])
@@ -287,7 +188,7 @@ def test_a_node_that_is_not_there_yet_is_waited_for(sea: Sea, start: Start) -> N
     sea.set_price(PRICES["first takeover"])
     keeper = start("--send", "--json", url=proxy.url)
     assert keeper.word() == f"watching {proxy.url}"
-    assert keeper.word().startswith("error: no answer")
+    assert f"no answer from {proxy.url} to " in keeper.word()
     proxy.restore()
     assert told(keeper.action(), sea) == ("takeOver", "first")
     assert keeper.end() == 0
@@ -359,7 +260,7 @@ def test_output_that_cannot_be_written_ends_it(sea: Sea) -> None:
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 1
-    assert done.stderr.splitlines()[1:] == ["error: cannot write the output: No space left on device"]
+    assert done.stderr.splitlines()[-1] == "error: cannot write the output: No space left on device"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -394,29 +295,24 @@ def test_a_notional_or_a_discount_that_is_no_amount_is_refused(text: str, option
     assert keeper.process.wait(PATIENCE) == 2
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
-    while not holds():
-        assert time.monotonic() < end, "waited in vain"
-        time.sleep(0.01)
-
-
 # ------------------------------------------------------------------ the loop by itself
 
 
-class Node:
-    """Answers with the block hashes that it is given, one after the other, and then with the last."""
+class Blocks:
+    """Tells of blocks with these numbers, one after the other, and then of no more."""
 
-    url = "http://node"
+    def __init__(self, *numbers: int) -> None:
+        self._numbers = list(numbers)
+        self.is_stopped = False
 
-    def __init__(self, *answers: Any) -> None:
-        self._answers = list(answers)
+    def follow(self) -> Iterator[NewHead | Halted]:
+        for number in self._numbers:
+            if self.is_stopped:
+                return
+            yield NewHead(Head(number, f"0x{number:064x}", f"0x{number - 1:064x}", number), False)
 
-    def request(self, method: str, *params: Any) -> Any:
-        answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return {"hash": answer} if isinstance(answer, str) else answer
+    def stop(self) -> None:
+        self.is_stopped = True
 
 
 class Cycles:
@@ -443,67 +339,60 @@ def take_over(name: str, refusal: str | None = None) -> Action:
     return Action(TakeOver(name, "ETH-USD", 0, 0), 1, None, None, refusal)
 
 
-def looped(node: Node, cycles: Cycles) -> tuple[list[str], list[str]]:
+def looped(blocks: Blocks, cycles: Cycles) -> tuple[list[str], list[str]]:
     """What a loop over these showed and told."""
     shown: list[str] = []
     said: list[str] = []
-    loop = Loop(node, cycles, poll=0.001, show=lambda action: shown.append(action.duty.account), tell=said.append)
-    cycles.loop = loop
-    loop.run()
+    turn = Showing(cycles, show=lambda action: shown.append(name_of(action)), warn=said.append)
+    cycles.loop = Loop(blocks, turn, poll=0.001, tell=said.append)
+    cycles.loop.run()
     return shown, said
 
 
+def name_of(action: Action) -> str:
+    assert isinstance(action.duty, TakeOver)
+    return action.duty.account
+
+
 def test_a_cycle_for_every_block_and_only_one() -> None:
-    shown, said = looped(
-        Node("0x1", "0x1", "0x1", "0x2", "0x1", "0x1", "0x3"),
-        Cycles([take_over("a")], [take_over("b")], [take_over("c")], [take_over("d")]),
-    )
-    assert (shown, said) == (["a", "b", "c", "d"], [])
+    shown, said = looped(Blocks(1, 2, 3), Cycles([take_over("a")], [take_over("b")], [take_over("c")]))
+    assert (shown, said) == (["a", "b", "c"], [])
 
 
 def test_what_stays_due_is_shown_once_until_it_is_not() -> None:
     a, b, refused = take_over("a"), take_over("b"), take_over("a", "TakeoverNotDue")
-    shown, _ = looped(
-        Node("0x1", "0x2", "0x3", "0x4", "0x5", "0x6"), Cycles([a], [a, b], [refused], [refused], [], [a])
-    )
+    shown, _ = looped(Blocks(1, 2, 3, 4, 5, 6), Cycles([a], [a, b], [refused], [refused], [], [a]))
     assert shown == ["a", "b", "a", "a"]
 
 
 def test_what_is_refused_twice_in_a_cycle_is_shown_once() -> None:
     refused = take_over("a", "TakeoverNotDue")
-    shown, _ = looped(Node("0x1", "0x2"), Cycles([refused, take_over("b"), refused], [refused]))
+    shown, _ = looped(Blocks(1, 2), Cycles([refused, take_over("b"), refused], [refused]))
     assert shown == ["a", "b"]
 
 
 def test_a_warning_is_told_once_until_it_passes() -> None:
-    _, said = looped(Node("0x1", "0x2", "0x3", "0x4"), Cycles(["no price"], ["no price"], [], ["no price"]))
-    assert said == ["warning: no price"] * 2
+    _, said = looped(Blocks(1, 2, 3, 4), Cycles(["no price"], ["no price"], [], ["no price"]))
+    assert said == ["no price"] * 2
 
 
 def test_a_cycle_that_failed_is_run_again_on_the_same_block() -> None:
-    shown, said = looped(Node("0x1"), Cycles(RpcError("gone"), KeyError("status"), [take_over("a")]))
+    shown, said = looped(Blocks(1), Cycles(RpcError("gone"), KeyError("status"), [take_over("a")]))
     assert shown == ["a"]
-    assert said == ["error: gone; again in 0.001 s", "error: KeyError: 'status'; again in 0.002 s"]
-
-
-@pytest.mark.parametrize("header", [None, {}, {"hash": None}, []])
-def test_a_header_that_cannot_be_read_is_a_failure_like_any(header: Any) -> None:
-    shown, said = looped(Node(header, "0x1"), Cycles([take_over("a")]))
-    assert shown == ["a"]
-    assert said == [f"error: http://node answers with a block header that cannot be read: {header!r}; again in 0.001 s"]
+    assert said == ["gone; again in 0.001 s", "KeyError: 'status'; again in 0.002 s"]
 
 
 def test_a_wrong_chain_ends_it_only_before_the_first_cycle() -> None:
     with pytest.raises(ChainMismatchError):
-        looped(Node("0x1"), Cycles(ChainMismatchError("other chain"), []))
-    shown, said = looped(Node("0x1", "0x2"), Cycles([], ChainMismatchError("other chain"), [take_over("a")]))
+        looped(Blocks(1), Cycles(ChainMismatchError("other chain"), []))
+    shown, said = looped(Blocks(1, 2), Cycles([], ChainMismatchError("other chain"), [take_over("a")]))
     assert shown == ["a"]
-    assert said == ["error: other chain; again in 0.001 s"]
+    assert said == ["other chain; again in 0.001 s"]
 
 
 def test_a_reader_that_is_gone_ends_it() -> None:
     with pytest.raises(BrokenPipeError):
-        looped(Node("0x1"), Cycles(BrokenPipeError(), []))
+        looped(Blocks(1), Cycles(BrokenPipeError(), []))
 
 
 def test_output_that_cannot_be_written_is_no_failure_of_the_node() -> None:
@@ -511,14 +400,37 @@ def test_output_that_cannot_be_written_is_no_failure_of_the_node() -> None:
         raise OSError(28, "No space left on device")
 
     cycles = Cycles([take_over("a")])
-    cycles.loop = Loop(Node("0x1"), cycles, poll=0.001, show=show, tell=pytest.fail)
+    cycles.loop = Loop(Blocks(1), Showing(cycles, show=show, warn=pytest.fail), poll=0.001, tell=pytest.fail)
     with pytest.raises(OutputError, match="cannot write the output: No space left on device"):
         cycles.loop.run()
 
 
-def test_the_pause_is_never_above_half_a_minute(monkeypatch: pytest.MonkeyPatch) -> None:
-    pauses: list[float] = []
-    monkeypatch.setattr(Loop, "_rest", lambda _, seconds: pauses.append(seconds))
-    looped(Node("0x1"), Cycles(*[RpcError("gone")] * 18))
+def test_a_stop_between_two_actions_leaves_the_rest() -> None:
+    cycles = Cycles([take_over("a"), take_over("b")], [])
+    shown: list[str] = []
+
+    def show(action: Action) -> None:
+        shown.append(name_of(action))
+        cycles.loop.stop()
+
+    cycles.loop = Loop(Blocks(1, 2), Showing(cycles, show=show, warn=pytest.fail), poll=0.001, tell=pytest.fail)
+    cycles.loop.run()
+    assert shown == ["a"]
+
+
+def test_the_pause_is_never_above_half_a_minute() -> None:
+    said: list[str] = []
+    cycles = Cycles(*[RpcError("gone")] * 18)
+    cycles.loop = Loop(Blocks(1), Showing(cycles, show=pytest.fail, warn=pytest.fail), poll=0.001, tell=said.append)
+    cycles.loop._stopping = Impatient()
+    cycles.loop.run()
+    pauses = [float(text.removeprefix("gone; again in ").removesuffix(" s")) for text in said]
     assert pauses[:3] == [0.001, 0.002, 0.004]
     assert pauses[-2:] == [30, 30]
+
+
+class Impatient(threading.Event):
+    """Waits for nothing."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return self.is_set()

@@ -13,9 +13,9 @@ from eth_account.signers.local import LocalAccount
 from backstop.adl.results import plan_document
 from backstop.adl.snapshot_file import dumps, loads
 from backstop.chain.snapshot import read_chain
-from backstop.chain.transactions import Sender
 from backstop.keeper.cycle import Cycle
 from backstop.keeper.results import executed_round
+from backstop.transactions.sender import Sender
 from scripts.stage.venue import TestMarket, Venue, rpc_url
 
 from .command import assert_refused, backstop, backstop_inside

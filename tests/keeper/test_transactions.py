@@ -15,11 +15,11 @@ from eth_account.signers.local import LocalAccount
 from backstop.chain.bindings import TAKE_OVER
 from backstop.chain.endpoint import Endpoint
 from backstop.chain.snapshot import read_chain
-from backstop.chain.transactions import Sender
 from backstop.errors import FailedTransactionError, RevertError, RpcError, TransactionError
 from backstop.keeper.cycle import Cycle
 from backstop.keeper.duties import Deleverage, TakeOver
 from backstop.math.rolling_max import BUCKET_SECONDS
+from backstop.transactions.sender import Sender
 from scripts.stage.venue import TestMarket, Venue, rpc_url
 
 from .command import backstop_inside, secret_of
@@ -251,6 +251,26 @@ def test_what_was_done_is_told_even_where_the_rest_fails(
     assert done.err.startswith(f"error: no answer from {url} to eth_chainId: 500 Server Error")
     assert done.err.count("\n") == 1
     assert len(read_chain(venue.endpoint, venue.deployment).snapshot.pools["eth"].inventory) == 1
+
+
+def test_what_a_keeper_sends_stands_in_its_journal(
+    gapped: TestMarket, venue: Venue, operator: LocalAccount, deployment_file: Path, tmp_path: Path
+) -> None:
+    """A dry run makes none."""
+    journal = tmp_path / "journal.sqlite"
+    run = ("run", "--once", "--rpc", rpc_url(), "--deployment", deployment_file, "--journal", journal, "--json")
+    assert backstop_inside(*run).status == 0
+    assert not journal.exists()
+    done = backstop_inside(*run, "--send", key=secret_of(operator))
+    assert (done.status, done.err) == (0, "")
+    listed = backstop_inside("tx", "list", "--journal", journal, "--json").document
+    assert [(one["transaction"], one["state"]) for one in listed] == [
+        (action["transaction"], "mined") for action in done.document
+    ]
+    assert [one["name"] for one in listed] == [
+        f"takeOver {venue.account_of(gapped, 'icarus')}",
+        "deleverage ETH-USD long",
+    ]
 
 
 def test_silent_node_is_given_up(operator: LocalAccount) -> None:

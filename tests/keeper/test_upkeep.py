@@ -13,11 +13,11 @@ from eth_account.signers.local import LocalAccount
 
 from backstop.chain.endpoint import Endpoint
 from backstop.chain.snapshot import read_chain
-from backstop.chain.transactions import Sender
 from backstop.errors import NodeError
 from backstop.keeper import upkeep as upkeep_module
 from backstop.keeper.cycle import Action, Cycle
 from backstop.keeper.upkeep import Checkpoint, Redistribute, SettleExit, Upkeep, UpkeepReader
+from backstop.transactions.sender import Sender
 from scripts.stage.parameters import plain_market
 from scripts.stage.venue import Venue, rpc_url, tokens, wad
 from tests.keeper.command import Done, assert_refused, backstop, backstop_inside, secret_of

@@ -17,10 +17,10 @@ from backstop.adl.results import plan_document
 from backstop.adl.snapshot import Side
 from backstop.adl.snapshot_file import dumps, loads
 from backstop.chain.snapshot import ChainState, read_chain
-from backstop.chain.transactions import Sender
 from backstop.keeper.cycle import Action, Cycle
 from backstop.keeper.results import executed_round
 from backstop.math.wad import format_amount, parse_amount
+from backstop.transactions.sender import Sender
 from scripts.stage.cases import CASES, Case
 from scripts.stage.venue import TestMarket, Venue, wad
 

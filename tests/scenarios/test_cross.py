@@ -13,13 +13,13 @@ from backstop.adl.results import plan_document
 from backstop.adl.snapshot import Side
 from backstop.adl.snapshot_file import dumps, loads
 from backstop.chain.snapshot import read_chain
-from backstop.chain.transactions import Sender
 from backstop.keeper.cycle import Cycle
 from backstop.keeper.duties import Deleverage
 from backstop.keeper.results import action_document
 from backstop.math.margin import bankruptcy_price
 from backstop.math.wad import WAD, format_amount
 from backstop.render import show_amount
+from backstop.transactions.sender import Sender
 from scripts.stage.cross import CONTRIBUTION, GAPPED, MARKETS, POOL, play
 from scripts.stage.outcome import drawdown_of
 from scripts.stage.venue import Venue, wad

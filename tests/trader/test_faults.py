@@ -17,8 +17,8 @@ from eth_account.signers.local import LocalAccount
 from backstop.chain.bindings import MINT
 from backstop.chain.endpoint import Endpoint
 from backstop.chain.keys import ENVIRONMENT
-from backstop.chain.transactions import Sender
 from backstop.errors import RpcError, UnknownOutcomeError
+from backstop.transactions.sender import Sender
 from scripts.stage.venue import TestMarket, Venue, rpc_url, tokens
 from tests.keeper.command import BACKSTOP, Done, assert_refused, backstop_inside, secret_of
 from tests.keeper.nodes import error, node, result
@@ -94,9 +94,8 @@ def lost(request: dict[str, Any]) -> tuple[int, bytes] | None:
         (receipts(error("overloaded")), "overloaded"),
         (receipts(result({"blockNumber": "0x1"})), "with a receipt that cannot be read"),
         (receipts(result("soon")), "with a receipt that cannot be read"),
-        (lost, "502 Server Error"),
     ],
-    ids=["node dies", "node errs", "half a receipt", "no receipt", "answer lost"],
+    ids=["node dies", "node errs", "half a receipt", "no receipt"],
 )
 def test_transaction_whose_outcome_is_not_known_is_named(
     fault: Answer, words: str, shell: Shell, venue: Venue, alice: LocalAccount
@@ -109,6 +108,15 @@ def test_transaction_whose_outcome_is_not_known_is_named(
     assert done.err.startswith(named)
     assert words in done.err
     assert re.search(STANDS, done.err)
+    assert nonce(venue, alice) == before + 2
+
+
+def test_transaction_whose_answer_is_lost_is_found_by_its_hash(shell: Shell, venue: Venue, alice: LocalAccount) -> None:
+    before = nonce(venue, alice)
+    with through(at_second_transaction(lost)) as url:
+        done = run(shell, url, alice)
+    assert (done.status, done.err) == (0, "")
+    assert sent_hash(venue) in done.out
     assert nonce(venue, alice) == before + 2
 
 

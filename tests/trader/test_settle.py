@@ -12,11 +12,11 @@ from eth_account.signers.local import LocalAccount
 
 from backstop.account_id import account_text, isolated_account, isolated_sub_id
 from backstop.chain.bindings import APPROVE, CANCEL_ALL, DEPOSIT, SETTLE_BATCH
-from backstop.chain.transactions import Sender
 from backstop.orders import sign
 from backstop.trading.client import Client
 from backstop.trading.order_file import OrderFile, dumps, load
 from backstop.trading.settling import make_pairs, plan_settlement
+from backstop.transactions.sender import Sender
 from scripts.stage.venue import TestMarket, Venue, tokens, wad
 from tests.keeper.command import assert_refused
 

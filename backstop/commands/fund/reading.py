@@ -9,10 +9,10 @@ from backstop.commands.options import open_sender
 
 if TYPE_CHECKING:
     from backstop.chain.fund_view import FundView
-    from backstop.chain.transactions import Sender
     from backstop.fund.refusals import Words
     from backstop.fund.units import Units
     from backstop.trading.client import Client
+    from backstop.transactions.sender import Sender
 
 
 class Reading(NamedTuple):

@@ -12,9 +12,10 @@ from backstop.commands.options import show_steps
 
 if TYPE_CHECKING:
     from backstop.chain.bindings import Event
-    from backstop.chain.transactions import Receipt, Sender
     from backstop.commands.fund.reading import Reading
     from backstop.trading.actions import Step
+    from backstop.transactions.receipt import Receipt
+    from backstop.transactions.sender import Sender
 
 
 def do(

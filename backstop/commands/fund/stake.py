@@ -12,7 +12,7 @@ from backstop.commands.options import Amount, chain_options, key_options, send_o
 from backstop.math.wad import format_amount
 
 if TYPE_CHECKING:
-    from backstop.chain.transactions import Receipt
+    from backstop.transactions.receipt import Receipt
 
 
 @click.command("stake")

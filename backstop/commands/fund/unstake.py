@@ -13,7 +13,8 @@ from backstop.errors import BackstopError
 
 if TYPE_CHECKING:
     from backstop.chain.fund_view import PoolView, StakeView
-    from backstop.chain.transactions import Receipt, Sender
+    from backstop.transactions.receipt import Receipt
+    from backstop.transactions.sender import Sender
 
 
 @click.command("unstake")

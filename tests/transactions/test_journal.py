@@ -1,0 +1,140 @@
+"""The journal by itself: what it keeps, what it refuses, and that a commit is on the disk."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from backstop.errors import JournalError
+from backstop.transactions.fees import Fees
+from backstop.transactions.journal import Intent, Journal, Mined, State
+from backstop.transactions.signers import Signed
+
+KEEPER, TWIN, TARGET = "0x" + "11" * 20, "0x" + "22" * 20, "0x" + "33" * 20
+LARGE = 3 * 10**24  # wei past 64 bits
+
+
+@pytest.fixture(params=["SQLite", "PostgreSQL"])
+def journal(request: pytest.FixtureRequest) -> Iterator[Journal]:
+    """An empty journal in either database; the latter where it is installed."""
+    opened = Journal() if request.param == "SQLite" else Journal(request.getfixturevalue("postgres_url"))
+    yield opened
+    opened.close()
+
+
+def planned(journal: Journal, sender: str = KEEPER, at: int = 1000) -> Intent:
+    """An intent."""
+    return journal.plan(1, sender, TARGET, b"\x01", name="count", gas=50_000, at=at)
+
+
+def signed(journal: Journal, intent: Intent, nonce: int, fees: Fees, raw: bytes = b"raw") -> str:
+    """An attempt's hash."""
+    hash_ = "0x" + (raw + bytes([intent.id, nonce, fees.tip % 256])).hex()
+    journal.sign(intent.id, nonce, Signed(raw, hash_), fees, gas=50_000, cancels=False, block=1, at=1000)
+    return hash_
+
+
+@pytest.mark.parametrize("database", ["SQLite", "PostgreSQL"])
+def test_everything_is_there_for_the_next_process(
+    database: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    is_file = database == "SQLite"
+    place = str(tmp_path / "journal.sqlite") if is_file else str(request.getfixturevalue("postgres_url"))
+    journal = Journal(place)
+    intent = planned(journal)
+    signed(journal, intent, 7, Fees(LARGE, 5))
+    journal.broadcast(journal.attempts(intent.id)[0])
+    journal.close()
+    again = Journal(place, create=False)
+    (found,) = again.all()
+    assert (found.to, found.data, found.name, found.nonce) == (TARGET, b"\x01", "count", 7)
+    assert found.state is State.BROADCAST
+    (attempt,) = again.attempts(found.id)
+    assert (attempt.raw, attempt.fees, attempt.nonce) == (b"raw", Fees(LARGE, 5), 7)
+    assert attempt.broadcast_wall is not None
+    again.mine(found.id, Mined("0xab", 9, "0xcd", 1100, LARGE, True), cancels=False)
+    assert (again.intent(found.id).state, again.intent(found.id).cost) == (State.MINED, LARGE)
+
+
+def test_commits_are_written_ahead_and_synchronised(tmp_path: Path) -> None:
+    journal = Journal(str(tmp_path / "journal.sqlite"))
+    with journal._engine.connect() as connection:
+        assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+        assert connection.execute(text("PRAGMA synchronous")).scalar() == 2  # FULL
+
+
+def test_two_intents_do_not_share_a_nonce_while_both_are_open(journal: Journal) -> None:
+    """A key and a journal that two processes use by mistake: the one that writes first has the nonce."""
+    first, second = planned(journal), planned(journal)
+    signed(journal, first, 0, Fees(10, 1))
+    with pytest.raises(JournalError, match="has another open transaction with nonce 0: is the key used twice"):
+        signed(journal, second, 0, Fees(20, 2))
+    assert journal.attempts(second.id) == []
+    assert journal.intent(second.id).state is State.PLANNED
+    # Another key's nonces are its own, and one that was given up is free.
+    signed(journal, planned(journal, TWIN), 0, Fees(10, 1))
+    journal.give_up(journal.intent(first.id), "refused")
+    signed(journal, second, 0, Fees(20, 2))
+    assert journal.next_nonce(1, KEEPER) == 1
+
+
+def test_closed_intents_are_not_signed_any_more(journal: Journal) -> None:
+    intent = planned(journal)
+    journal.give_up(intent, "another process was faster")
+    with pytest.raises(JournalError, match="transaction 1 of the journal is closed"):
+        signed(journal, intent, 0, Fees(10, 1))
+
+
+def test_spending_is_what_was_paid_and_the_most_that_is_open(journal: Journal) -> None:
+    old, new, waiting, planned_only = (planned(journal) for _ in range(4))
+    for nonce, (intent, at) in enumerate([(old, 100), (new, 101)]):
+        signed(journal, intent, nonce, Fees(10, 1))
+        journal.mine(intent.id, Mined("0xab", 9, "0xcd", at, 1000 + at, True), cancels=False)
+    signed(journal, waiting, 2, Fees(10, 1))
+    signed(journal, waiting, 2, Fees(12, 3))
+    assert journal.spent(1, KEEPER, 100) == 1101 + 50_000 * 12
+    assert journal.spent(1, KEEPER, 99) == 1100 + 1101 + 50_000 * 12
+    assert journal.spent(1, KEEPER, 100, without=waiting.id) == 1101
+    assert journal.spent(1, TWIN, 0) == journal.spent(2, KEEPER, 0) == 0
+    assert journal.intent(planned_only.id).state is State.PLANNED
+
+
+def test_block_that_was_taken_back_leaves_no_cost_and_is_lost_where_its_nonce_is_gone(journal: Journal) -> None:
+    first, second = planned(journal), planned(journal)
+    signed(journal, first, 0, Fees(10, 1))
+    journal.mine(first.id, Mined("0xab", 9, "0xcd", 100, 1000, True), cancels=False)
+    journal.reopen(first.id)
+    assert journal.intent(first.id).state is State.BROADCAST
+    journal.mine(first.id, Mined("0xab", 9, "0xcd", 100, 1000, True), cancels=False)
+    signed(journal, second, 0, Fees(20, 2))
+    journal.reopen(first.id)
+    found = journal.intent(first.id)
+    assert (found.state, found.cost, found.mined_block) == (State.LOST, None, None)
+
+
+def test_what_cannot_be_opened_is_told_in_one_line(tmp_path: Path) -> None:
+    (tmp_path / "text").write_text("no database, whatever it is called", encoding="utf-8")
+    other = tmp_path / "other.sqlite"
+    sqlite3.connect(other).execute("CREATE TABLE somebody (id INTEGER)").connection.commit()
+    newer = tmp_path / "newer.sqlite"
+    Journal(str(newer)).close()
+    sqlite3.connect(newer).execute("UPDATE journal_version SET version = 2").connection.commit()
+    for place, create, words in (
+        (tmp_path / "missing.sqlite", False, "there is no journal at"),
+        (tmp_path / "nowhere" / "journal", True, "there is no folder"),
+        (tmp_path / "text", True, "file is not a database"),
+        (tmp_path, True, "unable to open database file"),
+        (other, False, "is no journal of transactions"),
+        (newer, True, "is of version 2, this is of 1"),
+        ("mysql://host/db", True, "a journal is a SQLite file or a PostgreSQL, not mysql"),
+        ("postgresql://host:port/journal", True, "the URL of the journal cannot be read"),
+        ("postgresql://keeper:hunter2@127.0.0.1:1/journal", True, "cannot open the journal postgresql"),
+    ):
+        with pytest.raises(JournalError, match=words) as fault:
+            Journal(str(place), create=create)
+        assert "\n" not in str(fault.value)
+        assert "hunter2" not in str(fault.value)
