@@ -83,9 +83,9 @@ def test_nothing_is_read_of_accounts_that_nobody_touched(
     node.methods.clear()
     state = index.read(node)
     assert state == truth(world)
-    # The head, the system, the events of its one block; and what `check` asks each time.
+    # The head, the system, the rules of rounds, the events of its one block; and what `check` asks each time.
     asked = [method for method in node.methods if method not in ("eth_chainId", "eth_getCode")]
-    assert asked == ["eth_getBlockByNumber", "eth_call", "eth_getLogs"]
+    assert asked == ["eth_getBlockByNumber", "eth_call", "eth_call", "eth_getLogs"]
     assert [query["blockHash"] for query in node.logs] == [state.block.hash]
 
 
@@ -94,7 +94,9 @@ def test_only_who_was_touched_is_read(index: AccountIndex, world: World, sqlite_
     world.venue.deposit(world.traders[0], world.markets[0], 7)
     node = Watched(rpc_url())
     assert index.read(node) == truth(world)
-    assert node.methods.count("eth_call") == 1 + 1 + 5  # the system, a position, and the wiring of the first check
+    assert (
+        node.methods.count("eth_call") == 2 + 1 + 5
+    )  # the system, the rules, a position, and the wiring of the first check
 
 
 def test_a_state_that_is_known_is_read_without_events(index: AccountIndex, world: World) -> None:
