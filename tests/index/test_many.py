@@ -89,7 +89,7 @@ def test_views_of_other_shapes(world: World, at: Any) -> None:
     accounts = [isolated_account(world.keeper.address, 1, index) for index in range(20)]
     assert (
         call_many(world.venue.endpoint, deployment.exchange, View(CROSS_ACCOUNT, 1, 5), accounts, at)
-        == [(0, 0, 0, 0)] * 20
+        == [(0, 0, 0, 0, 0)] * 20
     )
     engines = call_many(world.venue.endpoint, deployment.exchange, View(EXCHANGE_ENGINE, 0, 1), [b""], at)
     assert engines == [(int(deployment.engine, 16),)]
