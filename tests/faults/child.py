@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable
+from pathlib import Path
 
 from backstop.chain.keys import ENVIRONMENT
 from backstop.cli import cli
@@ -15,7 +16,7 @@ from backstop.transactions.steps import Step
 
 def run(config: str, key: str, log: str, killed_at: str | None) -> None:
     """`backstop run`, with its log in a file."""
-    with open(log, "a") as file, open(os.devnull, "w") as nothing:
+    with Path(log).open("a") as file, Path(os.devnull).open("w") as nothing:
         os.dup2(file.fileno(), 2)
         os.dup2(nothing.fileno(), 1)
     os.environ[ENVIRONMENT] = key

@@ -11,7 +11,7 @@ import pytest
 
 from scripts.stage.venue import Venue
 from tests.faults.scene import Scene
-from tests.faults.table import FAULTS
+from tests.faults.table import BOUNDS
 from tests.keeper.sea import Sea
 
 RESULTS = Path(__file__).parents[2] / "build" / "faults.json"
@@ -42,13 +42,16 @@ def results() -> Iterator[dict[str, dict[str, Any]]]:
 
 
 @pytest.fixture
-def shows(results: dict[str, dict[str, Any]]) -> Shows:
-    """Asserts and notes what a scenario has shown: how many effects, and blocks to recover."""
-    bounds = {fault.name: fault.most for fault in FAULTS}
+def shows(request: pytest.FixtureRequest, results: dict[str, dict[str, Any]]) -> Iterator[Shows]:
+    """Asserts and notes what a scenario of the test has shown: how many effects, and blocks to recover."""
+    noted = []
 
-    def note(scenario: str, *, effects: int, blocks: int, expected: int = 1) -> None:
-        assert effects == expected
-        assert 0 <= blocks <= bounds[scenario]
-        results[scenario] = {"scenario": scenario, "effects": effects, "blocks": blocks, "most": bounds[scenario]}
+    def note(scenario: str, *, effects: int, blocks: int) -> None:
+        assert scenario in request.function.scenarios
+        assert effects == 1
+        assert 0 <= blocks <= BOUNDS[scenario]
+        noted.append(scenario)
+        results[scenario] = {"scenario": scenario, "effects": effects, "blocks": blocks, "most": BOUNDS[scenario]}
 
-    return note
+    yield note
+    assert len(noted) == 1

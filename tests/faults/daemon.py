@@ -34,9 +34,7 @@ class Daemon:
         config = folder / "keeper.toml"
         config.write_text("\n".join(_toml(settings)))
         told = {"config": str(config), "key": key, "log": str(self._log), "killed_at": killed_at and killed_at.value}
-        self.process: BaseProcess = _CONTEXT.Process(
-            target=runpy.run_path, args=(str(CHILD), told, "__main__")
-        )
+        self.process: BaseProcess = _CONTEXT.Process(target=runpy.run_path, args=(str(CHILD), told, "__main__"))
         self.process.start()
 
     @property

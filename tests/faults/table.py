@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple, TypeVar
+
+_Test = TypeVar("_Test", bound=Callable[..., None])
 
 
 class Fault(NamedTuple):
@@ -21,8 +24,8 @@ FAULTS = (
     Fault("gas spike", "replaced at the new base fee", 1),
     Fault("gas spike past the cap", "an error in the log; it lands when gas is cheaper", 1),
     Fault("gas spike past the budget", "the alarm budget_spent, and nothing is sent", 1),
-    Fault("clock skew", "chain time decides", 1),
-    Fault("chain halt", "the alarm chain_halt; what is due is done in order after it", 4),
+    Fault("clock skew", "deadlines are counted in chain time", 3),
+    Fault("chain halt", "the alarm chain_halt; what is due is done in order after it", 5),
     Fault("sent, response lost", "found by its hash, not signed again", 1),
     Fault("killed after planning", "the next process plans anew", 1),
     Fault("killed after signing", "the next process plans anew", 1),
@@ -43,3 +46,17 @@ FAULTS = (
     Fault("out of gas money", "the alarm low_balance before it is empty, and while it still acts", 1),
     Fault("foreign transaction from the key", "given up, and planned anew with the next nonce", 1),
 )
+
+BOUNDS = {fault.name: fault.most for fault in FAULTS}
+shown: set[str] = set()
+
+
+def scenario(*names: str) -> Callable[[_Test], _Test]:
+    """Names the faults that a test shows. Raises KeyError for one that the table does not have."""
+    shown.update(name for name in names if BOUNDS[name])
+
+    def note(test: Any) -> Any:
+        test.scenarios = names
+        return test
+
+    return note

@@ -13,10 +13,12 @@ from backstop.transactions.steps import Kind
 from scripts.stage.venue import rpc_url
 from tests.faults.conftest import Shows
 from tests.faults.scene import ETHER, GWEI, Scene
+from tests.faults.table import BOUNDS, scenario
 from tests.keeper.sea import wait_until
 from tests.support.faulty_proxy import DropReply, FaultyProxy, first
 
 
+@scenario("transaction dropped")
 def test_transaction_that_is_dropped(scene: Scene, shows: Shows) -> None:
     scene.fall()
     with scene.by_hand():
@@ -38,6 +40,7 @@ def spiked(scene: Scene, above: int) -> int:
     return scene.mine()
 
 
+@scenario("underpriced replacement")
 def test_replacements_that_would_be_underpriced(scene: Scene, shows: Shows) -> None:
     cap = 5_000 * GWEI
     scene.fall()
@@ -62,6 +65,7 @@ def test_replacements_that_would_be_underpriced(scene: Scene, shows: Shows) -> N
     shows("underpriced replacement", effects=len(scene.taken()), blocks=scene.effect() - spiked_at)
 
 
+@scenario("gas spike")
 def test_gas_spike(scene: Scene, shows: Shows) -> None:
     scene.fall()
     with scene.by_hand():
@@ -75,6 +79,7 @@ def test_gas_spike(scene: Scene, shows: Shows) -> None:
     shows("gas spike", effects=len(scene.taken()), blocks=scene.effect() - spiked_at)
 
 
+@scenario("gas spike past the cap")
 def test_gas_spike_past_the_cap(scene: Scene, shows: Shows) -> None:
     scene.fall()
     with scene.by_hand():
@@ -90,6 +95,7 @@ def test_gas_spike_past_the_cap(scene: Scene, shows: Shows) -> None:
     shows("gas spike past the cap", effects=len(scene.taken()), blocks=scene.effect() - cheap_at)
 
 
+@scenario("gas spike past the budget")
 def test_gas_spike_past_the_budget(scene: Scene, shows: Shows) -> None:
     scene.fall()
     with scene.by_hand():
@@ -105,6 +111,7 @@ def test_gas_spike_past_the_budget(scene: Scene, shows: Shows) -> None:
     shows("gas spike past the budget", effects=len(scene.taken()), blocks=scene.effect() - cheap_at)
 
 
+@scenario("sent, response lost")
 def test_response_that_is_lost(scene: Scene, shows: Shows) -> None:
     with FaultyProxy(rpc_url()) as proxy:
         proxy.inject("eth_sendRawTransaction", DropReply(), first(1))
@@ -121,13 +128,14 @@ def test_response_that_is_lost(scene: Scene, shows: Shows) -> None:
 @pytest.mark.parametrize(
     ("name", "kind", "left"),
     [
-        ("planning", Kind.PLANNED, State.PLANNED),
-        ("signing", Kind.SIGNED, State.PLANNED),
-        ("journalling", Kind.JOURNALLED, State.SIGNED),
-        ("broadcast", Kind.BROADCAST, State.SIGNED),
-        ("receipt", Kind.WAITING, State.BROADCAST),
+        ("after planning", Kind.PLANNED, State.PLANNED),
+        ("after signing", Kind.SIGNED, State.PLANNED),
+        ("after journalling", Kind.JOURNALLED, State.SIGNED),
+        ("after broadcast", Kind.BROADCAST, State.SIGNED),
+        ("before the receipt", Kind.WAITING, State.BROADCAST),
     ],
 )
+@scenario(*(name for name in BOUNDS if name.startswith("killed ")))
 def test_keeper_that_is_killed(name: str, kind: Kind, left: State, scene: Scene, shows: Shows) -> None:
     due_at = scene.fall()
     killed = scene.start(killed_at=kind)
@@ -141,10 +149,10 @@ def test_keeper_that_is_killed(name: str, kind: Kind, left: State, scene: Scene,
     assert scene.agrees()
     if signed:  # what may be with a node is not signed again
         assert [raw for raw, *_ in scene.attempts()] == signed
-    scenario = "killed before the receipt" if name == "receipt" else f"killed after {name}"
-    shows(scenario, effects=len(scene.taken()), blocks=at - due_at)
+    shows(f"killed {name}", effects=len(scene.taken()), blocks=at - due_at)
 
 
+@scenario("foreign transaction from the key")
 def test_foreign_transaction_from_the_key(scene: Scene, shows: Shows) -> None:
     scene.fall()
     signer = scene.sea.keeper
@@ -172,6 +180,7 @@ def test_foreign_transaction_from_the_key(scene: Scene, shows: Shows) -> None:
     shows("foreign transaction from the key", effects=len(scene.taken()), blocks=scene.effect() - foreign_at)
 
 
+@scenario("out of gas money")
 def test_gas_money_that_runs_out(scene: Scene, shows: Shows) -> None:
     keeper = scene.watching(fees={"low_balance": "2 ether", "budget_per_day": "0.5 ether"})
     assert keeper.said("low_balance") == []
@@ -184,6 +193,7 @@ def test_gas_money_that_runs_out(scene: Scene, shows: Shows) -> None:
     shows("out of gas money", effects=len(scene.taken()), blocks=at - due_at)
 
 
+@scenario("reorganisation")
 def test_reorganisation(scene: Scene, shows: Shows) -> None:
     keeper = scene.watching()
     scene.fall()
@@ -201,6 +211,7 @@ def test_reorganisation(scene: Scene, shows: Shows) -> None:
     shows("reorganisation", effects=len(scene.taken()), blocks=at - reorganised_at)
 
 
+@scenario("reorganisation of the cause")
 def test_reorganisation_that_takes_the_cause_too(scene: Scene, shows: Shows) -> None:
     keeper = scene.watching()
     scene.fall(Decimal(99))
