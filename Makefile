@@ -62,7 +62,7 @@ ifdef ARGS
 else
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && export HOME=$$home; \
 	python -m pytest -q -p no:cacheprovider tests/contracts tests/scenarios tests/trader tests/invariants > .tmp/tests.log 2>&1 & first=$$!; \
-	second=0; python -m pytest -q tests/adl tests/differential tests/fund tests/index tests/keeper tests/settings tests/stress tests/telemetry tests/transactions || second=$$?; \
+	second=0; python -m pytest -q tests/adl tests/differential tests/faults tests/fund tests/index tests/keeper tests/settings tests/stress tests/telemetry tests/transactions || second=$$?; \
 	result=0; wait $$first || result=$$?; \
 	cat .tmp/tests.log; \
 	exit $$((result > second ? result : second))
