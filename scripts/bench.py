@@ -25,6 +25,8 @@ from backstop.chain.bindings import CHALLENGE, DELEVERAGE, LIQUIDATE, TAKE_OVER
 from backstop.math.wad import WAD
 from scripts.stage.crowd import Call, account, deposit_calls, send_all, trade_call
 from scripts.stage.gas_parts import gas_parts
+from scripts.stage.latency import MOST as MOST_BLOCKS
+from scripts.stage.latency import measure_latency
 from scripts.stage.parameters import full_market
 from scripts.stage.ring_gas import ring_gas
 from scripts.stage.snapshot_speed import measure_snapshot
@@ -85,12 +87,17 @@ def cli() -> None:
     gas["challenge"] = measure_challenge(venue)
     gas["ring"] = ring_gas(venue.owner, venue.endpoint)
     snapshot = measure_snapshot(venue.owner)
+    latency = measure_latency(venue.owner)
     sizes = {name: len(getattr(project, name).contract_type.runtime_bytecode.bytecode) // 2 - 1 for name in CONTRACTS}
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(
-        json.dumps({"gas": gas, "contractSizes": sizes, "snapshot": snapshot}, indent=2) + "\n", encoding="utf-8"
+        json.dumps({"gas": gas, "contractSizes": sizes, "snapshot": snapshot, "latency": latency}, indent=2) + "\n",
+        encoding="utf-8",
     )
     show(gas, sizes, snapshot)
+    show_latency(latency)
+    if latency["most"] > MOST_BLOCKS:
+        raise click.ClickException(f"a round came after {latency['most']} blocks, {MOST_BLOCKS} is the most")
 
 
 def gas_of(venue: Venue, call: Call) -> int:
@@ -216,5 +223,23 @@ def show(gas: dict[str, Any], sizes: dict[str, int], snapshot: dict[str, Any]) -
     table.add_column("Seconds", justify="right")
     for way, heading in _WAYS.items():
         table.add_row(heading.format(**snapshot), f"{snapshot[way]:.2f}")
+    console.print(table)
+
+
+def show_latency(latency: dict[str, Any]) -> None:
+    """From the block in which ADL becomes due to the round, and what of it is reading and planning."""
+    console = Console(highlight=False)
+    title = f"From ADL due to the round on chain, {latency['runs']} runs with {latency['accounts']} accounts"
+    table = Table("Figure", title=title, title_justify="left")
+    table.add_column("Value", justify="right")
+    for number, count in latency["blocks"].items():
+        table.add_row(f"rounds after {number} block{'s' * (number != '1')} (at most {MOST_BLOCKS})", f"{count}")
+    sent, reading = latency["secondsToSend"], latency["secondsToReadAndPlan"]
+    table.add_row("seconds until it is sent: median", f"{sent['median']:.2f}")
+    table.add_row("  95 of 100 within", f"{sent['p95']:.2f}")
+    table.add_row("  the longest", f"{sent['most']:.2f}")
+    table.add_row("seconds to read by the index, rank and plan", f"{reading['warm']:.3f}")
+    table.add_row("  through the lens", f"{reading['lens']:.3f}")
+    table.add_row("  of it ranking and planning", f"{reading['planning']:.3f}")
     console.print(table)
     console.print(f"Every figure is in {RESULTS}.")

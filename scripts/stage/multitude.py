@@ -21,18 +21,20 @@ _DEPOSIT_GAS, _PAIR_GAS = 400_000, 600_000
 _DEPOSITS_AT_ONCE, _PAIRS_AT_ONCE, _BATCHES_AT_ONCE = 1000, 50, 20
 
 
-def settle_multitude(venue: Venue, market: TestMarket, count: int, seed: int = 7) -> LocalAccount:
+def settle_multitude(
+    venue: Venue, market: TestMarket, count: int, seed: int = 7, least_margin: int = 20
+) -> LocalAccount:
     """`count` accounts of one owner, each with a position in the market: every tenth a cross one, half of them long.
 
-    Pairs trade one to a hundred contracts at the market's price, with margins between a fifth and a whole of their
-    notional: nobody is weak. Returns the owner.
+    Pairs trade one to a hundred contracts at the market's price, with margins between `least_margin` percent and all of
+    their notional: with a fifth nobody is weak. Returns the owner.
     """
     draws = Random(seed)
     signer = venue.trader(f"multitude of {market.name}")
     sub_ids = sub_ids_of(market, count)
     sizes = [draws.randint(1, 100) for _ in range(count // 2)]
     price = Decimal(market.feed.latestRoundData()[1]) / 10**FEED_DECIMALS
-    margins = [tokens(sizes[i // 2] * price * draws.randint(20, 100) // 100) for i in range(count // 2 * 2)]
+    margins = [tokens(sizes[i // 2] * price * draws.randint(least_margin, 100) // 100) for i in range(count // 2 * 2)]
     exchange = venue.system.exchange.address
     venue.endpoint.request("anvil_setBalance", signer.address, hex(10**30))
     venue.endpoint.request("anvil_impersonateAccount", signer.address)
