@@ -53,6 +53,10 @@ class ByHand:
         self._node.request("evm_mine")
         return self._node.quantity("eth_blockNumber")
 
+    def resume(self) -> None:
+        """Goes on from the newest block, where another one has taken its place."""
+        self._time = max(self._time, self._node.head().timestamp)
+
     def waiting(self, sender: str) -> bool:
         """Whether a transaction of an account waits to be mined."""
         return self._node.quantity("eth_getTransactionCount", sender, "pending") > self._node.quantity(

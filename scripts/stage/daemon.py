@@ -1,4 +1,4 @@
-"""`backstop run` as an operator leaves it running: settings in a file, a journal and an index in a folder of its own."""
+"""`backstop run` as an operator leaves it running: settings from a file, journal and index in a folder of its own."""
 
 from __future__ import annotations
 
