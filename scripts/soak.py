@@ -55,10 +55,14 @@ def show(console: Console, result: dict[str, Any]) -> None:
     table.add_row("jumps of a price", f"{result['jumps']:,}", "")
     for fault, count in result["faults"].items():
         table.add_row(fault, f"{count:,}", "")
-    for name, key, bar in (("a round due", "deficits", str(MOST_BLOCKS)), ("a takeover due", "takeovers", "")):
-        for age, count in result[key]["blocksOpen"].items():
-            table.add_row(f"{name}, done after {age} block{'s' * (age != '1')}", f"{count:,}", "")
-        table.add_row(f"{name}, the longest in blocks", f"{result[key]['worst']['blocks']}", bar)
+    for age, count in result["deficits"]["blocksOpen"].items():
+        table.add_row(f"deficits open for {age} block{'s' * (age != '1')} after they were due", f"{count:,}", "")
+    for name, key, bar in (
+        ("a deficit", "deficits", str(MOST_BLOCKS)),
+        ("a takeover, one after the other", "takeovers", ""),
+    ):
+        table.add_row(f"blocks from due to done, {name}: median", f"{result[key]['median']:g}", "")
+        table.add_row("  the longest", f"{result[key]['worst']['blocks']}", bar)
     for number, keeper in enumerate(result["keepers"], start=1):
         for state, count in keeper["transactions"].items():
             table.add_row(f"keeper {number}, transactions {state}", f"{count:,}", "")

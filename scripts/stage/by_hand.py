@@ -11,7 +11,7 @@ from backstop.chain.bindings import Function
 from scripts.stage.venue import FEED_DECIMALS, TestMarket, Venue
 
 SET_ANSWER = Function("setAnswer(int256)")
-FIRST = 50 * 10**9  # a tip that goes before everybody's
+FIRST = 3 * 10**9  # a tip that goes before everybody's
 _MAX_FEE = 10**13
 _LOOK = 0.01  # seconds
 

@@ -18,6 +18,7 @@ from backstop.chain.keys import ENVIRONMENT
 from backstop.transactions.journal import Journal
 
 _PATIENCE = 60  # seconds
+PLENTY = '[fees]\nbudget_per_day = "90 ether"\n'  # for what is done far more often than in a day
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 
 

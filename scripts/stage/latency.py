@@ -24,7 +24,7 @@ from backstop.index.accounts import AccountIndex
 from backstop.keeper.duties import rounds
 from backstop.orders import sign
 from scripts.stage.by_hand import FIRST, ByHand, by_hand, wait_for
-from scripts.stage.daemon import Daemon
+from scripts.stage.daemon import PLENTY, Daemon
 from scripts.stage.multitude import settle_multitude
 from scripts.stage.own_anvil import own_anvil
 from scripts.stage.parameters import plain_market
@@ -50,7 +50,7 @@ def measure_latency(owner: Any, runs: int = RUNS, accounts: int = ACCOUNTS) -> d
     ):
         scene = _Scene(Venue.open(owner), accounts)
         scene.venue.deployment.save(Path(folder) / "deployment.json")
-        daemon = Daemon(scene.keeper, url, Path(folder) / "deployment.json", Path(folder) / "keeper")
+        daemon = Daemon(scene.keeper, url, Path(folder) / "deployment.json", Path(folder) / "keeper", PLENTY)
         with by_hand(scene.venue, _CHAIN_SECONDS) as chain:
             daemon.start()
             try:
@@ -83,7 +83,7 @@ class _Scene:
         self._market: TestMarket = venue.list_in_pool(
             "ETH-USD", venue.create_pool("main", shared=True), _CALM, parameters, heartbeat=2 * 86_400
         )
-        settle_multitude(venue, self._market, accounts - 2, least_margin=60)
+        settle_multitude(venue, self._market, accounts - 2, margins=(60, 100))
         self._weak, self._maker = self._trader("weak"), self._trader("maker")
         venue.deposit(self._maker, self._market, 1_000_000)
         venue.give(self._weak, 1_000_000, venue.system.exchange)

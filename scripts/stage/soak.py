@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
+from statistics import median
 from tempfile import TemporaryDirectory
 from typing import Any
 
@@ -21,7 +22,7 @@ from backstop.chain.bindings import ROUND_EXECUTED
 from backstop.chain.snapshot import ChainState, read_chain
 from backstop.keeper.duties import rounds, take_overs
 from scripts.stage.by_hand import ByHand, by_hand, wait_for
-from scripts.stage.daemon import Daemon
+from scripts.stage.daemon import PLENTY, Daemon
 from scripts.stage.faulty_proxy import FaultyProxy
 from scripts.stage.own_anvil import own_anvil
 from scripts.stage.soak_audit import Audit, audit
@@ -34,8 +35,9 @@ MOST_GROWTH = 0.10  # of a keeper's memory
 _PATIENCE = 5.0  # seconds that a block waits for the keepers
 _LAST_BLOCKS = 40  # without faults, for what is under way at the end
 _POLL = ("eth_chainId", "eth_getBlockByNumber")
+_MUST = ("takeOver", "deleverage", "liquidate")
 _MARGIN, _NOTIONAL = 20_000, 50_000
-_SETTINGS = f"""
+_SETTINGS = f"""{PLENTY}
 [duties.liquidate]
 up_to = "{_NOTIONAL}"
 """
@@ -119,6 +121,8 @@ class _Soak:
             for daemon in self._daemons:
                 daemon.start()
             for number in range(self._plan.blocks):
+                if number == self._plan.blocks // 2:
+                    self._world.crash(chain)
                 self._world.act(chain)
                 self._block(chain)
                 if self._faults.befall(number, chain, self._daemons, self._proxies):
@@ -224,12 +228,12 @@ class _Soak:
                 }
                 for one, daemon, grown in zip(audits, self._daemons, growth, strict=True)
             ],
-            "broken": self._broken(audits, growth),
+            "broken": self._broken(audits, growth, effects),
         }
 
-    def _broken(self, audits: list[Audit], growth: list[float]) -> list[str]:
+    def _broken(self, audits: list[Audit], growth: list[float], effects: Counter[str]) -> list[str]:
         """Each thing that does not hold, in a line."""
-        found: list[str] = []
+        found = [f"there was no {duty}: it has shown nothing" for duty in _MUST if not effects[duty]]
         if self._rounds.worst[0] > MOST_BLOCKS:
             found.append(f"a deficit was open for {self._rounds.worst[0]} blocks: {self._rounds.worst[1]}")
         if not (self._rounds.is_none_open and self._takeovers.is_none_open):
@@ -244,4 +248,5 @@ class _Soak:
 
 def _ages(deficits: Deficits) -> dict[str, Any]:
     ages = {str(age): count for age, count in sorted(deficits.ages.items())}
-    return {"blocksOpen": ages, "worst": {"blocks": deficits.worst[0], "what": deficits.worst[1]}}
+    middle = median(deficits.ages.elements()) if ages else 0
+    return {"blocksOpen": ages, "median": middle, "worst": {"blocks": deficits.worst[0], "what": deficits.worst[1]}}

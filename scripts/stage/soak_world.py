@@ -17,10 +17,11 @@ from scripts.stage.venue import TestMarket, Venue, tokens, wad
 
 MARKETS = ("ETH-USD", "SOL-USD")
 _PRICE = Decimal(100)
-_LEAST_MARGIN = 11  # percent of a position's notional; its initial margin is 10
-_POOL = 1_500
-_LOWEST, _HIGHEST = Decimal(70), Decimal(140)
-_WANDERS, _JUMPS, _GAPS = 0.5, 0.08, 0.015  # how likely a price does in a block
+_MARGINS = (11, 30)  # percent of a position's notional; its initial margin is 10
+_POOL = 3  # quote, for each account
+_CRASH = Decimal("0.85")  # what the first price falls to, and the second one's inverse rises to
+_LOWEST, _HIGHEST = Decimal(60), Decimal(170)
+_WANDERS, _JUMPS, _GAPS = 0.5, 0.1, 0.02  # how likely a price does in a block
 _MOST_TRADES = 2
 _HEARTBEAT = 2 * 86_400
 
@@ -39,14 +40,21 @@ class World:
         self._prices: dict[str, Decimal] = {}
         for number, name in enumerate(MARKETS):
             market = venue.list_in_pool(name, pool, _PRICE, full, heartbeat=_HEARTBEAT)
-            venue.contribute(venue.trader("soak donor"), market, _POOL // len(MARKETS))
+            venue.contribute(venue.trader("soak donor"), market, _POOL * accounts // len(MARKETS))
             crowd = accounts // len(MARKETS)
-            signer = settle_multitude(venue, market, crowd, seed + number, least_margin=_LEAST_MARGIN)
+            signer = settle_multitude(venue, market, crowd, seed + number, margins=_MARGINS)
             for keeper in keepers:
                 venue.deposit(keeper, market, margin)
             self.markets.append(market)
             self._crowds.append((signer, sub_ids_of(market, crowd)))
             self._prices[name] = _PRICE
+
+    def crash(self, chain: ByHand) -> None:
+        """What no seed may leave out: one market falls, the other one rises, by more than many can bear."""
+        for market, factor in zip(self.markets, (_CRASH, 1 / _CRASH), strict=True):
+            self._prices[market.name] = (self._prices[market.name] * factor).quantize(Decimal("0.01"))
+            self.jumps += 1
+        self.calm(chain)
 
     def act(self, chain: ByHand) -> None:
         """What comes into the next block: new prices first, deposits, and trades, some of which are refused."""
