@@ -51,8 +51,12 @@ demo: compile ## run the demonstration on a local Anvil
 	@$(IN_A_HOME) ape run demo $(ARGS)
 
 .PHONY: bench
-bench: compile ## measure gas and contract sizes, into build/bench.json
+bench: compile ## measure gas, sizes, reading and latency, into build/bench.json
 	@$(IN_A_HOME) ape run bench
+
+.PHONY: soak
+soak: compile ## two keepers, a crowd, jumps and faults for half an hour of chain time, from SEED=1
+	@$(IN_A_HOME) ape run soak --seed $(or $(SEED),1) $(ARGS)
 
 # Two halves at once, each with an Anvil of its own; what the first one prints is shown when both have ended.
 .PHONY: test
@@ -61,8 +65,8 @@ ifdef ARGS
 	@$(IN_A_HOME) python -m pytest -q $(ARGS)
 else
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && export HOME=$$home; \
-	python -m pytest -q -p no:cacheprovider tests/contracts tests/scenarios tests/trader tests/invariants > .tmp/tests.log 2>&1 & first=$$!; \
-	second=0; python -m pytest -q tests/adl tests/differential tests/faults tests/fund tests/index tests/keeper tests/settings tests/stress tests/telemetry tests/transactions || second=$$?; \
+	python -m pytest -q -p no:cacheprovider tests/contracts tests/index tests/invariants tests/scenarios tests/soak tests/trader tests/transactions > .tmp/tests.log 2>&1 & first=$$!; \
+	second=0; python -m pytest -q tests/adl tests/differential tests/faults tests/fund tests/keeper tests/settings tests/stress tests/telemetry || second=$$?; \
 	result=0; wait $$first || result=$$?; \
 	cat .tmp/tests.log; \
 	exit $$((result > second ? result : second))

@@ -21,18 +21,20 @@ _DEPOSIT_GAS, _PAIR_GAS = 400_000, 600_000
 _DEPOSITS_AT_ONCE, _PAIRS_AT_ONCE, _BATCHES_AT_ONCE = 1000, 50, 20
 
 
-def settle_multitude(venue: Venue, market: TestMarket, count: int, seed: int = 7) -> LocalAccount:
+def settle_multitude(
+    venue: Venue, market: TestMarket, count: int, seed: int = 7, margins: tuple[int, int] = (20, 100)
+) -> LocalAccount:
     """`count` accounts of one owner, each with a position in the market: every tenth a cross one, half of them long.
 
-    Pairs trade one to a hundred contracts at the market's price, with margins between a fifth and a whole of their
-    notional: nobody is weak. Returns the owner.
+    Pairs trade one to a hundred contracts at the market's price, with `margins` percent of their notional, between
+    the two: with a fifth nobody is weak. Returns the owner.
     """
     draws = Random(seed)
     signer = venue.trader(f"multitude of {market.name}")
     sub_ids = sub_ids_of(market, count)
     sizes = [draws.randint(1, 100) for _ in range(count // 2)]
     price = Decimal(market.feed.latestRoundData()[1]) / 10**FEED_DECIMALS
-    margins = [tokens(sizes[i // 2] * price * draws.randint(20, 100) // 100) for i in range(count // 2 * 2)]
+    collateral = [tokens(sizes[i // 2] * price * draws.randint(*margins) // 100) for i in range(count // 2 * 2)]
     exchange = venue.system.exchange.address
     venue.endpoint.request("anvil_setBalance", signer.address, hex(10**30))
     venue.endpoint.request("anvil_impersonateAccount", signer.address)
@@ -40,12 +42,12 @@ def settle_multitude(venue: Venue, market: TestMarket, count: int, seed: int = 7
         venue,
         signer,
         [
-            (venue.system.token.address, MINT.encode(signer.address, 10 * sum(margins)), _DEPOSIT_GAS),
+            (venue.system.token.address, MINT.encode(signer.address, 10 * sum(collateral)), _DEPOSIT_GAS),
             (venue.system.token.address, APPROVE.encode(exchange, UNLIMITED), _DEPOSIT_GAS),
         ],
         1,
     )
-    deposits = zip(sub_ids, margins, strict=False)
+    deposits = zip(sub_ids, collateral, strict=False)
     in_blocks(
         venue,
         signer,

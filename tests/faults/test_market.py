@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from eth_account.signers.local import LocalAccount
+from tests.support.faulty_proxy import Answer, FaultyProxy
 
 from backstop.chain.bindings import SETTLE
 from backstop.math.wad import WAD
@@ -14,7 +15,6 @@ from tests.faults.conftest import Shows
 from tests.faults.scene import GWEI, Scene
 from tests.faults.table import BOUNDS, scenario
 from tests.keeper.sea import PRICES, wait_until
-from tests.support.faulty_proxy import Answer, FaultyProxy
 
 
 @scenario("two keepers on one job")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from tests.support.faulty_proxy import Fault, FaultyProxy, Garbage, HalfBatch, Hang, Status
 
 from backstop.transactions.journal import State
 from scripts.stage.own_anvil import ask, own_anvil
@@ -11,7 +12,6 @@ from tests.faults.conftest import Shows
 from tests.faults.scene import Scene
 from tests.faults.table import BOUNDS, scenario
 from tests.keeper.sea import PRICES, wait_until
-from tests.support.faulty_proxy import Fault, FaultyProxy, Garbage, HalfBatch, Hang, Status
 
 
 @pytest.mark.parametrize(

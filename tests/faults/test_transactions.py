@@ -7,6 +7,7 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
+from tests.support.faulty_proxy import DropReply, FaultyProxy, first
 
 from backstop.transactions.journal import State
 from backstop.transactions.steps import Kind
@@ -15,7 +16,6 @@ from tests.faults.conftest import Shows
 from tests.faults.scene import ETHER, GWEI, Scene
 from tests.faults.table import BOUNDS, scenario
 from tests.keeper.sea import wait_until
-from tests.support.faulty_proxy import DropReply, FaultyProxy, first
 
 
 @scenario("transaction dropped")

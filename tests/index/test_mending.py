@@ -19,9 +19,9 @@ from backstop.chain.snapshot import ChainState, read_chain
 from backstop.errors import RpcError, StoreError
 from backstop.index import reading, trail
 from backstop.index.accounts import AccountIndex
+from scripts.stage.faulty_proxy import FaultyProxy, HalfBatch, HangUp, Refuse, Stale, Status, after, only
 from scripts.stage.venue import rpc_url
 from tests.index.world import World
-from tests.support.faulty_proxy import FaultyProxy, HalfBatch, HangUp, Refuse, Stale, Status, after, only
 
 
 class Watched(Endpoint):

@@ -19,9 +19,9 @@ from eth_account.signers.local import LocalAccount
 from backstop.chain.endpoint import Endpoint
 from backstop.chain.keys import ENVIRONMENT
 from backstop.transactions.journal import Journal, State
+from scripts.stage.faulty_proxy import FaultyProxy, Status
 from scripts.stage.own_anvil import own_anvil
 from scripts.stage.venue import Venue, rpc_url
-from tests.support.faulty_proxy import FaultyProxy, Status
 from tests.telemetry.receivers import receiver
 
 from .command import BACKSTOP, assert_refused, backstop, secret_of

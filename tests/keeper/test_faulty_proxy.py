@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 import requests
 
-from scripts.stage.own_anvil import ask, own_anvil
-from tests.support.faulty_proxy import (
+from scripts.stage.faulty_proxy import (
     Answer,
     Delay,
     DropReply,
@@ -26,6 +25,7 @@ from tests.support.faulty_proxy import (
     first,
     only,
 )
+from scripts.stage.own_anvil import ask, own_anvil
 
 SHORT = 0.2  # seconds that an impatient client waits
 LONG = 60.0

@@ -15,8 +15,8 @@ from backstop.chain.endpoint import Endpoint
 from backstop.chain.heads import Halted, Heads, NewHead
 from backstop.chain.subscription import websocket_of
 from backstop.errors import RpcError
+from scripts.stage.faulty_proxy import FaultyProxy, Stale, Status, first
 from scripts.stage.own_anvil import ask, own_anvil
-from tests.support.faulty_proxy import FaultyProxy, Stale, Status, first
 from tests.support.relay import Relay
 
 SOON, NEVER = 0.01, 3600.0  # seconds between two looks

@@ -16,9 +16,7 @@ from backstop.chain.head import head_of
 from backstop.chain.nodes import Nodes
 from backstop.chain.snapshot import read_chain
 from backstop.errors import ChainMismatchError, NodeError, NoQuorumError, RevertError, RpcError
-from scripts.stage.own_anvil import ask, own_anvil
-from scripts.stage.venue import TestMarket, Venue, rpc_url
-from tests.support.faulty_proxy import (
+from scripts.stage.faulty_proxy import (
     Answer,
     DropReply,
     Due,
@@ -35,6 +33,8 @@ from tests.support.faulty_proxy import (
     after,
     first,
 )
+from scripts.stage.own_anvil import ask, own_anvil
+from scripts.stage.venue import TestMarket, Venue, rpc_url
 
 PATIENCE = 1.0  # seconds for a node that hangs
 NOBODY = "0x" + "11" * 20
