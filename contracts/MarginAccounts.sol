@@ -113,6 +113,7 @@ abstract contract MarginAccounts is ExchangeStorage {
     /// @dev Loads another account into a leg of a round, which must not wait for the dead feed of another market.
     function _reopen(Leg memory leg, AccountId account, int256 index) internal {
         _load(leg, account, index);
+        leg.raisesRisk = false;
         _valueOthers(leg);
     }
 
@@ -300,6 +301,8 @@ abstract contract MarginAccounts is ExchangeStorage {
         int256 entryAfter = PositionMath.entryAfter(size, entry, change, value);
         leg.margin -= value + entry - entryAfter;
         (leg.held.size, leg.held.entryNotional) = (sizeAfter.toInt112(), entryAfter.toInt112());
+        // With several legs any change may leave the others more exposed to their marks than all of them together were.
+        if (leg.others.maintenanceMargin != 0) leg.raisesRisk = true;
         if (sizeAfter == 0) return;
         if (size != 0 && (size > 0) != (change > 0) && (size > 0) == (sizeAfter > 0)) return;
         leg.held.riskTime = uint40(block.timestamp);
@@ -322,28 +325,19 @@ abstract contract MarginAccounts is ExchangeStorage {
         _take(leg, trade.change, trade.value);
         leg.margin -= int256(trade.fee);
         _checkLimits(leg, reduces);
-        if (reduces) _checkReduced(leg, trade.change, equity, maintenanceMargin);
+        if (reduces) _checkReduced(leg, equity, maintenanceMargin);
         else _checkInitialMargin(leg);
         return _store(leg);
     }
 
     /// @dev After a trade that only reduces: not negative, and unless flat the margin rate is no worse than before.
-    function _checkReduced(Leg memory leg, int256 change, int256 equityBefore, uint256 marginBefore) private view {
+    function _checkReduced(Leg memory leg, int256 equityBefore, uint256 marginBefore) private view {
         (int256 equity, uint256 maintenanceMargin) = (_equityOf(leg), _maintenanceOf(leg));
         if (equity < 0) revert IExchange.EquityNegative(leg.account, equity);
         if (maintenanceMargin == 0) return;
         // MM'/E' <= MM/E, both equities positive.
         if (equity == 0 || int256(maintenanceMargin) * equityBefore > int256(marginBefore) * equity) {
             revert IExchange.MarginRateWorse(leg.account, equity, maintenanceMargin);
-        }
-        if (equityBefore > equity) _noteLoss(leg, change.abs(), uint256(equityBefore - equity));
-    }
-
-    /// @dev What is lost on contracts that are closed beyond a hundredth of their worth leaves the other legs of a cross account more
-    /// exposed to their marks than it was with all of them: it counts as raising risk. One leg alone keeps its margin rate.
-    function _noteLoss(Leg memory leg, uint256 contracts, uint256 loss) internal pure {
-        if (leg.others.maintenanceMargin != 0 && loss * 100 > contracts * leg.mark / WadMath.UWAD) {
-            leg.raisesRisk = true;
         }
     }
 

@@ -106,7 +106,6 @@ contract SolvencyModule is MarginAccounts, DelegatedModule {
         int256 value = part.mulUp(int256(leg.mark)) - int256(closing.discount);
         _take(leg, -part, -value);
         leg.margin -= int256(closing.fee);
-        _noteLoss(leg, closing.contracts, closing.discount + closing.fee);
         int256 longChange = _store(leg);
         longChange += _trade(
             _open(liquidator, leg.market, leg.mark, leg.held.fundingIndex), Trade(part, value, 0, false)
@@ -242,8 +241,6 @@ contract SolvencyModule is MarginAccounts, DelegatedModule {
         bool keeps = block.timestamp <= _roundsOpenUntil;
         bool keepsClosed = round.keepsClosed;
         uint32 id = round.id;
-        // What a round takes may leave the rest of a cross account weaker.
-        leg.raisesRisk = true;
         for (uint256 i; i < fills.length; ++i) {
             Fill calldata fill = fills[i];
             _reopen(leg, fill.account, index);

@@ -23,6 +23,8 @@ from backstop.math.wad import WAD, div_ceil
 _OF_ISOLATED, _OF_CROSS, _OF_OTHER_LEG = 100_000, 190_000, 15_000
 MOST_GAS = 13_500_000  # for all of them: half a block of 30 million. The next round takes the rest
 DRIFT = WAD // 100  # of a mark, to both sides, between the snapshot and the round
+# Where too many may rise too high with that to be listed, less is allowed for; in the end nothing.
+_DRIFTS = (DRIFT, WAD * 3 // 1000, WAD // 1000)
 _SPARES = 3  # one for so many that are to be closed
 NO_BOUND = -(2**255)  # nobody is left off
 _HIGHEST = 2**255 - 1
@@ -42,11 +44,13 @@ class Listing:
     """Accounts to submit; the bounds of marks, and of the leveraged return to be closed, that go with them. WAD.
 
     The first of `marks` are the round's market's; the others those that cross accounts left off the list depend on.
+    `nearest_price` is how near to the mark the ADL price may come, where the list goes by who is insolvent there.
     """
 
     accounts: tuple[str, ...]
     marks: tuple[MarkBounds, ...]
     lowest_return: int
+    nearest_price: int | None = None
 
 
 def list_candidates(
@@ -54,14 +58,15 @@ def list_candidates(
 ) -> Listing:
     """The list for a round against the holders of `side`, as `result` has it, that takes at most `MOST_GAS`.
 
-    Where more accounts than that are so near to bankruptcy that nobody could be closed before them, the round is held
-    to the very mark of the snapshot instead: solvency does not wait for a crowd of dust.
+    Where more accounts than that may rise so high that nobody could be closed before them, the round is held to marks
+    nearer to those of the snapshot, and in the end to those themselves: solvency does not wait for a crowd of dust.
     """
     holders = _holders(snapshot, market, book)
-    listing = _list(snapshot, market, holders, book, result, DRIFT, None)
     best = max((fill.leveraged_return for fill in result.fills), default=0)
-    if listing.lowest_return <= best:
-        return listing
+    for drift in _DRIFTS:
+        listing = _list(snapshot, market, holders, book, result, drift, None)
+        if listing.lowest_return <= best:
+            return listing
     return _list(snapshot, market, holders, book, result, 0, adl_price)
 
 
@@ -99,9 +104,10 @@ def _list(
         accounts=accounts,
         marks=(
             _mark_bounds(snapshot, market, drift),
-            *(_mark_bounds(snapshot, other, DRIFT) for other in snapshot.markets if other in depended_on),
+            *(_mark_bounds(snapshot, other, drift) for other in snapshot.markets if other in depended_on),
         ),
         lowest_return=max((_bound(reach[account.id]) for account in left_off), default=NO_BOUND),
+        nearest_price=adl_price if left_off else None,
     )
 
 
@@ -123,7 +129,7 @@ def _reach(snapshot: Snapshot, market: str, account: Account, drift: int, adl_pr
     for position in account.positions:
         if position.market == market:
             continue
-        bounds = _mark_bounds(snapshot, position.market, DRIFT)
+        bounds = _mark_bounds(snapshot, position.market, drift)
         worse = bounds.lowest if position.size > 0 else bounds.highest
         others += position_value(position.size, worse) - position.entry_notional
         fraction = snapshot.markets[position.market].maintenance_margin_fraction

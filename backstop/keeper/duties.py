@@ -84,9 +84,14 @@ class Deleverage:
         """Address and calldata."""
         tolerance = state.snapshot.markets[self.plan.market].mark_price // _PRICE_TOLERANCE
         listing = self.plan.listing
+        lowest, highest = self.plan.adl_price - tolerance, self.plan.adl_price + tolerance
+        if listing.nearest_price is not None and self.plan.side is Side.LONG:
+            lowest = listing.nearest_price
+        elif listing.nearest_price is not None:
+            highest = listing.nearest_price
         bounds = (
-            self.plan.adl_price - tolerance,
-            self.plan.adl_price + tolerance,
+            lowest,
+            highest,
             [(state.market_ids[each.market], each.lowest, each.highest) for each in listing.marks],
             listing.lowest_return,
             deadline_of(state.block.timestamp, state.exempt_age),

@@ -22,8 +22,8 @@ struct Position {
 /// @param margin WAD quote.
 /// @param listed Whether it stands in the list of cross accounts.
 /// @param roundMarker The last deleveraging round that its margin and legs are checkpointed for; 0 for none.
-/// @param riskTime When risk was last raised, seconds: a leg opened, grown or flipped, margin withdrawn, contracts of one of several legs
-/// closed at a loss of more than a hundredth of their worth, or by a round.
+/// @param riskTime When risk was last raised, seconds: a leg opened, grown or flipped, margin withdrawn, or one of several legs changed
+/// in any way.
 /// @param legs The markets it holds, ascending; see `LegSet`.
 struct CrossAccount {
     int112 margin;

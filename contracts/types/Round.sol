@@ -52,8 +52,8 @@ enum SkipReason {
 /// @param None It is one.
 /// @param Flat It held nothing, or it was deleveraged in this round, or closed whole in a later one that was as harsh, and not touched in
 /// between.
-/// @param RaisedRisk It was opened, grown or flipped, or margin was withdrawn, shortly before; or a round, or somebody at a
-/// loss, had just closed contracts of a cross account.
+/// @param RaisedRisk It was opened, grown or flipped, or margin was withdrawn, or one of several legs of a cross account was changed,
+/// shortly before.
 /// @param RankedBelow It ranks at or below the cutoff, tolerance included.
 enum Exemption {
     None,

@@ -253,14 +253,15 @@ def test_who_is_cut_off_and_may_have_any_return_holds_the_round_to_the_very_mark
 ) -> None:
     """Above all others once the marks have moved, so that nobody could be closed.
 
-    At the mark itself it counts with what makes it solvent at 90, a hundred, wherever BTC is within its bounds.
+    At the marks themselves it counts with what makes it solvent at 90, a hundred; and the price may come no nearer.
     """
     monkeypatch.setattr(listing, "MOST_GAS", 1)
     due = planned(FIRST, NEAR_ITS_END, others=BTC)
-    # 40 and, at 808, 80.8; a wei for each rounding.
-    bound = leveraged_return(wad("0.5"), -wad("800.5"), wad("1.208") + 1) + 1
+    # 40 and 80; a wei for each rounding.
+    bound = leveraged_return(wad("0.5"), -wad("800.5"), wad("1.2") + 1) + 1
     assert bound < due.fills[0].leveraged_return
-    assert due.listing == Listing(("first",), (within("80", 0), within("800", of="BTC-USD")), bound)
+    marks = within("80", 0), within("800", 0, of="BTC-USD")
+    assert due.listing == Listing(("first",), marks, bound, nearest_price=wad("90"))
 
 
 def test_who_is_cut_off_bankrupt_by_a_loss_is_brought_above_nothing_by_no_deposit(

@@ -87,7 +87,8 @@ class Accounts(Ledger):
         if is_cross(account):
             if size and not before.size:
                 self._check_leg(held, market)
-            raised = self.now if grows and size else held.risk_time
+            others = set(held.open()) - {market}
+            raised = self.now if (grows and size) or others else held.risk_time
             held = held._replace(legs=tuple(held.open()), risk_time=raised)
         self.accounts[account] = held
         return max(size, 0) - max(before.size, 0)
@@ -118,14 +119,7 @@ class Accounts(Ledger):
         if after.maintenance:
             worse = after.maintenance * before.equity > before.maintenance * after.equity
             require(after.equity > 0 and not worse, "margin rate worse")
-            self.note_loss(account, market, abs(change), before.equity - after.equity)
         return long_change
-
-    def note_loss(self, account: bytes, market: int, contracts: int, loss: int) -> None:
-        """More than a hundredth of what was closed, lost on one of several legs, counts as raising risk."""
-        held = self.accounts[account]
-        if set(held.legs) - {market} and 100 * loss > contracts * self.mark_or_last(market)[0] // WAD:
-            self.accounts[account] = held._replace(risk_time=self.now)
 
     def _check_limits(self, market: int, contracts: int, *, reduces: bool) -> None:
         parameters = self.parameters[market - 1]

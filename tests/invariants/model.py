@@ -297,7 +297,6 @@ class Model(Accounts):
         value = liquidation.value(part, mark, discount)
         long_change = self.take(account, market, -part, -value)
         self.pay(account, fee)
-        self.note_loss(account, market, closed, discount + fee)
         self.open(liquidator, market)
         long_change += self.trade(liquidator, market, part, value)
         self.move_interest(market, long_change)
@@ -418,9 +417,7 @@ class Model(Accounts):
             self.open(account, market, anyway=True)
             self.take(account, market, sign * fill.contracts, fill.value)
             require(self.health(account).equity >= 0, "solvent made insolvent")
-            if is_cross(account):
-                self.accounts[account] = self.accounts[account]._replace(risk_time=self.now)
-            elif self.accounts[account].is_flat and not is_milder:
+            if not is_cross(account) and self.accounts[account].is_flat and not is_milder:
                 self._make_up(account, market, known)
             self.known[account, market] = self.rounds
         if result.fills:
