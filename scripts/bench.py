@@ -22,6 +22,8 @@ from scripts.stage.challenge_gas import measure_challenges
 from scripts.stage.crowd import Call, account, deposit_calls, gas_of, send_all, trade_call
 from scripts.stage.gas_parts import gas_parts
 from scripts.stage.gas_screen import PUBLISHED, figures, show
+from scripts.stage.latency import MOST as MOST_BLOCKS
+from scripts.stage.latency import measure_latency, show_latency
 from scripts.stage.lean_anvil import LeanAnvilCommand
 from scripts.stage.parameters import full_market
 from scripts.stage.ring_gas import ring_gas
@@ -64,6 +66,7 @@ def cli() -> None:
         "ring": ring_gas(venue.owner, venue.endpoint),
     }
     snapshot = measure_snapshot(venue.owner)
+    latency = measure_latency(venue.owner)
     sizes = {name: len(getattr(project, name).contract_type.runtime_bytecode.bytecode) // 2 - 1 for name in CONTRACTS}
     found = figures(gas)
     limits = [{"figure": each.label.strip(), "used": each.used, "limit": each.limit} for each in found if each.limit]
@@ -73,14 +76,18 @@ def cli() -> None:
         "publishedByOthers": PUBLISHED,
         "contractSizes": sizes,
         "snapshot": snapshot,
+        "latency": latency,
     }
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     show(found, sizes)
     show_speed(snapshot)
+    show_latency(latency)
     click.echo(f"Every figure is in {RESULTS}.")
     if missed := [each.label.strip() for each in found if each.is_missed]:
         raise click.ClickException(f"above its limit: {', '.join(missed)}")
+    if latency["most"] > MOST_BLOCKS:
+        raise click.ClickException(f"a round came after {latency['most']} blocks, {MOST_BLOCKS} is the most")
 
 
 def gas_of_settle(venue: Venue, call: Call) -> dict[str, Any]:

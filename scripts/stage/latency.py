@@ -90,7 +90,6 @@ def show_latency(latency: dict[str, Any]) -> None:
     table.add_row("  through the lens", f"{reading['lens']:.3f}")
     table.add_row("  of it ranking and planning", f"{reading['planning']:.3f}")
     console.print(table)
-    console.print(f"Every figure is in {RESULTS}.")
 
 
 class _Scene:
