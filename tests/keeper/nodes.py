@@ -23,6 +23,20 @@ def error(message: Any, data: Any = None) -> bytes:
     return json.dumps({"jsonrpc": "2.0", "id": 0, "error": fault}).encode()
 
 
+def batch(answer: Answer, requests: list[dict[str, Any]]) -> tuple[int, bytes]:
+    """The answers to several requests at once: in one list, unless one of them is no JSON."""
+    answers = []
+    for request in requests:
+        status, body = answer(request)
+        try:
+            answers.append(json.loads(body) | {"id": request["id"]})
+        except (ValueError, TypeError):
+            return status, body
+        if status != 200:
+            return status, body
+    return 200, json.dumps(answers).encode()
+
+
 @contextmanager
 def node(answer: Answer) -> Iterator[str]:
     """The URL of a node that gives each request the status and body that `answer` returns."""
@@ -33,7 +47,7 @@ def node(answer: Answer) -> Iterator[str]:
 
         def do_POST(self) -> None:
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            status, body = answer(request)
+            status, body = batch(answer, request) if isinstance(request, list) else answer(request)
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()

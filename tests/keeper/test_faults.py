@@ -300,7 +300,7 @@ GARBAGE: dict[str, tuple[Answer, tuple[str, ...]]] = {
     "no chain id": (scripted(eth_chainId=result(None)), ("eth_chainId with None", "a hex number is expected")),
     "another chain": (scripted(eth_chainId=result("0x1")), ("serves chain 1",)),
     "no code": (scripted(eth_getCode=result("0x")), ("there is no contract at",)),
-    "no block": (scripted(eth_getBlockByNumber=result(None)), ("has no block",)),
+    "no block": (scripted(eth_getBlockByNumber=result(None)), ("a block header that cannot be read",)),
     "a block that is none": (scripted(eth_getBlockByNumber=result([1])), ("block header",)),
     "a block without a hash": (
         scripted(eth_getBlockByNumber=result({"number": "0x1", "timestamp": "0x5"})),

@@ -540,5 +540,5 @@ def test_nothing_is_liquidated_while_a_transaction_of_the_key_is_under_way(
 ) -> None:
     scene.fund_keeper(5_000)
     scene.venue.set_price(scene.market, Decimal("94"))
-    monkeypatch.setattr(Sender, "has_pending", lambda self: True)
+    monkeypatch.setattr(Sender, "has_pending", lambda self, besides: True)
     assert list(scene.cycle(10**6).run(pytest.fail)) == []

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +13,14 @@ import pytest
 from eth_account.signers.local import LocalAccount
 
 from backstop.account_id import account_text
+from backstop.chain.keys import ENVIRONMENT
 from backstop.rounds.book import LONGEST_WINDOW
 from scripts.stage.venue import Venue, rpc_url, tokens, wad
 from tests.support.acting import act, later, rpc
 from tests.support.desk import Desk
 from tests.support.omissions import challenge, open_queue, parameters, rounded
 
-from .command import Done, assert_refused, backstop, backstop_inside, secret_of
+from .command import BACKSTOP, Done, assert_refused, backstop, backstop_inside, secret_of
 
 
 @pytest.fixture(scope="module")
@@ -233,3 +237,32 @@ def test_a_keeper_without_a_bond_is_told(desk: Desk, source: tuple[str, ...], hu
     assert done.status == 1
     assert "BondInsufficient" in done.out + done.err
     assert "backstop bond post" in done.out + done.err
+
+
+def test_left_running_by_its_settings_the_watcher_challenges_each_omission(
+    desk: Desk, hunter: LocalAccount, tmp_path: Path
+) -> None:
+    deployment, config = tmp_path / "deployment.json", tmp_path / "watcher.toml"
+    desk.venue.deployment.save(deployment)
+    config.write_text(
+        f'deployment = "{deployment}"\nstate_dir = "{tmp_path}/state"\n[node]\nurls = ["{rpc_url()}"]\npoll = 0.05\n'
+    )
+    command = [str(BACKSTOP), "challenge", "watch", "--send", "--json", "--config", str(config)]
+    environment = os.environ | {ENVIRONMENT: secret_of(hunter)}
+    with subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stderr is not None
+            assert json.loads(process.stderr.readline())["event"] == "watching"
+            number = rounded(desk, "bee cat")
+            found = json.loads(process.stdout.readline())
+            process.send_signal(signal.SIGTERM)
+            log = [json.loads(line) for line in process.stderr.read().splitlines()]
+            assert process.wait(60) == 0
+        finally:
+            process.kill()
+    assert (found["round"], found["sent"]) == (number, True)
+    assert [(one["duty"], one["round"]) for one in log if one["event"] == "sent"] == [("challenge", number)]
+    assert (tmp_path / "state" / "journal.sqlite").is_file()
