@@ -59,7 +59,7 @@ def show(console: Console, result: dict[str, Any]) -> None:
         table.add_row(f"deficits open for {age} block{'s' * (age != '1')} after they were due", f"{count:,}", "")
     for name, key, bar in (
         ("a deficit", "deficits", str(MOST_BLOCKS)),
-        ("a takeover, one after the other", "takeovers", ""),
+        ("a takeover", "takeovers", ""),
     ):
         table.add_row(f"blocks from due to done, {name}: median", f"{result[key]['median']:g}", "")
         table.add_row("  the longest", f"{result[key]['worst']['blocks']}", bar)

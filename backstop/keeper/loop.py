@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import _thread
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Event
@@ -44,12 +45,14 @@ class Loop:
         poll: float,
         tell: Callable[[str], None],
         heard: Callable[[NewHead | Halted], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._heads = heads
         self._turn = turn
         self._poll = poll
         self._tell = tell
         self._heard = heard
+        self._clock = clock
         self._stopping = Event()
         self._has_turned = False
 
@@ -70,16 +73,29 @@ class Loop:
                 return
 
     def _take_turns(self) -> None:
-        """One, and again after a pause that grows, as long as it fails."""
-        pause = self._poll
+        """One, and again after a pause, as long as it fails.
+
+        The pause grows, and begins anew after a turn that has done something, or has gone on for as long: a node that
+        fails now and then must not put off for half a minute what a turn of many blocks has left to do.
+        """
+        pause, has_acted = self._poll, False
+
+        def is_stopping() -> bool:  # it is asked between two actions
+            nonlocal has_acted
+            has_acted = True
+            return self._stopping.is_set()
+
         while not self._stopping.is_set():
+            began, has_acted = self._clock(), False
             try:
-                self._turn(self._stopping.is_set)
+                self._turn(is_stopping)
             except (BrokenPipeError, OutputError):  # nobody listens any more
                 raise
             except Exception as fault:  # a keeper outlives its nodes, whatever they answer
                 if isinstance(fault, ChainMismatchError | SettingsError) and not self._has_turned:
                     raise
+                if has_acted or self._clock() - began >= pause:
+                    pause = self._poll
                 self._tell(f"{_text(fault)}; again in {pause:g} s")
             else:
                 self._has_turned = True

@@ -1,7 +1,7 @@
 """The soak: two keepers on one deployment, prices that jump, traders that trade, and faults, for a time of the chain's.
 
-A block comes once both keepers have had their say about the one before, or after some seconds; so the result does not
-depend on how fast the machine is.
+A block comes once both keepers have had their say about the one before; so the result does not depend on how fast the
+machine is.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -32,7 +33,7 @@ from scripts.stage.venue import Venue
 
 MOST_BLOCKS = 3  # that a deficit may stay open after it is due
 MOST_GROWTH = 0.10  # of a keeper's memory
-_PATIENCE = 5.0  # seconds that a block waits for the keepers
+_PATIENCE = 60.0  # seconds that a block waits for the keepers; far more than they ever need
 _LAST_BLOCKS = 40  # without faults, for what is under way at the end
 _POLL = ("eth_chainId", "eth_getBlockByNumber")
 _MUST = ("takeOver", "deleverage", "liquidate")
@@ -114,6 +115,7 @@ class _Soak:
         self._since = [self._nonce(daemon) for daemon in self._daemons]
         self._begin = venue.endpoint.quantity("eth_blockNumber")
         self._rounds, self._takeovers = Deficits(), Deficits()
+        self._silences = 0
         self._topic = "0x" + ROUND_EXECUTED.topic.hex()
 
     def run(self, tell: Callable[[int], None]) -> dict[str, Any]:
@@ -137,7 +139,8 @@ class _Soak:
 
     def _block(self, chain: ByHand) -> None:
         """The next one, as soon as the keepers have had their say."""
-        wait_for(lambda: all(map(self._has_spoken, self._daemons, self._proxies, [chain, chain])), _PATIENCE)
+        has_spoken = partial(self._has_spoken, chain)
+        self._silences += not wait_for(lambda: all(map(has_spoken, self._daemons, self._proxies)), _PATIENCE)
         for proxy in self._proxies:
             proxy.seen.clear()
         self._look(chain.mine())
@@ -145,7 +148,7 @@ class _Soak:
             daemon.check()
             daemon.weigh()
 
-    def _has_spoken(self, daemon: Daemon, proxy: FaultyProxy, chain: ByHand) -> bool:
+    def _has_spoken(self, chain: ByHand, daemon: Daemon, proxy: FaultyProxy) -> bool:
         """Whether it has sent something, or asks for nothing but a new block."""
         last = [seen.methods for seen in proxy.seen[-2:]]
         return last == [_POLL, _POLL] or chain.waiting(daemon.signer.address)
@@ -234,6 +237,8 @@ class _Soak:
     def _broken(self, audits: list[Audit], growth: list[float], effects: Counter[str]) -> list[str]:
         """Each thing that does not hold, in a line."""
         found = [f"there was no {duty}: it has shown nothing" for duty in _MUST if not effects[duty]]
+        if self._silences:
+            found.append(f"{self._silences} times a keeper did not answer a block within {_PATIENCE:.0f} s")
         if self._rounds.worst[0] > MOST_BLOCKS:
             found.append(f"a deficit was open for {self._rounds.worst[0]} blocks: {self._rounds.worst[1]}")
         if not (self._rounds.is_none_open and self._takeovers.is_none_open):

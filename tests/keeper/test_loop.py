@@ -421,12 +421,34 @@ def test_a_stop_between_two_actions_leaves_the_rest() -> None:
 def test_the_pause_is_never_above_half_a_minute() -> None:
     said: list[str] = []
     cycles = Cycles(*[RpcError("gone")] * 18)
-    cycles.loop = Loop(Blocks(1), Showing(cycles, show=pytest.fail, warn=pytest.fail), poll=0.001, tell=said.append)
+    showing = Showing(cycles, show=pytest.fail, warn=pytest.fail)
+    cycles.loop = Loop(Blocks(1), showing, poll=0.001, tell=said.append, clock=lambda: 0.0)
     cycles.loop._stopping = Impatient()
     cycles.loop.run()
     pauses = [float(text.removeprefix("gone; again in ").removesuffix(" s")) for text in said]
     assert pauses[:3] == [0.001, 0.002, 0.004]
     assert pauses[-2:] == [30, 30]
+
+
+def test_the_pauses_begin_anew_after_a_turn_that_has_done_something_or_gone_on_for_as_long() -> None:
+    said: list[str] = []
+    now, turns = [0.0], iter(["fails", "fails", "acts", "fails", "fails", "lasts", "fails", "goes well"])
+
+    def turn(is_stopping: Callable[[], bool]) -> None:
+        match next(turns):
+            case "acts":
+                is_stopping()
+            case "lasts":
+                now[0] += 0.008
+            case "goes well":
+                return
+        raise RpcError("gone")
+
+    loop = Loop(Blocks(1), turn, poll=0.001, tell=said.append, clock=lambda: now[0])
+    loop._stopping = Impatient()
+    loop.run()
+    pauses = [float(text.removeprefix("gone; again in ").removesuffix(" s")) for text in said]
+    assert pauses == [0.001, 0.002, 0.001, 0.002, 0.004, 0.001, 0.002]
 
 
 class Impatient(threading.Event):
