@@ -239,6 +239,11 @@ class Sender:
             gas = estimate + estimate // _GAS_MARGIN
         dispatch = self._dispatch
         nonce = self._next_nonce() if yielding is None or yielding.nonce is None else yielding.nonce
+        if any((one.to, one.data) == (to, data) for one in self._journal.of(*dispatch.key, OPEN)):
+            raise DroppedTransactionError(
+                f"{name or 'the transaction'} is not sent: a reorganisation took it back, and it is under way again; "
+                "plan anew"
+            )
         head = read_head(self._endpoint)
         fees = dispatch.fees(head.base_fee, self._offered(nonce, yielding))
         dispatch.check_budget(gas * fees.max_fee, head.timestamp, without=yielding.id if yielding else None)

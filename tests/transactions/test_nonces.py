@@ -212,6 +212,24 @@ def test_block_that_is_taken_back_is_sent_again_once(chain: Chain, signer: Local
     assert scene.states == [State.MINED]
 
 
+def test_call_that_is_planned_anew_while_its_block_is_taken_back_is_not_sent_twice(
+    chain: Chain, signer: LocalAccount
+) -> None:
+    scene = Scene(chain, signer)
+    scene.sender.send(COUNTER, ONCE)
+
+    def after_a_reorganisation(request: Request, asked: tuple[Any, ...]) -> Any:
+        request("anvil_reorg", 1, [])
+        return request(*asked)
+
+    chain.instead["eth_estimateGas"] = [after_a_reorganisation]
+    with pytest.raises(DroppedTransactionError, match="under way again; plan anew"):
+        scene.sender.send(COUNTER, ONCE)
+    scene.sender.resume()
+    assert (len(set(chain.raws)), chain.effects(), scene.nonce()) == (1, 1, 1)
+    assert scene.states == [State.MINED]
+
+
 def test_block_that_is_taken_back_while_others_act_is_planned_anew(chain: Chain, signer: LocalAccount) -> None:
     scene = Scene(chain, signer)
     scene.sender.send(COUNTER, ONCE)
