@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 from eth_account.signers.local import LocalAccount
-from tests.support.faulty_proxy import Answer, FaultyProxy
 
 from backstop.chain.bindings import SETTLE
 from backstop.math.wad import WAD
 from backstop.orders import sign
 from backstop.transactions.journal import State
+from scripts.stage.faulty_proxy import Answer, FaultyProxy
 from scripts.stage.venue import HEARTBEAT, Venue, rpc_url
 from tests.faults.conftest import Shows
 from tests.faults.scene import GWEI, Scene

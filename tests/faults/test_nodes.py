@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tests.support.faulty_proxy import Fault, FaultyProxy, Garbage, HalfBatch, Hang, Status
 
 from backstop.transactions.journal import State
+from scripts.stage.faulty_proxy import Fault, FaultyProxy, Garbage, HalfBatch, Hang, Status
 from scripts.stage.own_anvil import ask, own_anvil
 from scripts.stage.venue import rpc_url
 from tests.faults.conftest import Shows

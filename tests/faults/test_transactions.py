@@ -7,10 +7,10 @@ from decimal import Decimal
 from itertools import pairwise
 
 import pytest
-from tests.support.faulty_proxy import DropReply, FaultyProxy, first
 
 from backstop.transactions.journal import State
 from backstop.transactions.steps import Kind
+from scripts.stage.faulty_proxy import DropReply, FaultyProxy, first
 from scripts.stage.venue import rpc_url
 from tests.faults.conftest import Shows
 from tests.faults.scene import ETHER, GWEI, Scene
