@@ -113,8 +113,12 @@ abstract contract MarginAccounts is ExchangeStorage {
     /// @dev Loads another account into a leg of a round, which must not wait for the dead feed of another market.
     function _reopen(Leg memory leg, AccountId account, int256 index) internal {
         _load(leg, account, index);
-        leg.raisesRisk = false;
         _valueOthers(leg);
+    }
+
+    /// @dev With several legs any change of one may leave the others more exposed to their marks than all of them together were.
+    function _noteLegs(Leg memory leg) internal pure {
+        leg.raisesRisk = leg.others.maintenanceMargin != 0;
     }
 
     /// @dev Sums up the other legs of an account in a round, as far as a round asks: losses and initial margin are left out.
@@ -124,22 +128,22 @@ abstract contract MarginAccounts is ExchangeStorage {
         uint256[] memory quotes = leg.quotes;
         mapping(uint16 => Position) storage positions = _positions[leg.account];
         (int256 collateral, int256 equity, uint256 maintenance) = (int256(0), int256(0), uint256(0));
-        Position memory held;
         for (uint256 legs = _legsOf(leg.account); legs != 0; legs >>= 16) {
             uint16 other = uint16(legs);
             if (other == leg.market) continue;
             uint256 place = _quote(quotes, other);
-            PositionSlots.load(held, positions[other]);
-            (int256 size, uint256 mark) = (held.size, quotes[place]);
+            (int256 size, int256 entryNotional, int256 fundingIndex) = PositionSlots.peek(positions[other]);
+            uint256 mark = quotes[place];
             // Sixteen sums of products of 112 and 96 bits.
             unchecked {
-                collateral -= FundingMath.payment(size, int256(quotes[place + 1]) - held.fundingIndex);
-                equity += MarginMath.valueDown(size, mark) - held.entryNotional;
+                collateral -= FundingMath.payment(size, int256(quotes[place + 1]) - fundingIndex);
+                equity += MarginMath.valueDown(size, mark) - entryNotional;
                 maintenance += MarginMath.requirementUp(size, mark, quotes[place + 2]);
             }
         }
         Health memory others = leg.others;
         (others.collateral, others.equity, others.maintenanceMargin) = (collateral, equity, maintenance);
+        leg.raisesRisk = maintenance != 0; // as in `_noteLegs`
     }
 
     /// @dev Where mark (or last accepted price), funding index and `mmf` of a market stand among the quotes of a round, which reads
@@ -301,8 +305,6 @@ abstract contract MarginAccounts is ExchangeStorage {
         int256 entryAfter = PositionMath.entryAfter(size, entry, change, value);
         leg.margin -= value + entry - entryAfter;
         (leg.held.size, leg.held.entryNotional) = (sizeAfter.toInt112(), entryAfter.toInt112());
-        // With several legs any change may leave the others more exposed to their marks than all of them together were.
-        if (leg.others.maintenanceMargin != 0) leg.raisesRisk = true;
         if (sizeAfter == 0) return;
         if (size != 0 && (size > 0) != (change > 0) && (size > 0) == (sizeAfter > 0)) return;
         leg.held.riskTime = uint40(block.timestamp);
@@ -322,6 +324,7 @@ abstract contract MarginAccounts is ExchangeStorage {
         uint256 maintenanceMargin = reduces ? _maintenanceOf(leg) : 0;
         // A price far enough from mark lets an account that never deposited meet its margin.
         _enlist(leg.account, leg.market, leg.held);
+        _noteLegs(leg);
         _take(leg, trade.change, trade.value);
         leg.margin -= int256(trade.fee);
         _checkLimits(leg, reduces);

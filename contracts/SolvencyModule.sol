@@ -104,6 +104,7 @@ contract SolvencyModule is MarginAccounts, DelegatedModule {
     function _liquidate(Leg memory leg, AccountId liquidator, Closing memory closing) private {
         int256 part = leg.held.size > 0 ? int256(closing.contracts) : -int256(closing.contracts);
         int256 value = part.mulUp(int256(leg.mark)) - int256(closing.discount);
+        _noteLegs(leg);
         _take(leg, -part, -value);
         leg.margin -= int256(closing.fee);
         int256 longChange = _store(leg);

@@ -21,6 +21,20 @@ library PositionSlots {
         }
     }
 
+    /// @notice What a position is worth by, without a struct to hold it.
+    function peek(Position storage slot)
+        internal
+        view
+        returns (int256 size, int256 entryNotional, int256 fundingIndex)
+    {
+        assembly ("memory-safe") {
+            let low := sload(slot.slot)
+            size := signextend(13, low)
+            entryNotional := signextend(13, shr(112, low))
+            fundingIndex := signextend(12, shr(112, sload(add(slot.slot, 1))))
+        }
+    }
+
     /// @notice Copies a position as it is stored.
     function copy(Position storage from, Position storage to) internal {
         assembly ("memory-safe") {
