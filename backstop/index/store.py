@@ -16,6 +16,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError, SQLAlchemyError
 
 from backstop.chain.deployment import Deployment
+from backstop.database import making_tables
 from backstop.errors import StoreError
 from backstop.index.book import Book, CrossHeld, Held
 
@@ -107,7 +108,8 @@ class Store:
             if place.get_backend_name() == "sqlite" and place.database not in (None, "", ":memory:"):
                 Path(str(place.database)).parent.mkdir(parents=True, exist_ok=True)
             self._engine = sa.create_engine(place)
-            _METADATA.create_all(self._engine)
+            with making_tables(self._engine) as connection:
+                _METADATA.create_all(connection)
         except (ArgumentError, NoSuchModuleError):
             raise StoreError("the URL of the index cannot be read: give one like sqlite:///index.db") from None
         except (SQLAlchemyError, OSError) as fault:

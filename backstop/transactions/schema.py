@@ -9,11 +9,11 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Engine
 from sqlalchemy.pool import StaticPool
 
+from backstop.database import BUSY, making_tables, write_ahead
 from backstop.errors import JournalError
 
 VERSION = 1
 IN_MEMORY = "sqlite://"
-_BUSY = 10  # seconds that a process waits for another one's commit
 _DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
 
 
@@ -95,7 +95,7 @@ def open_engine(place: str, *, create: bool) -> Engine:
         if url.get_backend_name() == "sqlite":
             engine = _sqlite(url)
         elif url.get_backend_name() == "postgresql":
-            engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": _BUSY})
+            engine = sa.create_engine(url, pool_pre_ping=True, connect_args={"connect_timeout": BUSY})
         else:
             raise JournalError(f"a journal is a SQLite file or a PostgreSQL, not {url.get_backend_name()}")
         _prepare(engine, url, create=create)
@@ -138,10 +138,11 @@ def _sqlite(url: sa.URL) -> Engine:
     """A commit is on the disk before anything is broadcast: write-ahead log, synchronised fully."""
     if not url.database:
         return sa.create_engine(url, poolclass=StaticPool, connect_args={"check_same_thread": False})
-    engine = sa.create_engine(url, connect_args={"timeout": _BUSY})
+    engine = sa.create_engine(url, connect_args={"timeout": BUSY})
 
     def prepare(connection: Any, _: Any) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        write_ahead(connection)
+        for pragma in ("synchronous=FULL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     sa.event.listen(engine, "connect", prepare)
@@ -150,10 +151,8 @@ def _sqlite(url: sa.URL) -> Engine:
 
 def _prepare(engine: Engine, url: sa.URL, *, create: bool) -> None:
     """Makes the tables where they are missing. Raises JournalError for those of another version."""
-    with engine.begin() as connection:
+    with making_tables(engine) if create else engine.begin() as connection:
         if create:
-            if engine.dialect.name == "postgresql":  # two keepers that start at once
-                connection.execute(sa.text("SELECT pg_advisory_xact_lock(7306086)"))
             metadata.create_all(connection)
         elif not sa.inspect(connection).has_table(versions.name):
             raise JournalError(f"{shown(url)} is no journal of transactions")

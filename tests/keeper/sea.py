@@ -36,7 +36,9 @@ PRICES = {
 class Keeper:
     """`backstop run` as a process, with its lines as they come."""
 
-    def __init__(self, signer: LocalAccount, deployment: Path, url: str | None, *options: str) -> None:
+    def __init__(
+        self, signer: LocalAccount, deployment: Path, url: str | None, *options: str, state: str = "state"
+    ) -> None:
         command = [
             str(BACKSTOP),
             "run",
@@ -51,7 +53,7 @@ class Keeper:
         self.process = subprocess.Popen(
             command,
             env=os.environ
-            | {ENVIRONMENT: "0x" + bytes(signer.key).hex(), "BACKSTOP_STATE_DIR": str(deployment.parent / "state")},
+            | {ENVIRONMENT: "0x" + bytes(signer.key).hex(), "BACKSTOP_STATE_DIR": str(deployment.parent / state)},
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

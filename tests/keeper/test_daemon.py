@@ -41,9 +41,9 @@ def start(sea: Sea) -> Iterator[Start]:
     """Starts keepers, and leaves none behind."""
     started: list[Keeper] = []
 
-    def begin(*options: str, url: str | None = "", signer: LocalAccount | None = None) -> Keeper:
+    def begin(*options: str, url: str | None = "", signer: LocalAccount | None = None, state: str = "state") -> Keeper:
         node = rpc_url() if url == "" else url
-        started.append(Keeper(signer or sea.keeper, sea.deployment, node, *options))
+        started.append(Keeper(signer or sea.keeper, sea.deployment, node, *options, state=state))
         return started[-1]
 
     yield begin
@@ -158,11 +158,12 @@ def test_a_second_process_with_its_key_and_journal_is_told_so(sea: Sea, start: S
 # ------------------------------------------------------------------ several keepers
 
 
-def test_two_keepers_on_one_deployment_have_one_effect(sea: Sea, start: Start, tmp_path: Path) -> None:
+@pytest.mark.parametrize("state", ["state", "twin"])
+def test_two_keepers_on_one_deployment_have_one_effect(sea: Sea, start: Start, state: str) -> None:
+    """Each with a journal of its own, or both with one."""
     twin = sea.venue.trader("sea twin")
     sea.venue.post_bond(twin)
-    other = settings_file(tmp_path, f'state_dir = "{tmp_path}/twin"')
-    keepers = [start("--send", "--json"), start("--send", "--json", "--config", other, signer=twin)]
+    keepers = [start("--send", "--json"), start("--send", "--json", signer=twin, state=state)]
     for keeper in keepers:
         assert keeper.word().startswith("watching")
     sea.set_price(PRICES["ADL"])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 from sqlalchemy import text
@@ -58,6 +60,28 @@ def test_everything_is_there_for_the_next_process(
     assert attempt.broadcast_wall is not None
     again.mine(found.id, Mined("0xab", 9, "0xcd", 1100, LARGE, True), cancels=False)
     assert (again.intent(found.id).state, again.intent(found.id).cost) == (State.MINED, LARGE)
+
+
+@pytest.mark.parametrize("database", ["SQLite", "PostgreSQL"])
+def test_keepers_that_start_at_once_may_share_a_new_one(
+    database: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    is_file = database == "SQLite"
+    for number in range(8 if is_file else 1):
+        place = str(tmp_path / f"{number}.sqlite") if is_file else str(request.getfixturevalue("postgres_url"))
+        together = Barrier(4)
+
+        def open_and_plan(keeper: int, place: str = place, together: Barrier = together) -> None:
+            together.wait()
+            journal = Journal(place)
+            planned(journal, sender=f"0x{keeper:040x}")
+            journal.close()
+
+        with ThreadPoolExecutor(4) as keepers:
+            list(keepers.map(open_and_plan, range(4)))
+        journal = Journal(place, create=False)
+        assert {intent.sender for intent in journal.all()} == {f"0x{keeper:040x}" for keeper in range(4)}
+        journal.close()
 
 
 def test_commits_are_written_ahead_and_synchronised(tmp_path: Path) -> None:

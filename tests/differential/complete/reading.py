@@ -37,7 +37,7 @@ class InProcess(Endpoint):
             return "0x" + self._evm.chain.view(call["to"], bytes.fromhex(call["data"][2:])).hex()
         assert method == "eth_getBlockByNumber"
         time = self._evm.time
-        return {"number": "0x1", "hash": "0x" + "00" * 32, "timestamp": hex(time)}
+        return {"number": "0x1", "hash": "0x" + "11" * 32, "parentHash": "0x" + "00" * 32, "timestamp": hex(time)}
 
     def check(self, deployment: Deployment) -> None:
         """Nothing: this is where it was deployed."""
