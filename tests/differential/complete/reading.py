@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from backstop.account_id import account_text, is_cross
@@ -38,6 +39,10 @@ class InProcess(Endpoint):
         assert method == "eth_getBlockByNumber"
         time = self._evm.time
         return {"number": "0x1", "hash": "0x" + "11" * 32, "parentHash": "0x" + "00" * 32, "timestamp": hex(time)}
+
+    def batch(self, asked: Sequence[tuple[str, Sequence[Any]]], size: int = 0) -> list[Any]:
+        """One after the other: here nothing travels."""
+        return [self.request(method, *params) for method, params in asked]
 
     def check(self, deployment: Deployment) -> None:
         """Nothing: this is where it was deployed."""
