@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -13,7 +14,7 @@ from backstop.commands.sending_options import journal_option, signer_options
 from backstop.commands.sent import remember
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from backstop.chain.endpoint import Endpoint
     from backstop.transactions.fees import Policy
@@ -88,8 +89,8 @@ def cancel_command(
     if not (intent.is_open or intent.state is State.PLANNED):
         raise JournalError(f"transaction {number} of the journal is not open: it is {intent.state}")
     if send:
-        sender = _sender(endpoint, intent.chain_id, book, max_fee, **key)
-        sender.cancel(number)
+        with _sender(endpoint, intent.chain_id, book, max_fee, **key) as sender:
+            sender.cancel(number)
         _show_done(book, [intent], as_json=as_json)
         return
     attempts = book.attempts(number)
@@ -127,8 +128,8 @@ def resume_command(journal: str, rpc: str, max_fee: int | None, send: bool, as_j
     chain_id = endpoint.quantity("eth_chainId")
     waiting = [intent for intent in book.all(only_open=True) if intent.chain_id == chain_id]
     if send:
-        sender = _sender(endpoint, chain_id, book, max_fee, **key)
-        sender.resume()
+        with _sender(endpoint, chain_id, book, max_fee, **key) as sender:
+            sender.resume()
         _show_done(book, [intent for intent in waiting if intent.sender == sender.address], as_json=as_json)
         return
     prospects = [look_ahead(endpoint, book, intent) for intent in waiting]
@@ -157,6 +158,7 @@ def _policy(max_fee: int | None) -> Policy:
     return Policy() if max_fee is None else Policy(max_fee=max_fee * GWEI)
 
 
+@contextmanager
 def _sender(
     endpoint: Endpoint,
     chain_id: int,
@@ -167,12 +169,15 @@ def _sender(
     passphrase_file: Path | None,
     signer: str | None,
     signer_address: str | None,
-) -> Sender:
+) -> Iterator[Sender]:
+    """Of the key, while no keeper runs with it and the journal."""
+    from backstop.transactions.lock import only_process
     from backstop.transactions.sender import Sender
     from backstop.transactions.signers import open_signer
 
     signs = open_signer(keystore, passphrase_file, signer, signer_address)
-    return remember(Sender(endpoint, signs, chain_id, journal=journal, policy=_policy(max_fee)))
+    with only_process(journal, chain_id, signs.address):
+        yield remember(Sender(endpoint, signs, chain_id, journal=journal, policy=_policy(max_fee)))
 
 
 def _show_done(journal: Journal, intents: list[Intent], *, as_json: bool) -> None:

@@ -21,7 +21,6 @@ from backstop.index.accounts import AccountIndex
 from backstop.keeper.buying import Buyer
 from backstop.keeper.cycle import Action, Cycle
 from backstop.keeper.liquidations import Liquidator
-from backstop.keeper.lock import only_process
 from backstop.keeper.loop import Loop
 from backstop.keeper.pulse import Pulse
 from backstop.keeper.reporting import Reporting, telling_steps
@@ -38,6 +37,7 @@ from backstop.settings.signing import open_key
 from backstop.telemetry import Telemetry
 from backstop.transactions.fees import Policy
 from backstop.transactions.journal import Journal
+from backstop.transactions.lock import only_process
 from backstop.transactions.sender import Sender
 from backstop.transactions.signers import LocalSigner, Signer
 from backstop.transactions.steps import Step
@@ -150,10 +150,9 @@ def _journal(
         return Journal()
     if settings.journal.url is None:
         make_folder(settings, chain_id)
-    store = journal_store(settings, chain_id)
-    journal = Journal(store.get_secret_value())
+    journal = Journal(journal_store(settings, chain_id).get_secret_value())
     stack.callback(journal.close)
-    stack.enter_context(only_process(store.url, chain_id, signer.address))
+    stack.enter_context(only_process(journal, chain_id, signer.address))
     return journal
 
 

@@ -10,7 +10,7 @@ from backstop.chain.endpoint import Endpoint
 from backstop.errors import NodeError, RevertError, RpcError
 from backstop.transactions.fees import DAY, HOUR, Fees, Policy, check_budget, offer
 from backstop.transactions.journal import Attempt, Intent, Journal
-from backstop.transactions.lookup import Head
+from backstop.transactions.lookup import FeeHead
 from backstop.transactions.refusals import Refusal, refusal_of
 from backstop.transactions.signers import Signer, sign
 from backstop.transactions.steps import Kind, Step
@@ -63,7 +63,7 @@ class Dispatch:
         """What to offer now. Raises FeeCapError."""
         return offer(base_fee, self.endpoint.quantity("eth_maxPriorityFeePerGas"), self.policy, above)
 
-    def next_base_fee(self, head: Head) -> int:
+    def next_base_fee(self, head: FeeHead) -> int:
         """The base fee of the block after the head, where the node says it and it is the higher one."""
         try:
             history = self.endpoint.request("eth_feeHistory", "0x1", "latest", [])
@@ -83,7 +83,7 @@ class Dispatch:
         intent: Intent,
         nonce: int,
         fees: Fees,
-        head: Head,
+        head: FeeHead,
         *,
         cancels: bool = False,
         instead: Intent | None = None,

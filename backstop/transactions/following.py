@@ -20,7 +20,7 @@ from backstop.errors import (
 )
 from backstop.transactions.dispatch import Dispatch
 from backstop.transactions.journal import OPEN, Attempt, Intent, Mined, State
-from backstop.transactions.lookup import Head, Sighting, find
+from backstop.transactions.lookup import FeeHead, Sighting, find
 from backstop.transactions.receipt import Receipt
 from backstop.transactions.refusals import Refusal
 from backstop.transactions.steps import Kind
@@ -70,7 +70,7 @@ class Follower:
             self._press(intent, attempts, head)
         return None
 
-    def is_canonical(self, intent: Intent, head: Head) -> bool:
+    def is_canonical(self, intent: Intent, head: FeeHead) -> bool:
         """Whether the block that a mined intent is in still stands; settles it where it is deep enough."""
         if intent.mined_block is None or head.number < intent.mined_block:
             return True
@@ -80,7 +80,7 @@ class Follower:
         self._settle_if_deep(intent, head)
         return True
 
-    def replace(self, intent: Intent, newest: Attempt, head: Head, *, cancels: bool, base_fee: int) -> Attempt:
+    def replace(self, intent: Intent, newest: Attempt, head: FeeHead, *, cancels: bool, base_fee: int) -> Attempt:
         """The same nonce with raised fees: the same call, or an empty transaction. Raises FeeCapError, BudgetError."""
         fees = self._dispatch.fees(base_fee, newest.fees)
         if not cancels:
@@ -120,7 +120,7 @@ class Follower:
             raise FailedTransactionError(f"{mined.hash} failed in block {mined.block}: {reason}")
         return sighting.receipt
 
-    def _settle_if_deep(self, intent: Intent, head: Head) -> None:
+    def _settle_if_deep(self, intent: Intent, head: FeeHead) -> None:
         if intent.mined_block is None or intent.is_settled:
             return
         if head.number - intent.mined_block >= self._dispatch.policy.final_after:
@@ -155,7 +155,7 @@ class Follower:
 
     # ------------------------------------------------------------------ waiting
 
-    def _press(self, intent: Intent, attempts: Sequence[Attempt], head: Head) -> None:
+    def _press(self, intent: Intent, attempts: Sequence[Attempt], head: FeeHead) -> None:
         """Sends it again where nobody knows it, and replaces it where it has waited long enough."""
         newest = attempts[-1]
         base_fee, is_due = head.base_fee, self._is_due(newest, head)
@@ -182,7 +182,7 @@ class Follower:
             if base_fee > newest.max_fee:  # it cannot be mined as it is
                 raise type(fault)(f"{_called(intent)} waits below the base fee: {fault}") from None
 
-    def _is_due(self, newest: Attempt, head: Head) -> bool:
+    def _is_due(self, newest: Attempt, head: FeeHead) -> bool:
         policy = self._dispatch.policy
         return (
             head.base_fee > newest.max_fee
@@ -190,7 +190,7 @@ class Follower:
             or head.number - newest.signed_block >= policy.replace_after_blocks
         )
 
-    def _is_known(self, attempt: Attempt, head: Head) -> bool:
+    def _is_known(self, attempt: Attempt, head: FeeHead) -> bool:
         """Whether it is in a pool. A private one shows nothing: there it is taken for lost with every new block."""
         if self._endpoint.request("eth_getTransactionByHash", attempt.hash) is not None:
             return True
@@ -208,7 +208,7 @@ class Follower:
             return False
         return True
 
-    def _fill(self, nonce: int, head: Head) -> None:
+    def _fill(self, nonce: int, head: FeeHead) -> None:
         """An empty transaction for a nonce that nobody uses, and that what waits has to wait for."""
         journal, key = self._journal, self._dispatch.key
         if self._dispatch.count("pending") > nonce or any(one.nonce == nonce for one in journal.of(*key, OPEN)):

@@ -114,6 +114,11 @@ class Journal:
         self._engine = open_engine(place, create=create)
         self.name = shown(self._engine.url)
 
+    @property
+    def url(self) -> sa.URL:
+        """Of its database, the password included."""
+        return self._engine.url
+
     def close(self) -> None:
         """Lets the database go."""
         self._engine.dispose()

@@ -13,8 +13,8 @@ from backstop.transactions.receipt import Receipt
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
-    """The newest block of a node."""
+class FeeHead:
+    """The newest block of a node, with what its gas costs at least."""
 
     number: int
     hash: str
@@ -29,7 +29,7 @@ class Sighting:
     `is_doubtful`: there is a receipt, but of a block that the node does not have, or not any more.
     """
 
-    head: Head
+    head: FeeHead
     attempt: Attempt | None = None
     mined: Mined | None = None
     receipt: Receipt | None = None
@@ -41,7 +41,7 @@ class Sighting:
         return 0 if self.mined is None else self.head.number - self.mined.block + 1
 
 
-def read_head(endpoint: Endpoint, block: str = "latest") -> Head:
+def read_head(endpoint: Endpoint, block: str = "latest") -> FeeHead:
     """A block's header. Raises RpcError where it has no base fee."""
     header = endpoint.request("eth_getBlockByNumber", block, False)
     try:
@@ -49,7 +49,7 @@ def read_head(endpoint: Endpoint, block: str = "latest") -> Head:
     except (TypeError, KeyError, ValueError):
         raise RpcError(f"{endpoint.url} gives no base fee: an EIP-1559 chain is needed") from None
     try:
-        return Head(int(header["number"], 16), str(header["hash"]), int(header["timestamp"], 16), base)
+        return FeeHead(int(header["number"], 16), str(header["hash"]), int(header["timestamp"], 16), base)
     except (TypeError, KeyError, ValueError):
         raise RpcError(f"{endpoint.url} answers with a block header that cannot be read") from None
 

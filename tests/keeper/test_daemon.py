@@ -194,6 +194,28 @@ def test_a_node_that_fails_is_no_reason_to_stop(sea: Sea, start: Start, tmp_path
     assert any(one["event"] == "node failed" and one["node"] == 1 for one in keeper.log)
 
 
+def test_a_node_that_tells_of_blocks_need_not_be_asked(sea: Sea, start: Start, tmp_path: Path) -> None:
+    websocket = rpc_url().replace("http://", "ws://")
+    config = settings_file(tmp_path, f'[node]\nws_url = "{websocket}"')
+    keeper = start("--send", "--json", "--config", config, "--poll", "600")  # longer than any test waits
+    assert keeper.word().startswith("watching")
+    sea.set_price(PRICES["first takeover"])
+    assert told(keeper.action(), sea) == ("takeOver", "first")
+    assert keeper.end() == 0
+
+
+def test_transactions_go_to_the_private_endpoint_alone(sea: Sea, start: Start, tmp_path: Path) -> None:
+    with FaultyProxy(rpc_url()) as public, FaultyProxy(rpc_url()) as private:
+        config = settings_file(tmp_path, f'[node]\nurls = ["{public.url}"]\nsend_url = "{private.url}"')
+        keeper = start("--send", "--json", "--config", config, url=None)
+        assert keeper.word().startswith("watching")
+        sea.set_price(PRICES["ADL"])
+        assert [told(keeper.action(), sea)[0] for _ in range(3)] == ["takeOver", "takeOver", "deleverage"]
+        assert keeper.end() == 0
+        sent = "eth_sendRawTransaction"
+        assert (public.count(sent), private.count(sent)) == (0, 3)
+
+
 # ------------------------------------------------------------------ wrong configuration
 
 

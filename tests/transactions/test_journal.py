@@ -14,6 +14,7 @@ from sqlalchemy import text
 from backstop.errors import JournalError
 from backstop.transactions.fees import Fees
 from backstop.transactions.journal import Intent, Journal, Mined, State
+from backstop.transactions.lock import only_process
 from backstop.transactions.signers import Signed
 
 KEEPER, TWIN, TARGET = "0x" + "11" * 20, "0x" + "22" * 20, "0x" + "33" * 20
@@ -82,6 +83,25 @@ def test_keepers_that_start_at_once_may_share_a_new_one(
         journal = Journal(place, create=False)
         assert {intent.sender for intent in journal.all()} == {f"0x{keeper:040x}" for keeper in range(4)}
         journal.close()
+
+
+@pytest.mark.parametrize("database", ["SQLite", "PostgreSQL"])
+def test_one_process_for_each_key(database: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    is_file = database == "SQLite"
+    place = str(tmp_path / "journal.sqlite") if is_file else str(request.getfixturevalue("postgres_url"))
+    first, second = Journal(place), Journal(place)
+    with only_process(first, 1, KEEPER):
+        with only_process(second, 1, TWIN):
+            pass
+        with (
+            pytest.raises(JournalError, match=f"another keeper runs with the key of {KEEPER}"),
+            only_process(second, 1, KEEPER),
+        ):
+            pytest.fail("two at once")
+    with only_process(second, 1, KEEPER):
+        pass
+    first.close()
+    second.close()
 
 
 def test_commits_are_written_ahead_and_synchronised(tmp_path: Path) -> None:

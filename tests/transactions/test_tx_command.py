@@ -11,6 +11,7 @@ from eth_account.signers.local import LocalAccount
 
 from backstop.errors import TransactionError
 from backstop.transactions.journal import Journal, State
+from backstop.transactions.lock import only_process
 from tests.keeper.command import Done, assert_refused, backstop, backstop_inside
 
 from .chain import CHAIN_ID, COUNTER, KEY, Chain
@@ -42,6 +43,17 @@ def tx(chain: Chain, journal_file: Path) -> Tx:
         return backstop_inside("tx", command, *arguments, "--journal", journal_file, *rpc, key=key)
 
     return run
+
+
+def test_nothing_is_sent_beside_a_keeper_that_runs(
+    stuck: Scene, tx: Tx, signer: LocalAccount, journal_file: Path
+) -> None:
+    with only_process(stuck.journal, CHAIN_ID, signer.address):
+        for command in (("resume",), ("cancel", "2")):
+            done = tx(*command, "--send")
+            assert_refused(done, f"another keeper runs with the key of {signer.address}", "stop it first")
+        assert tx("resume").status == 0  # a dry run
+    assert [attempt.nonce for attempt in stuck.attempts(1)] == [1]
 
 
 def test_list_shows_what_became_of_each(stuck: Scene, tx: Tx, journal_file: Path) -> None:

@@ -12,16 +12,17 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from backstop.errors import JournalError
+from backstop.transactions.journal import Journal
 from backstop.transactions.schema import brief
 
 
 @contextmanager
-def only_process(url: str, chain_id: int, address: str) -> Iterator[None]:
-    """Holds the key's place at a journal, by its database URL, until the end. Raises JournalError where it is taken.
+def only_process(journal: Journal, chain_id: int, address: str) -> Iterator[None]:
+    """Holds the key's place at a journal until the end. Raises JournalError where it is taken.
 
     Beside a file it is a lock on a file; in PostgreSQL it is the server's, and ends with the connection.
     """
-    place = sa.make_url(url)
+    place = journal.url
     if place.get_backend_name() != "sqlite":
         with _in_database(place, chain_id, address):
             yield
