@@ -57,6 +57,14 @@ class ByHand:
         """Goes on from the newest block, where another one has taken its place."""
         self._time = max(self._time, self._node.head().timestamp)
 
+    def holds(self, sender: str, to: str) -> bool:
+        """Whether a transaction from one address to another waits to be mined."""
+        content = self._node.request("txpool_content")
+        waiting = (
+            one for who, own in content["pending"].items() if who.lower() == sender.lower() for one in own.values()
+        )
+        return any(one["to"] is not None and one["to"].lower() == to.lower() for one in waiting)
+
     def waiting(self, sender: str) -> bool:
         """Whether a transaction of an account waits to be mined."""
         return self._node.quantity("eth_getTransactionCount", sender, "pending") > self._node.quantity(

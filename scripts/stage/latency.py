@@ -142,9 +142,10 @@ class _Scene:
         due, began = self.gap(chain), time.monotonic()
         if not rounds(read_chain(self.venue.endpoint, self.venue.deployment)):
             raise click.ClickException("no round became due: this is a bug")
-        sent = 0.0
+        sent, engine = 0.0, self.venue.system.engine.address
         for _ in range(_TRIES):
-            is_there = wait_for(lambda: chain.waiting(self.keeper.address), BLOCK)
+            # What else the keeper has sent may wait, and gives way to the round while the block has not come.
+            is_there = wait_for(lambda: chain.holds(self.keeper.address, engine), BLOCK)
             sent = time.monotonic() - began
             daemon.check()
             number = chain.mine()
