@@ -157,11 +157,14 @@ class Cycle:
             for duty in waiting[: turn.at_once] if self._send else waiting:
                 self._acts += 1
                 try:
-                    yield self._act(duty, state)
+                    action = self._act(duty, state)
                 except GivesWayError:
                     return self._read(lambda _: None)
+                yield action
                 if self._send:
                     newest = self._read(lambda _: None)
+                    if action.receipt is not None:
+                        self._forgive_rounds(newest)
                     if self._holds_rounds_up(turn, newest):
                         return newest
             if not self._send:
@@ -180,6 +183,10 @@ class Cycle:
         due = [duty.key for duty in self._waiting(self._rounds, state)]
         self._seen_due = {key: self._seen_due.get(key, state.block.number) for key in due}
         return any(number < state.block.number for number in self._seen_due.values())
+
+    def _forgive_rounds(self, state: ChainState) -> None:
+        """Rounds that were refused on another state do not wait for the end of all turns."""
+        self._tried = {key: at for key, at in self._tried.items() if key[0] != "deleverage" or at == state.block}
 
     def _waiting(self, turn: _Turn, state: ChainState) -> list[Duty]:
         duties = [duty for duty in turn.due(state) if duty.key not in self._tried]
