@@ -55,11 +55,12 @@ class Cycle:
     """Liquidations first, because what they close need not be taken over; then take-overs, because what they bring in
     decides which ADL is due; then rounds, and samples that a due trigger waits for; unless `priorities` say otherwise.
 
-    They take turns: after a few liquidations and a few take-overs the rounds have theirs, so that nobody can hold ADL
-    up with a crowd of dust accounts. What has no priority is not done, nor without a `liquidator` any liquidation. With
-    `upkeep`, `buyer` and `unwinder` the rest is done once nothing urgent is left to do; while its transaction waits to
-    be mined the newest state is looked at, and what is urgent takes its place. In a dry run for nobody in particular
-    (`anonymous`) a round that only lacks its keeper's bond is due, and nobody can say what it would use.
+    They take turns: after a few liquidations and a few take-overs the rounds have theirs, and at once where one has
+    been due since an earlier block, so that nobody can hold ADL up with a crowd of dust accounts. What has no priority
+    is not done, nor without a `liquidator` any liquidation. With `upkeep`, `buyer` and `unwinder` the rest is done once
+    nothing urgent is left to do; while its transaction waits to be mined the newest state is looked at, and what is
+    urgent takes its place. In a dry run for nobody in particular (`anonymous`) a round that only lacks its keeper's
+    bond is due, and nobody can say what it would use.
 
     `read` gives the newest state, by default by reading all of it; `observer` is told of states, duties and waiting.
     """
@@ -101,10 +102,13 @@ class Cycle:
             "checkpoint": _Turn(self._unseen, 1, None),
         }
         known = [name for name in turns if name in priorities]
+        self._rounds = turns["adl"]
         self._urgent = [turns[name] for name in sorted(known, key=lambda name: priorities[name])]
         self._priorities = priorities
         # What was refused, or liquidated, and the block of the state that it was decided on.
         self._tried: dict[tuple[str, ...], Block] = {}
+        # Rounds that are due, and the block of the state that each was first seen in.
+        self._seen_due: dict[tuple[str, ...], int] = {}
         self._glanced = ""
         self._acted_in = 0
         self._acts = 0
@@ -132,6 +136,8 @@ class Cycle:
             before, sent = self._acts, self._sent
             for turn in self._urgent:
                 state = yield from self._do(turn, state)
+                if self._holds_rounds_up(turn, state):
+                    state = yield from self._do(self._rounds, state)
             if not self._send or self._acts == before:
                 state = yield from self._do(_Turn(partial(self._slow, warn), _SLOW_TURN, _SLOW_TURN), state)
             acted = self._send and self._acts > before
@@ -141,24 +147,46 @@ class Cycle:
     def _do(self, turn: _Turn, state: ChainState) -> Generator[Action, None, ChainState]:
         """Does what is due, `most` of it where that is a number, and returns the state after it.
 
-        The state is read anew after each `at_once` duties: those do not change each other. A dry run does all of them.
+        Up to `at_once` duties are of one state: those do not change each other. The turn ends early where it holds a
+        round up. A dry run does all of them.
         """
         left = turn.most
+        self._holds_rounds_up(turn, state)
         while waiting := self._waiting(turn, state):
+            newest = state
             for duty in waiting[: turn.at_once] if self._send else waiting:
                 self._acts += 1
                 try:
-                    yield self._act(duty, state)
+                    action = self._act(duty, state)
                 except GivesWayError:
                     return self._read(lambda _: None)
+                yield action
+                if self._send:
+                    newest = self._read(lambda _: None)
+                    if action.receipt is not None:
+                        self._forgive_rounds(newest)
+                    if self._holds_rounds_up(turn, newest):
+                        return newest
             if not self._send:
                 break
-            state = self._read(lambda _: None)
+            state = newest
             if left is not None:
                 left -= turn.at_once
                 if left <= 0:
                     break
         return state
+
+    def _holds_rounds_up(self, turn: _Turn, state: ChainState) -> bool:
+        """Whether a round was due in an earlier block already, and this turn is another one."""
+        if not self._send or turn is self._rounds or self._rounds not in self._urgent:
+            return False
+        due = [duty.key for duty in self._waiting(self._rounds, state)]
+        self._seen_due = {key: self._seen_due.get(key, state.block.number) for key in due}
+        return any(number < state.block.number for number in self._seen_due.values())
+
+    def _forgive_rounds(self, state: ChainState) -> None:
+        """Rounds that were refused on another state do not wait for the end of all turns."""
+        self._tried = {key: at for key, at in self._tried.items() if key[0] != "deleverage" or at == state.block}
 
     def _waiting(self, turn: _Turn, state: ChainState) -> list[Duty]:
         duties = [duty for duty in turn.due(state) if duty.key not in self._tried]

@@ -34,7 +34,7 @@ from scripts.stage.venue import Venue
 MOST_BLOCKS = 3  # that a deficit may stay open after it is due
 MOST_GROWTH = 0.10  # of a keeper's memory
 _PATIENCE = 60.0  # seconds that a block waits for the keepers; far more than they ever need
-_LAST_BLOCKS = 40  # without faults, for what is under way at the end
+_LAST_BLOCKS = 200  # without faults, for what is under way at the end
 _POLL = ("eth_chainId", "eth_getBlockByNumber")
 _MUST = ("takeOver", "deleverage", "liquidate")
 _MARGIN, _NOTIONAL = 20_000, 50_000
