@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from scripts.stage.venue import Venue
+from tests.faults.daemon import load_modules
 from tests.faults.scene import Scene
 from tests.faults.table import BOUNDS
 from tests.keeper.sea import Sea
@@ -21,6 +22,7 @@ Shows = Callable[..., None]
 @pytest.fixture(scope="session")
 def high_sea(owner: Any, tmp_path_factory: pytest.TempPathFactory) -> Sea:
     """A market in a system of its own, before anything has sunk."""
+    load_modules()
     return Sea(Venue.open(owner), tmp_path_factory.mktemp("sea"))
 
 

@@ -21,6 +21,13 @@ CHILD = Path(__file__).with_name("child.py")
 Settings = dict[str, dict[str, Any]]
 
 
+def load_modules() -> None:
+    """Has the process that daemons are forks of load its modules, however long that takes."""
+    first = _CONTEXT.Process(target=os.getpid)
+    first.start()
+    first.join()
+
+
 class Daemon:
     """A keeper of one key with a state folder of its own; its log is what it has written so far.
 
