@@ -1,9 +1,9 @@
 """Whom to put on the list of a round, and what bounds make that list safe to submit.
 
-A round may be challenged for whoever was left off its list and ranks above its cutoff. So the list carries, beside
-those that are to be closed, spares for those who leave, and everybody who may rank as high once each mark has moved by
-`DRIFT`, whichever way; and the bounds hold the round to such marks, and to leveraged returns that nobody left off can
-reach.
+A round may be challenged for whoever was left off its list and ranks above its cutoff. So the bounds hold it to marks
+within `DRIFT` of what they were, and to leveraged returns that nobody left off can reach there. That they are not what
+refuses it when all marks and returns have gone down, the list carries, beside those that are to be closed and spares
+for those who leave, everybody who may at best rank as high as the last of them at worst.
 """
 
 from __future__ import annotations
@@ -62,12 +62,22 @@ def list_candidates(
     nearer to those of the snapshot, and in the end to those themselves: solvency does not wait for a crowd of dust.
     """
     holders = _holders(snapshot, market, book)
-    best = max((fill.leveraged_return for fill in result.fills), default=0)
+    listings: list[Listing] = []
     for drift in _DRIFTS:
-        listing = _list(snapshot, market, holders, book, result, drift, None)
+        depths = [_depth(snapshot, market, holders[fill.account], drift) for fill in result.fills]
+        listing = _list(snapshot, market, holders, book, result, drift, None, min(depths, default=0))
+        if listing.lowest_return <= max(depths, default=0):
+            return listing
+        listings.append(listing)
+    best = max((fill.leveraged_return for fill in result.fills), default=0)
+    for listing in listings:
         if listing.lowest_return <= best:
             return listing
-    return _list(snapshot, market, holders, book, result, 0, adl_price)
+    return _list(snapshot, market, holders, book, result, 0, adl_price, _cutoff(result))
+
+
+def _cutoff(result: Round) -> int:
+    return min((fill.leveraged_return for fill in result.fills), default=0)
 
 
 def _holders(snapshot: Snapshot, market: str, book: SideBook) -> dict[str, Account]:
@@ -85,15 +95,16 @@ def _list(
     result: Round,
     drift: int,
     adl_price: int | None,
+    floor: int,
 ) -> Listing:
+    """`floor` is what the returns of those to be closed do not fall below."""
     reach = {name: _reach(snapshot, market, account, drift, adl_price) for name, account in holders.items()}
     fills = [fill.account for fill in result.fills]
     passed_over = [skip.account for skip in result.skipped if skip.reason is SkipReason.INSOLVENT_AT_ADL_PRICE]
-    cutoff = min((fill.leveraged_return for fill in result.fills), default=0)
     following = [one.account.id for one in book.ranked[result.reached :]]
     spares = following[: max(1, -(-len(fills) // _SPARES))]
     rising = sorted(
-        (each for each in following if _is_at_least(reach[each], cutoff)), key=lambda each: _key(reach, each)
+        (each for each in following if _is_at_least(reach[each], floor)), key=lambda each: _key(reach, each)
     )
     wanted = dict.fromkeys((*fills, *passed_over, *book.bankrupt, *spares, *rising))
     accounts = tuple(_first(holders, wanted))
@@ -125,15 +136,7 @@ def _reach(snapshot: Snapshot, market: str, account: Account, drift: int, adl_pr
     """
     here = snapshot.markets[market]
     own = next(position for position in account.positions if position.market == market)
-    others, required = 0, 0
-    for position in account.positions:
-        if position.market == market:
-            continue
-        bounds = _mark_bounds(snapshot, position.market, drift)
-        worse = bounds.lowest if position.size > 0 else bounds.highest
-        others += position_value(position.size, worse) - position.entry_notional
-        fraction = snapshot.markets[position.market].maintenance_margin_fraction
-        required += margin_requirement(position.size, bounds.highest, fraction)
+    others, required = _others(snapshot, market, account, drift, worse=True)
     reach = NO_BOUND
     bounds = _mark_bounds(snapshot, market, drift)
     for mark in {bounds.lowest, here.mark_price, bounds.highest}:
@@ -149,6 +152,37 @@ def _reach(snapshot: Snapshot, market: str, account: Account, drift: int, adl_pr
             rate = margin_rate(required + leg.maintenance_margin, equity) + (equity == least)
             reach = max(reach, leveraged_return(leg.unrealized_pnl, own.entry_notional, rate) + (equity == least))
     return reach
+
+
+def _depth(snapshot: Snapshot, market: str, account: Account, drift: int) -> int:
+    """The smallest leveraged return of an account that is to be closed, as `_reach` has the largest; of where it is
+    bankrupt nothing is said."""
+    here = snapshot.markets[market]
+    own = next(position for position in account.positions if position.market == market)
+    others, required = _others(snapshot, market, account, drift, worse=False)
+    bounds = _mark_bounds(snapshot, market, drift)
+    depths = []
+    for mark in {bounds.lowest, here.mark_price, bounds.highest}:
+        leg = value_leg(own.size, own.entry_notional, mark, here.maintenance_margin_fraction)
+        equity = account.margin + others + leg.unrealized_pnl
+        if equity > 0:
+            rate = margin_rate(required + leg.maintenance_margin, equity)
+            depths.append(leveraged_return(leg.unrealized_pnl, own.entry_notional, rate))
+    return min(depths)
+
+
+def _others(snapshot: Snapshot, market: str, account: Account, drift: int, *, worse: bool) -> tuple[int, int]:
+    """What the other legs gain and require, each at the end of its mark's drift that is worse for it, or better."""
+    gained, required = 0, 0
+    for position in account.positions:
+        if position.market == market:
+            continue
+        bounds = _mark_bounds(snapshot, position.market, drift)
+        mark = bounds.lowest if (position.size > 0) == worse else bounds.highest
+        gained += position_value(position.size, mark) - position.entry_notional
+        fraction = snapshot.markets[position.market].maintenance_margin_fraction
+        required += margin_requirement(position.size, bounds.highest if worse else bounds.lowest, fraction)
+    return gained, required
 
 
 def _is_at_least(reach: int | None, cutoff: int) -> bool:

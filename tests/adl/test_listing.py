@@ -75,6 +75,11 @@ def moved(state: Snapshot, by: int) -> Snapshot:
     return replace(state, markets=markets)
 
 
+def depth(state: Snapshot, name: str) -> int:
+    """The same at their worst."""
+    return min(returns(moved(state, by))[name] for by in (-DRIFT, 0, DRIFT))
+
+
 def reach(state: Snapshot, name: str) -> int:
     """The best of an account at the marks as they are and at both ends of the drift."""
     return max(returns(moved(state, by))[name] for by in (-DRIFT, 0, DRIFT))
@@ -104,17 +109,29 @@ def test_who_rises_within_the_drift_is_listed() -> None:
     assert due.listing.accounts == ("first", "calm", "riser")
 
 
-def test_who_rises_as_high_as_the_cutoff_is_listed_and_who_is_a_wei_below_is_not(
+def test_who_rises_as_high_as_the_cutoff_may_fall_is_listed_and_who_is_a_wei_below_is_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     state = book(FIRST, CALM, RISER, LOW)
     [due] = plan(state)
-    cutoff = due.fills[-1].leveraged_return
-    for highest, listed in ((cutoff, True), (cutoff - 1, False)):
+    assert [fill.account for fill in due.fills] == ["first"]
+    floor = depth(state, "first")
+    assert floor < due.fills[-1].leveraged_return
+    for highest, listed in ((floor, True), (floor - 1, False)):
         reached = {name: highest if name == "low" else 0 for name in returns(state)}
         monkeypatch.setattr(listing, "_reach", lambda _, __, one, *___, reached=reached: reached[one.id])
         [due] = plan(state)
         assert ("low" in due.listing.accounts) == listed
+
+
+def test_the_round_is_not_refused_where_all_returns_have_gone_down() -> None:
+    """A crowd like one another: once the mark has risen by 1 %, nobody ranks where the best of them was."""
+    crowd = [account(f"short-{n:02}", str(60 + n), position("short", "1", "100")) for n in range(60)]
+    state = book(*crowd, contracts="5")
+    [due] = plan(state)
+    assert len(due.listing.accounts) < len(crowd)
+    later = returns(moved(state, DRIFT))
+    assert all(returns(state)[fill.account] > later[fill.account] >= due.listing.lowest_return for fill in due.fills)
 
 
 def test_who_may_be_bankrupt_within_the_drift_is_listed() -> None:
@@ -319,5 +336,8 @@ def test_nobody_left_off_may_reach_the_lowest_return_nor_the_cutoff(
         assert (one.lowest_return == NO_BOUND) == (not left_off)
         if due.fills and left_off:
             assert one.lowest_return < min(fill.leveraged_return for fill in due.fills)
+        slack = abs(one.lowest_return) // 10_000 + 1 if left_off else 0
         for name in left_off:
-            assert elsewhere[name] <= one.lowest_return + abs(one.lowest_return) // 10_000 + 1
+            assert elsewhere[name] <= one.lowest_return + slack
+        for fill in due.fills:
+            assert elsewhere.get(fill.account, LARGEST) >= one.lowest_return - slack

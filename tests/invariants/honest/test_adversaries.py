@@ -191,7 +191,7 @@ def hedged(honest_ground: Ground) -> Stage:
     """Three are short in the second market, deep in profit, and lose as much in the first; swift is to be closed."""
     venue = opened(honest_ground, {})
     venue.mark(2, 5_000 * WAD)
-    for name, margin in (("swift", 8_300), ("owl", 8_400), ("icarus", 9_000)):
+    for name, margin in (("swift", 8_300), ("owl", 8_400), ("icarus", 9_400)):
         assert venue.deposit(cross(name), margin * WAD)
         assert take(venue, cross(name), 2, -4 * WAD, 5_000 * WAD)
         assert take(venue, cross(name), 1, 537 * WAD, 100 * WAD)
@@ -209,9 +209,9 @@ def hedged(honest_ground: Ground) -> Stage:
     return Stage(venue, view, one)
 
 
-@pytest.mark.parametrize("price", [7_450, 6_410])
+@pytest.mark.parametrize("price", [7_450, 6_350])
 def test_who_closes_another_leg_at_a_loss_before_the_mark_moves(hedged: Stage, price: int) -> None:
-    """At 64.10 all but the margin rate is lost: the leg that is left has next to nothing to lose from."""
+    """At 63.50 all but the margin rate is lost: the leg that is left has next to nothing to lose from."""
     hedged.venue.now += 10
     assert take(hedged.venue, cross("icarus"), 1, -537 * WAD, price * WAD // 100)
     hedged.venue.now += 10

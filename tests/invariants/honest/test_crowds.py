@@ -39,7 +39,7 @@ def test_who_closes_nearly_all_of_one_of_two_legs_is_exempt(honest_ground: Groun
     assert take(venue, hawk, 2, 300 * WAD, 100 * WAD)
     venue.mark(2, cents(8980))
     venue.mark(1, 110 * WAD)
-    assert venue.deposit(owl, 1280 * WAD)
+    assert venue.deposit(owl, 1300 * WAD)
     assert take(venue, owl, 1, 88 * WAD, 110 * WAD)
     assert take(venue, owl, 2, -100 * WAD, 89 * WAD)
     venue.now += 300
