@@ -72,6 +72,11 @@ else
 	exit $$((result > second ? result : second))
 endif
 
+# What is left out of `make test`, with an environment of its own: silverback takes seconds to start.
+.PHONY: bots
+bots: compile .venv-bots/.ok ## install silverback, and run the keeper under it against a local Anvil
+	@$(IN_A_HOME) python -m pytest -q tests/bots $(ARGS)
+
 .PHONY: audit
 audit: compile ## show that every seeded bug is caught
 	@$(IN_A_HOME) python -m pytest -q -m audit tests/invariants
@@ -96,13 +101,16 @@ fmt: setup ## format Python and Solidity in place
 # Start from the present package-lock.json: npm keeps its entries for other platforms' Foundry packages, but where a
 # registry lacks some of them it could not write those anew.
 .PHONY: lock
-lock: setup ## bring both lock files up to date with pyproject.toml and package.json
+lock: setup ## bring the lock files up to date with pyproject.toml and package.json
 	env -u PIP_FIND_LINKS -u UV_FIND_LINKS uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 \
 	  --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
 	  --quiet -o requirements.lock
 	env -u PIP_FIND_LINKS -u UV_FIND_LINKS uv pip compile pyproject.toml --universal --python-version 3.11 \
 	  --constraint requirements.lock --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command 'make lock' --quiet -o requirements-keeper.lock
+	env -u PIP_FIND_LINKS -u UV_FIND_LINKS uv pip compile pyproject.toml --extra bots --universal --python-version 3.11 \
+	  --constraint requirements.lock --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command 'make lock' --quiet -o requirements-bots.lock
 	npm install --package-lock-only
 
 .PHONY: env
@@ -113,8 +121,8 @@ env: ## print the environment for a shell: eval "$(make -s env)"
 
 .PHONY: clean
 clean: ## remove everything that make has made, but accounts in .ape
-	rm -rf .venv node_modules .build .tmp/* build contracts/.cache .ape/packages .ape/processes
-	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis backstop.egg-info
+	rm -rf .venv .venv-bots node_modules .build .tmp/* build contracts/.cache .ape/packages .ape/processes
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .silverback-sessions backstop.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 .PHONY: node-version
@@ -143,6 +151,17 @@ node-version:
 # The package itself, editable: it gives .venv/bin/backstop.
 .venv/.backstop: .venv/.ok pyproject.toml
 	@.venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# Of its own, so that neither setup nor the tests carry silverback; no version differs from that in requirements.lock.
+.venv-bots/.ok: requirements-bots.lock pyproject.toml .venv/.ok
+	@rm -f $@
+	@echo 'Python packages of the bots in .venv-bots'
+	@.venv/bin/python -m venv --clear .venv-bots
+	@VIRTUAL_ENV='$(CURDIR)/.venv-bots' uv pip install --quiet --no-deps --require-hashes -r requirements-bots.lock || { \
+	  echo 'uv could not install; trying pip, which knows the settings of pip.conf' >&2; \
+	  .venv-bots/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-bots.lock; }
+	@.venv-bots/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $@
 
 node_modules/.ok: package.json package-lock.json .npmrc | node-version

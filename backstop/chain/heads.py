@@ -75,6 +75,20 @@ class Heads:
         self._stopping = True
         self._wake.set()
 
+    def look(self, announced: int = 0) -> NewHead | None:
+        """The newest block where it is another one, for whoever hears of blocks elsewhere and does not `follow`.
+
+        The nodes may not have block `announced` yet: they are asked until they do, for at most `halt_after` seconds.
+        """
+        end = self._clock() + self._halt_after
+        while not self._stopping:
+            found, pause = self._look()
+            is_behind = self._last is None or self._last.number < announced
+            if found is not None or not is_behind or self._clock() >= end:
+                return found
+            self._wake.wait(pause)
+        return None
+
     def follow(self) -> Iterator[NewHead | Halted]:
         """Blocks until there is something to tell, each time. The present block is told of at once."""
         if self._subscription:

@@ -108,7 +108,7 @@ def run_command(
 
 
 def _run_once(cycle: Cycle, sender: Sender, as_json: bool) -> None:
-    show = (lambda _: None) if as_json else _printer(sender, as_json)
+    show = (lambda _: None) if as_json else printer(sender, as_json)
     done: list[Action] = []
     fault: BackstopError | None = None
     try:
@@ -134,13 +134,13 @@ def _run_on(settings: Settings, send: bool, as_json: bool) -> None:
     from backstop.keeper.loop import stopped_by_signals
 
     with (
-        running(settings, send=send, printer=lambda sender: _printer(remember(sender), as_json)) as keeper,
+        running(settings, send=send, printer=lambda sender: printer(remember(sender), as_json)) as keeper,
         stopped_by_signals(keeper.loop.stop),
     ):
         keeper.watch()
 
 
-def _printer(sender: Sender, as_json: bool) -> Callable[[Action], None]:
+def printer(sender: Sender, as_json: bool) -> Callable[[Action], None]:
     """Prints an action at once: as an object on a line of its own, or for people. What is printed is told."""
     from backstop.keeper.results import action_document
     from backstop.render import print_action

@@ -310,8 +310,16 @@ class Keeper:
 
     def watch(self) -> None:
         """Runs until its loop is stopped."""
-        self._telemetry.log.info("watching", node=self._nodes.url, dry_run=not self._send)
+        self.begin()
         self.loop.run()
+
+    def begin(self) -> None:
+        """Tells that it watches, and whether it sends."""
+        self._telemetry.log.info("watching", node=self._nodes.url, dry_run=not self._send)
+
+    def beat(self) -> None:
+        """Looks whether the chain stands still, for whoever takes turns only when somebody else tells of a block."""
+        self._pulse.beat()
 
     def _turn(self, is_stopping: Callable[[], bool]) -> None:
         self._telemetry.turned()

@@ -26,6 +26,9 @@ class Heads(Protocol):
     def follow(self) -> Iterator[NewHead | Halted]:
         """Blocks until there is something to tell, each time."""
 
+    def look(self, announced: int = 0) -> NewHead | None:
+        """What is new, once the nodes have block `announced`."""
+
     def stop(self) -> None:
         """Ends `follow`."""
 
@@ -71,6 +74,16 @@ class Loop:
                 self._take_turns()
             if self._stopping.is_set():
                 return
+
+    def take_turn(self, announced: int = 0) -> None:
+        """What `run` does at a new block, for whoever is told of blocks by somebody else and does not `run`.
+
+        Not while another one is under way. Does nothing where a turn has already read block `announced`. Raises as
+        `run` does.
+        """
+        while not self._stopping.is_set() and (found := self._heads.look(announced)) is not None:
+            self._heard(found)
+            self._take_turns()
 
     def _take_turns(self) -> None:
         """One, and again after a pause, as long as it fails.

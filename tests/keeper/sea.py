@@ -143,8 +143,8 @@ def told(action: dict[str, Any], sea: Sea) -> tuple[str, str]:
     return action["duty"], names[action["account"]] if "account" in action else action["plan"]["side"]
 
 
-def wait_until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + PATIENCE
+def wait_until(holds: Callable[[], bool], patience: float = PATIENCE) -> None:
+    end = time.monotonic() + patience
     while not holds():
         assert time.monotonic() < end, "waited in vain"
         time.sleep(0.01)

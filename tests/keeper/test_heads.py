@@ -165,6 +165,29 @@ def test_nodes_that_do_not_answer_are_told_of_and_asked_again(anvil: str) -> Non
     assert [line.rpartition("; ")[2] for line in told] == ["again in 0.01 s", "again in 0.02 s", "again in 0.04 s"]
 
 
+def test_a_look_is_for_the_block_that_was_announced(anvil: str) -> None:
+    with FaultyProxy(anvil) as proxy:
+        heads = Heads(Endpoint(proxy.url), poll=SOON)
+        assert heads.look() == head(anvil)
+        assert heads.look() is None
+        behind = proxy.inject("*", Stale(1), first(5))
+        mine(anvil)
+        announced = head(anvil)
+        assert heads.look(announced.head.number) == announced
+        assert behind.injected == 5
+        assert heads.look(announced.head.number) is None
+
+
+def test_a_look_gives_up_a_block_that_never_comes(anvil: str) -> None:
+    seconds = iter(range(100))
+    heads = Heads(Endpoint(anvil), poll=SOON, halt_after=5, clock=lambda: float(next(seconds)))
+    known = heads.look()
+    assert known is not None
+    assert heads.look(known.head.number + 1) is None
+    heads.stop()
+    assert heads.look(known.head.number + 1) is None
+
+
 def test_it_ends_when_told(anvil: str) -> None:
     heads = Heads(Endpoint(anvil), poll=NEVER)
     seen: list[object] = []

@@ -309,7 +309,15 @@ class Blocks:
         for number in self._numbers:
             if self.is_stopped:
                 return
-            yield NewHead(Head(number, f"0x{number:064x}", f"0x{number - 1:064x}", number), False)
+            yield self._block(number)
+
+    def look(self, announced: int = 0) -> NewHead | None:
+        if not self._numbers or self._numbers[0] > announced:
+            return None
+        return self._block(self._numbers.pop(0))
+
+    def _block(self, number: int) -> NewHead:
+        return NewHead(Head(number, f"0x{number:064x}", f"0x{number - 1:064x}", number), False)
 
     def stop(self) -> None:
         self.is_stopped = True
@@ -388,6 +396,23 @@ def test_a_wrong_chain_ends_it_only_before_the_first_cycle() -> None:
     shown, said = looped(Blocks(1, 2), Cycles([], ChainMismatchError("other chain"), [take_over("a")]))
     assert shown == ["a"]
     assert said == ["other chain; again in 0.001 s"]
+
+
+def test_told_of_blocks_by_somebody_else_it_takes_a_turn_for_each_and_takes_one_that_fails_again() -> None:
+    shown: list[str] = []
+    said: list[str] = []
+    heard: list[NewHead | Halted] = []
+    cycles = Cycles([take_over("a")], RpcError("gone"), [take_over("b")], [take_over("c")], [])
+    turn = Showing(cycles, show=lambda action: shown.append(name_of(action)), warn=pytest.fail)
+    loop = cycles.loop = Loop(Blocks(1, 2, 3), turn, poll=0.001, tell=said.append, heard=heard.append)
+    for announced, done in ((1, ["a"]), (1, ["a"]), (3, ["a", "b", "c"])):
+        loop.take_turn(announced)
+        assert shown == done
+    assert said == ["gone; again in 0.001 s"]
+    assert len(heard) == 3
+    loop.stop()
+    loop.take_turn(4)
+    assert len(heard) == 3
 
 
 def test_a_reader_that_is_gone_ends_it() -> None:

@@ -170,7 +170,8 @@ def variables() -> set[str]:
 
 @pytest.mark.parametrize("variable", sorted(variables() - {"BACKSTOP_"}))
 def test_variables_are_settings(variable: str) -> None:
-    known = {leaf.variable for leaf in leaves().values()} | {*ALIASES, CONFIG}
+    of_the_bot = re.findall(r'(?m)^SEND = "(\w+)"', (ROOT / "bots" / "keeper.py").read_text())
+    known = {leaf.variable for leaf in leaves().values()} | {*ALIASES, CONFIG, *of_the_bot}
     assert variable in known or variable.removesuffix("_FILE") in known
 
 
@@ -279,6 +280,18 @@ def locked(name: str) -> dict[str, set[str]]:
         elif "--hash=" in line:
             found[package].add(line.strip(" \\"))
     return found
+
+
+def test_the_bots_get_what_the_checkout_is_locked_to() -> None:
+    bots, checkout = locked("requirements-bots.lock"), locked("requirements.lock")
+    assert all(bots.values())
+    versions = {package.split("==")[0]: set[str]() for package in checkout}
+    for package in checkout:
+        versions[package.split("==")[0]].add(package)
+    for package in bots:
+        assert package in versions.get(package.split("==")[0], {package})
+    names = {package.split("==")[0] for package in bots}
+    assert "silverback" in names - set(versions)
 
 
 def test_the_image_gets_what_the_checkout_is_locked_to() -> None:
