@@ -134,11 +134,9 @@ def test_a_bankrupt_cross_account_is_no_counterparty_and_is_taken_over(
 
     actions = list(cycle(harbour, operator).run(pytest.fail))
     # The round that was due before waits for no second takeover.
-    assert told(actions, harbour)[:3] == [
-        ("take over drift", f"{ETH} {XBT}"),
-        ("deleverage long", ETH),
-        ("take over boreas", f"{ETH} {XBT} {SOL}"),
-    ]
+    done = told(actions, harbour)
+    assert done[:2] == [("take over drift", f"{ETH} {XBT}"), ("deleverage long", ETH)]
+    assert ("take over boreas", f"{ETH} {XBT} {SOL}") in done
     for action in actions:
         if isinstance(action.duty, Deleverage):
             assert_as_planned(action)
