@@ -16,7 +16,7 @@ from backstop.chain.endpoint import Endpoint
 from backstop.chain.snapshot import ChainState, read_chain
 from backstop.errors import RevertError, RpcError
 from backstop.keeper.cycle import Action, Cycle
-from backstop.keeper.duties import Deleverage, TakeOver, rounds, take_overs
+from backstop.keeper.duties import Deleverage, TakeOver, deadline_of, rounds, take_overs
 from backstop.keeper.results import action_document, executed_round
 from backstop.math.wad import WAD, format_amount
 from backstop.transactions.receipt import Receipt
@@ -218,7 +218,8 @@ def test_plan_that_is_too_old_is_refused(
     eventful.request("evm_increaseTime", 91)
     eventful.request("evm_mine")
     cycle = Cycle(eventful, venue.deployment, Sender(eventful, operator, chain.chain_id), send=True)
-    assert cycle._act(duty, planned_at).refusal == f"DeadlinePassed({planned_at.block.timestamp + 90})"
+    deadline = deadline_of(planned_at.block.timestamp, planned_at.exempt_age)
+    assert cycle._act(duty, planned_at).refusal == f"DeadlinePassed({deadline})"
 
 
 # ------------------------------------------------------------------ a twin
