@@ -111,6 +111,12 @@ class CancelledTransactionError(TransactionError):
     """A transaction that the operator has cancelled: an empty one was mined in its place."""
 
 
+class DutyError(BackstopError):
+    """A duty that could not be tried, for a reason of its own; what else was due was done. The text is the reason."""
+
+    exit_code = 1
+
+
 class JournalError(BackstopError):
     """A journal of transactions that cannot be opened, read or written."""
 

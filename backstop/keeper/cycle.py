@@ -5,17 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import NamedTuple
 
 from backstop.adl.snapshot import Block
 from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
 from backstop.chain.snapshot import ChainState, read_chain
-from backstop.errors import DroppedTransactionError, FailedTransactionError, RevertError, RpcError
+from backstop.errors import (
+    BudgetError,
+    DroppedTransactionError,
+    DutyError,
+    FailedTransactionError,
+    FeeCapError,
+    NodeError,
+    RevertError,
+    RpcError,
+)
 from backstop.keeper.buying import Buyer, purchases
 from backstop.keeper.duties import Liquidate, rounds, take_overs
 from backstop.keeper.kinds import PRIORITIES, Duty, gives_way, is_urgent
-from backstop.keeper.liquidations import Liquidator, liquidations
+from backstop.keeper.liquidations import Liquidator, each_liquidation
 from backstop.keeper.observer import GivesWayError, Observer, Outcome
 from backstop.keeper.stagger import Stagger
 from backstop.keeper.uncarried import uncarried
@@ -26,6 +36,7 @@ from backstop.transactions.sender import Sender
 
 _TURN = 4  # liquidations, and take-overs, before the rounds have their turn
 _SLOW_TURN = 3  # one of each kind, before what is urgent is looked at again
+_REMEMBERED = 128  # blocks whose hashes tell a node that is behind from a chain that has lost blocks
 _MOST_DROPS = 3  # transactions whose nonce went to another one, before that is somebody else's doing
 
 
@@ -111,7 +122,10 @@ class Cycle:
         self._seen_due: dict[tuple[str, ...], int] = {}
         self._glanced = ""
         self._acted_in = 0
+        self._hashes: dict[int, str] = {}
+        self._latest = 0
         self._acts = 0
+        self._faults: dict[tuple[str, ...], DutyError] = {}
         self._sent = 0
         self._drops = 0
 
@@ -121,8 +135,10 @@ class Cycle:
         A duty that the contracts refuse (another keeper was faster, a counterparty moved) is tried again once something
         was sent and the state is another one; so is an account that was liquidated. The cycle ends where nothing was
         sent and nothing is left that was not tried. Whoever stops taking actions stops it between two of them.
+        Raises DutyError at the end where a duty could not even be tried, for its price or its node's own limits.
         """
         self._tried.clear()
+        self._faults.clear()
         self._stagger.begin()
         self._drops = 0
         if self._send:
@@ -143,6 +159,8 @@ class Cycle:
             acted = self._send and self._acts > before
             if self._sent > sent:
                 self._tried = {key: block for key, block in self._tried.items() if block == state.block}
+        for fault in self._faults.values():
+            raise fault
 
     def _do(self, turn: _Turn, state: ChainState) -> Generator[Action, None, ChainState]:
         """Does what is due, `most` of it where that is a number, and returns the state after it.
@@ -160,6 +178,8 @@ class Cycle:
                     action = self._act(duty, state)
                 except GivesWayError:
                     return self._read(lambda _: None)
+                if action is None:
+                    continue
                 yield action
                 if self._send:
                     newest = self._read(lambda _: None)
@@ -198,7 +218,9 @@ class Cycle:
         # What its own account carries is not known while a transaction of the key is under way, unless that gives way.
         if self._liquidator is None or (self._send and self._sender.has_pending(besides=gives_way)):
             return []
-        return liquidations(state, self._liquidator, without={key[1] for key in self._tried if key[0] == "liquidate"})
+        without = {key[1] for key in self._tried if key[0] == "liquidate"}
+        due = each_liquidation(state, self._liquidator, without)
+        return list(islice(due, 1) if self._send else due)  # the next one is planned on the state after it
 
     def _unseen(self, state: ChainState) -> Sequence[Duty]:
         return self._upkeep.unseen(state) if self._upkeep else []
@@ -239,7 +261,7 @@ class Cycle:
 
     def _read(self, warn: Callable[[str], None]) -> ChainState:
         state = self._read_state()
-        if state.block.number < self._acted_in:
+        if self._is_behind(state.block):
             raise RpcError(
                 f"{self._endpoint.url} is at block {state.block.number}, behind block {self._acted_in} with this "
                 "keeper's last transaction: run again when it has caught up"
@@ -252,14 +274,36 @@ class Cycle:
         self._observer.saw(state)
         return state
 
-    def _act(self, duty: Duty, state: ChainState) -> Action:
+    def _is_behind(self, block: Block) -> bool:
+        """Whether a block is before the one with this keeper's last transaction, on a chain that still has that."""
+        hashes = self._hashes
+        if block.number < self._acted_in:
+            # A block before another one is not later than it, and has the hash that it had.
+            if block.timestamp <= self._latest and hashes.get(block.number, block.hash) == block.hash:
+                return True
+            hashes.clear()  # a reorganisation has taken it back, and the sender looks after what was sent
+            self._acted_in = self._latest = 0
+        hashes[block.number] = block.hash
+        if len(hashes) > _REMEMBERED:
+            del hashes[min(hashes)]
+        self._latest = max(self._latest, block.timestamp)
+        return False
+
+    def _act(self, duty: Duty, state: ChainState) -> Action | None:
+        """One duty; None where it could not be tried, for reasons of its own: what else is due does not wait for it."""
         if not self._send:
             return self._simulate(duty, state)
         if isinstance(duty, Liquidate):
             self._tried[duty.key] = state.block
-        with self._observer.doing(duty, state) as outcome:
-            action = self._carry_out(duty, state, outcome)
-            outcome.action = action
+        try:
+            with self._observer.doing(duty, state) as outcome:
+                action = self._carry_out(duty, state, outcome)
+                outcome.action = action
+        except (NodeError, BudgetError, FeeCapError) as fault:
+            self._tried[duty.key] = state.block
+            self._faults[duty.key] = DutyError(f"{' '.join(duty.key)}: {fault}")
+            return None
+        self._faults.pop(duty.key, None)
         return action
 
     def _simulate(self, duty: Duty, state: ChainState) -> Action:

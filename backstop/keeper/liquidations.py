@@ -5,7 +5,7 @@ What its own account cannot carry is left to others, and in the end to takeover.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
 
 from backstop.account_id import account_text, isolated_account
@@ -74,6 +74,11 @@ class Weak:
 
 
 def liquidations(state: ChainState, liquidator: Liquidator, without: Container[str] = ()) -> list[Liquidate]:
+    """All of `each_liquidation`."""
+    return list(each_liquidation(state, liquidator, without))
+
+
+def each_liquidation(state: ChainState, liquidator: Liquidator, without: Container[str] = ()) -> Iterator[Liquidate]:
     """What to liquidate, what lacks most to its `MM` first, each planned as if those before it were done.
 
     By the margin rate a crowd of dust could come first. Of an account the largest position that the keeper can carry;
@@ -82,7 +87,6 @@ def liquidations(state: ChainState, liquidator: Liquidator, without: Container[s
     """
     own = {account.id: account for account in state.snapshot.accounts}
     held: dict[str, PositionState] = {}
-    due: list[Liquidate] = []
     for weak in weak_accounts(state):
         if weak.account in without:
             continue
@@ -92,12 +96,11 @@ def liquidations(state: ChainState, liquidator: Liquidator, without: Container[s
             if weak.account == carrier or (liquidator.markets and leg.market not in liquidator.markets):
                 continue
             before = held.get(leg.market) or position_of(own.get(carrier))
-            plan = _plan(weak, leg, carrier, before, market, state.terms[leg.market], liquidator.notional)
+            plan = _plan(weak, leg, carrier, before, market, state.terms[leg.market], liquidator)
             if plan is not None and plan[0].discount >= liquidator.least_discount:
                 duty, held[leg.market] = plan
-                due.append(duty)
+                yield duty
                 break
-    return due
 
 
 def weak_accounts(state: ChainState) -> list[Weak]:
@@ -135,13 +138,22 @@ def weak_accounts(state: ChainState) -> list[Weak]:
 
 
 def _plan(
-    weak: Weak, leg: WeakLeg, carrier: str, before: PositionState, market: Market, terms: MarketTerms, notional: int
+    weak: Weak,
+    leg: WeakLeg,
+    carrier: str,
+    before: PositionState,
+    market: Market,
+    terms: MarketTerms,
+    liquidator: Liquidator,
 ) -> tuple[Liquidate, PositionState] | None:
     """The liquidation of as much as is needed and can be carried, and the carrier's position after it."""
     mark, side, contracts = market.mark_price, Side.of(leg.size), abs(leg.size)
     fractions = terms.liquidation_discount, terms.liquidation_fee
     restoring = contracts_to_restore(contracts, mark, weak.shortfall, terms.initial_margin_fraction, sum(fractions))
     needed = contracts_to_close(restoring, contracts, terms.min_size)
+    # No part of it brings more: a crowd of dust is passed by before anything is searched for.
+    if penalty(needed, contracts, mark, leg.share, *fractions).discount < liquidator.least_discount:
+        return None
     if before.size and before.cash + position_value(before.size, mark) <= 0:
         return None
 
@@ -156,7 +168,11 @@ def _plan(
         return own >= margin_requirement(state.size, mark, terms.initial_margin_fraction)
 
     netted = max(0, -side.sign * before.size)
-    room = min(notional, terms.max_notional) * WAD // mark - side.sign * before.size
+    room = min(liquidator.notional, terms.max_notional) * WAD // mark - side.sign * before.size
+    least = -(-needed // _LEAST_PART)
+    # Beyond what nets, the more is carried the more margin it takes: where the least is too much, so is all else.
+    if min(needed, room) < least or (least >= netted and not carries(least)):
+        return None
     most = most_carried(min(netted, needed), min(needed, room), carries)
 
     def leaves_no_dust(closed: int) -> bool:

@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Protocol
 
 from backstop.chain.heads import Halted, NewHead
-from backstop.errors import BackstopError, ChainMismatchError, OutputError, SettingsError
+from backstop.errors import BackstopError, ChainMismatchError, DutyError, OutputError, SettingsError
 
 LONGEST_PAUSE = 30.0  # seconds between two attempts while a node does not answer
 
@@ -104,6 +104,10 @@ class Loop:
                 self._turn(is_stopping)
             except (BrokenPipeError, OutputError):  # nobody listens any more
                 raise
+            except DutyError as fault:  # all else was done: the next block is soon enough
+                self._tell(str(fault))
+                self._has_turned = True
+                return
             except Exception as fault:  # a keeper outlives its nodes, whatever they answer
                 if isinstance(fault, ChainMismatchError | SettingsError) and not self._has_turned:
                     raise

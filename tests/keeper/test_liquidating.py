@@ -16,9 +16,10 @@ from backstop.account_id import account_text, isolated_account
 from backstop.adl.snapshot import Account, Block, MarginMode, Market, Position, Side, Snapshot
 from backstop.chain.bindings import LIQUIDATE
 from backstop.chain.snapshot import ChainState, read_chain
+from backstop.keeper import liquidations as liquidating
 from backstop.keeper.cycle import Action, Cycle
 from backstop.keeper.duties import Liquidate, take_overs
-from backstop.keeper.liquidations import Liquidator, liquidations
+from backstop.keeper.liquidations import Liquidator, each_liquidation, liquidations
 from backstop.keeper.results import action_document
 from backstop.keeper.uncarried import uncarried
 from backstop.math.liquidation import contracts_to_restore, penalty, value
@@ -326,6 +327,22 @@ def crowds(draw: st.DrawFn) -> tuple[list[Account], Account, int]:
     margin = draw(st.integers(-(10**20), 10**22))
     held = (Position("ETH-USD", size, position_value(size, MARK)),) if size else ()
     return crowd, Account(carrier(), MarginMode.ISOLATED, margin, held), draw(st.integers(1, 10**24))
+
+
+def test_a_crowd_is_planned_one_at_a_time_and_dust_in_it_is_not_searched(monkeypatch: pytest.MonkeyPatch) -> None:
+    searched: list[int] = []
+    search = liquidating.most_carried
+    monkeypatch.setattr(liquidating, "most_carried", lambda *given: searched.append(1) or search(*given))
+    dust = [account(f"dust {number}", "0.01", "0.026") for number in range(50)]
+    crowd = [account(f"large {number}", "10", "40") for number in range(50)]
+    state = state_of(*dust, *crowd, account(carrier(), "0", "500"))
+    first = next(each_liquidation(state, Liquidator(KEEPER, 0, wad("100000"))))
+    assert (first.account, len(searched)) == ("large 0", 1)
+    # Nor where the keeper can carry nothing of any.
+    searched.clear()
+    state = state_of(*crowd, account(carrier(), "0", "1"))
+    assert liquidations(state, Liquidator(KEEPER, 0, wad("100000"))) == []
+    assert searched == []
 
 
 @given(crowds())

@@ -20,7 +20,7 @@ import pytest
 
 from backstop.chain.head import Head
 from backstop.chain.heads import Halted, NewHead
-from backstop.errors import ChainMismatchError, OutputError, RpcError
+from backstop.errors import ChainMismatchError, DutyError, OutputError, RpcError
 from backstop.keeper.cycle import Action
 from backstop.keeper.duties import TakeOver
 from backstop.keeper.loop import Loop
@@ -388,6 +388,11 @@ def test_a_cycle_that_failed_is_run_again_on_the_same_block() -> None:
     shown, said = looped(Blocks(1), Cycles(RpcError("gone"), KeyError("status"), [take_over("a")]))
     assert shown == ["a"]
     assert said == ["gone; again in 0.001 s", "KeyError: 'status'; again in 0.002 s"]
+
+
+def test_after_a_duty_that_could_not_be_tried_it_waits_for_the_next_block() -> None:
+    shown, said = looped(Blocks(1, 2), Cycles(DutyError("beyond the budget"), [take_over("a")]))
+    assert (shown, said) == (["a"], ["beyond the budget"])
 
 
 def test_a_wrong_chain_ends_it_only_before_the_first_cycle() -> None:
