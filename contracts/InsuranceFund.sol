@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
@@ -9,6 +8,7 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {FundStorage} from "./FundStorage.sol";
 import {PoolStakes} from "./PoolStakes.sol";
+import {Owned} from "./governance/Owned.sol";
 import {IExchange} from "./interfaces/IExchange.sol";
 import {IInsuranceFund} from "./interfaces/IInsuranceFund.sol";
 import {IPriceFeed} from "./interfaces/IPriceFeed.sol";
@@ -18,7 +18,7 @@ import {Side} from "./types/Market.sol";
 import {ADLTerms, Backer, Backing, Bequest, Book, Inventory, Item, Pool, PoolKind, Trigger} from "./types/Pool.sol";
 
 /// @title The insurance fund; its story is told in `IInsuranceFund`
-contract InsuranceFund is PoolStakes, IInsuranceFund, Ownable2Step, ReentrancyGuardTransient {
+contract InsuranceFund is PoolStakes, IInsuranceFund, Owned, ReentrancyGuardTransient {
     using SafeCast for uint256;
     using WadMath for int256;
 
@@ -38,7 +38,7 @@ contract InsuranceFund is PoolStakes, IInsuranceFund, Ownable2Step, ReentrancyGu
         address inventoryModule_,
         address poolModule_,
         address initialOwner
-    ) FundStorage(exchange_, feed) Ownable(initialOwner) {
+    ) FundStorage(exchange_, feed) Owned(initialOwner) {
         if (inventoryModule_ == address(0) || poolModule_ == address(0)) revert AddressZero();
         (inventoryModule, poolModule) = (inventoryModule_, poolModule_);
     }

@@ -138,11 +138,11 @@ contract SettlementModule is MarginAccounts, DelegatedModule, EIP712 {
         _book(deal);
         int256 longChange = _trade(
             _open(maker.account, deal.market, deal.mark, index),
-            Trade(-deal.change, -deal.value, deal.makerFee, maker.reduceOnly)
+            Trade(-deal.change, -deal.value, deal.makerFee, maker.reduceOnly, true)
         );
         longChange += _trade(
             _open(taker.account, deal.market, deal.mark, index),
-            Trade(deal.change, deal.value, deal.takerFee, taker.reduceOnly)
+            Trade(deal.change, deal.value, deal.takerFee, taker.reduceOnly, true)
         );
         _moveOpenInterest(deal.market, longChange);
         _tell(deal, maker.account, taker.account, makerOrder, takerOrder);

@@ -109,7 +109,7 @@ contract SolvencyModule is MarginAccounts, DelegatedModule {
         leg.margin -= int256(closing.fee);
         int256 longChange = _store(leg);
         longChange += _trade(
-            _open(liquidator, leg.market, leg.mark, leg.held.fundingIndex), Trade(part, value, 0, false)
+            _open(liquidator, leg.market, leg.mark, leg.held.fundingIndex), Trade(part, value, 0, false, false)
         );
         _moveOpenInterest(leg.market, longChange);
         emit IExchange.Liquidated(
@@ -132,7 +132,7 @@ contract SolvencyModule is MarginAccounts, DelegatedModule {
         if (side == Side.Long ? price > limitPrice : price < limitPrice) {
             revert IExchange.AuctionPriceBeyondLimit(price, limitPrice);
         }
-        _moveOpenInterest(marketId, _trade(leg, Trade(part, value, 0, false)) - part.max(0));
+        _moveOpenInterest(marketId, _trade(leg, Trade(part, value, 0, false, false)) - part.max(0));
         emit IExchange.InventoryBought(buyer, marketId, part, value, price);
         contracts = part.abs();
     }

@@ -24,6 +24,7 @@ _SENTENCES = {
     "MarginInsufficient": "without unrealized profit {1} would be left where {2} must stay: take less, or reduce first",
     "MarginRateWorse": "the trade would leave the margin rate worse than it is: deposit first, or take a better price",
     "MarketIsolatedOnly": "only isolated accounts may hold this market: leave --cross out",
+    "NewRiskPaused": "new risk is paused until {1!s}: until then an order can only reduce a position",
     "NotAccountOwner": "the account belongs to somebody else than {1!s}: give its owner's key",
     "OpenInterestTooLarge": "open interest would be {1}, and may be {2}: trade less",
     "OrderCancelledAlready": "the order was cancelled: make a new one",

@@ -92,6 +92,11 @@ interface IExchange {
     event TreasurySet(address treasury);
     event BackstopRatioSet(uint64 ratio);
     event Wired(address fund, address engine);
+    event GuardianSet(address guardian);
+    /// @notice New risk is paused until then, seconds, unless the pause is ended before.
+    event Paused(uint256 until);
+    /// @notice The pause was ended before its time.
+    event PauseEnded(address by);
 
     error AccountMalformed(AccountId account);
     /// @notice An isolated account may hold the market that its id names, and no other.
@@ -172,6 +177,12 @@ interface IExchange {
     /// @notice A market that cross accounts hold stays with its pool.
     error MarketHeldInCross(uint16 market, uint256 accounts);
     error StressParametersOutOfBounds(uint64 initialMarginStep, uint64 stressBand);
+    error CallerNotGuardian(address caller);
+    /// @notice An order would open, grow or flip this account's position while new risk is paused. Seconds.
+    error NewRiskPaused(AccountId account, uint40 until);
+    /// @notice The last pause is on, or over for less than `PAUSE_REST`. Seconds.
+    error PauseRests(uint256 until);
+    error NotPaused();
     error OnlyByDelegatecall();
     error TokenDecimalsUnsupported(uint8 decimals);
 
@@ -279,6 +290,16 @@ interface IExchange {
     /// @notice Sets who may collect the treasury's fees. Only the owner.
     function setTreasury(address treasury) external;
 
+    /// @notice Sets who may pause; the zero address for nobody. A pause that is on goes on, and the rest after it too. Only the owner.
+    function setGuardian(address guardian) external;
+
+    /// @notice Pauses new risk for `MAX_PAUSE`: orders that would open, grow or flip a position of either side, and stakes. Nothing else
+    /// stops, and it ends by itself. Not before the last pause has been over for `PAUSE_REST`. Only the guardian.
+    function pause() external;
+
+    /// @notice Ends a pause before its time. Only the guardian or the owner.
+    function endPause() external;
+
     /// @notice Pays tokens that the fund has booked out. Only the fund.
     /// @param amount Token units.
     /// @return paid Token units that were paid: less while there is an open deficit.
@@ -301,6 +322,20 @@ interface IExchange {
     function rewardKeeper(address keeper, uint16 market, uint256 notional, uint256 wanted)
         external
         returns (uint256 paid);
+
+    /// @notice Who may pause; zero for nobody.
+    function guardian() external view returns (address);
+
+    /// @notice When the last pause ends or ended, seconds; 0 where there was none.
+    function pausedUntil() external view returns (uint256);
+
+    /// @notice How long a pause lasts, seconds.
+    // solhint-disable-next-line func-name-mixedcase
+    function MAX_PAUSE() external view returns (uint256);
+
+    /// @notice How long nobody can pause again after one, seconds: as long as an owner behind a timelock takes to replace a guardian.
+    // solhint-disable-next-line func-name-mixedcase
+    function PAUSE_REST() external view returns (uint256);
 
     /// @notice What scoring needs of accounts in a market, at mark.
     function exposures(uint16 market, AccountId[] calldata accounts, uint256 mark)

@@ -60,6 +60,8 @@ interface IInsuranceFund {
     error InventoryOpen(uint16 market);
     error LossOpen(uint16 market, uint256 loss);
     error StakeWhileADLDue(uint16 pool, uint16 market);
+    /// @notice New risk is paused until then, seconds.
+    error StakeWhilePaused(uint16 pool, uint256 until);
     error StakeWithoutPrice(uint16 pool, uint16 market);
     /// @notice The stake does not fit under the pool's cap. Token units.
     error CapExceeded(uint16 pool, uint256 amount, uint256 room);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
-
+import {Owned} from "../governance/Owned.sol";
 import {IAggregatorV3} from "../interfaces/IAggregatorV3.sol";
 import {IPriceFeed} from "../interfaces/IPriceFeed.sol";
 
@@ -10,7 +9,7 @@ import {IPriceFeed} from "../interfaces/IPriceFeed.sol";
 /// @notice An answer that is stale, from the future, older than one that was accepted, incomplete, not positive or out of bounds
 /// reverts with an error of its own, and so does every answer while the L2's sequencer is down and for a grace period after it.
 /// Whoever asks twice in one transaction gets the same answer.
-contract ChainlinkPriceFeed is IPriceFeed, Ownable2Step {
+contract ChainlinkPriceFeed is IPriceFeed, Owned {
     /// @param aggregator The feed.
     /// @param heartbeat Largest accepted age of an answer, seconds.
     /// @param scale What an answer is multiplied with to be in WAD.
@@ -62,7 +61,7 @@ contract ChainlinkPriceFeed is IPriceFeed, Ownable2Step {
     error HeartbeatOutOfBounds(uint32 heartbeat, uint32 maximum);
     error BoundsInvalid(uint96 minPrice, uint96 maxPrice);
 
-    constructor(address initialOwner) Ownable(initialOwner) {}
+    constructor(address initialOwner) Owned(initialOwner) {}
 
     /// @notice Sets the feed of the sequencer's uptime; the zero address for a chain without one.
     /// @param grace_ Seconds, at most `MAX_GRACE`.

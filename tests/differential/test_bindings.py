@@ -163,6 +163,10 @@ CALLED = (
     "SolvencyModule",
 )
 OF_OWNER_AND_DEPLOYER = {
+    "CallerNotGuardian",
+    "NotPaused",
+    "OwnershipKept",
+    "PauseRests",
     "AddressEmptyCode",
     "AggregatorInvalid",
     "AlreadyWired",
