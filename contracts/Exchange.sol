@@ -151,6 +151,11 @@ contract Exchange is MarginAccounts, IExchange, EIP712, Owned, ReentrancyGuardTr
     }
 
     /// @inheritdoc IExchange
+    function settleClosed(uint16, AccountId[] calldata) external nonReentrant returns (uint256 settled) {
+        return abi.decode(Address.functionDelegateCall(solvencyModule, msg.data), (uint256));
+    }
+
+    /// @inheritdoc IExchange
     function flag(AccountId) external nonReentrant {
         Address.functionDelegateCall(solvencyModule, msg.data);
     }
@@ -174,6 +179,11 @@ contract Exchange is MarginAccounts, IExchange, EIP712, Owned, ReentrancyGuardTr
 
     /// @inheritdoc IExchange
     function moveMarket(uint16, uint16) external onlyOwner {
+        Address.functionDelegateCall(marketModule, msg.data);
+    }
+
+    /// @inheritdoc IExchange
+    function closeMarket(uint16) external onlyOwner nonReentrant {
         Address.functionDelegateCall(marketModule, msg.data);
     }
 
@@ -264,6 +274,11 @@ contract Exchange is MarginAccounts, IExchange, EIP712, Owned, ReentrancyGuardTr
     /// @inheritdoc IExchange
     function pausedUntil() external view returns (uint256) {
         return _guard.pausedUntil;
+    }
+
+    /// @inheritdoc IExchange
+    function settlesAt(uint16 marketId) external view returns (uint256) {
+        return _settlesAt[marketId];
     }
 
     /// @inheritdoc IExchange

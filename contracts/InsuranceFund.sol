@@ -104,6 +104,11 @@ contract InsuranceFund is PoolStakes, IInsuranceFund, Owned, ReentrancyGuardTran
     }
 
     /// @inheritdoc IInsuranceFund
+    function net(uint16) external onlyExchange returns (uint256 contracts, int256[2] memory funding) {
+        return abi.decode(Address.functionDelegateCall(inventoryModule, msg.data), (uint256, int256[2]));
+    }
+
+    /// @inheritdoc IInsuranceFund
     function close(uint16, Side, uint256, int256, int256, uint256)
         external
         returns (int256 cashChange, int256[2] memory funding)
@@ -209,7 +214,7 @@ contract InsuranceFund is PoolStakes, IInsuranceFund, Owned, ReentrancyGuardTran
     /// @inheritdoc IInsuranceFund
     function auction(uint16 market, Side side) external view returns (uint256 price, uint256 contracts) {
         contracts = int256(_inventory(market, side).size).abs();
-        if (contracts == 0) return (0, 0);
+        if (contracts == 0 || _exchange.settlesAt(market) != 0) return (0, 0);
         uint256 floorFraction = _exchange.maintenanceMarginFraction(market);
         price = _auctionPrice(market, side, _priceFeed.markPrice(market), floorFraction);
     }

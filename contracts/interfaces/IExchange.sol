@@ -92,6 +92,10 @@ interface IExchange {
     event TreasurySet(address treasury);
     event BackstopRatioSet(uint64 ratio);
     event Wired(address fund, address engine);
+    /// @notice A market was closed at its final price, WAD; its positions are settled from `settlesAt` on, seconds.
+    event MarketEnded(uint16 indexed market, uint256 price, uint256 settlesAt);
+    /// @notice A position of a closed market passed to the pool at the final price: signed contracts and quote amount, WAD.
+    event PositionSettled(AccountId indexed account, uint16 indexed market, int256 size, int256 value);
     event GuardianSet(address guardian);
     /// @notice New risk is paused until then, seconds, unless the pause is ended before.
     event Paused(uint256 until);
@@ -177,6 +181,13 @@ interface IExchange {
     /// @notice A market that cross accounts hold stays with its pool.
     error MarketHeldInCross(uint16 market, uint256 accounts);
     error StressParametersOutOfBounds(uint64 initialMarginStep, uint64 stressBand);
+    /// @notice The market was closed: nothing is traded, liquidated or sold there.
+    error MarketClosed(uint16 market);
+    error MarketNotClosed(uint16 market);
+    /// @notice Its positions are settled from then on, seconds.
+    error SettlementNotDue(uint16 market, uint256 settlesAt);
+    /// @notice ADL is due in the closed market: a round comes first.
+    error SettlementWaits(uint16 market);
     error CallerNotGuardian(address caller);
     /// @notice An order would open, grow or flip this account's position while new risk is paused. Seconds.
     error NewRiskPaused(AccountId account, uint40 until);
@@ -254,6 +265,12 @@ interface IExchange {
     /// leg with a dead feed counts at its last accepted price.
     function takeOver(AccountId account) external;
 
+    /// @notice Pays the accounts that hold a closed market its final price, once the delay is over: each position passes to the pool at
+    /// that price, its value rounded down. By anyone, in any order; those who are not in the market are passed over. The bankrupt are taken over
+    /// first. While ADL is due there nobody else is settled; and when nobody is left the pool's two sides close against each other.
+    /// @return settled How many were settled or taken over.
+    function settleClosed(uint16 market, AccountId[] calldata accounts) external returns (uint256 settled);
+
     /// @notice Tells of an account whose margin rate `MM/E` is above the warning rate, or whose equity is below its initial margin,
     /// with an event. By anyone; it changes nothing.
     function flag(AccountId account) external;
@@ -280,6 +297,10 @@ interface IExchange {
     /// @notice Puts a market under another pool of the fund: while it has no inventory, has lost nothing in the last eight hours and no
     /// cross account holds it. Funding is accrued and fees are shared out before. Only the owner.
     function moveMarket(uint16 market, uint16 pool) external;
+
+    /// @notice Ends a market at its mark, or at its last accepted price where its feed is dead, for ever: no order is filled there, nothing is
+    /// liquidated or sold, funding stands, and after a day anyone may settle its positions. Only the owner.
+    function closeMarket(uint16 market) external;
 
     /// @notice Sets the takeover threshold, WAD, in [10 %, 90 %] of the maintenance margin. Default 50 %. Only the owner.
     function setBackstopRatio(uint64 ratio) external;
@@ -325,6 +346,9 @@ interface IExchange {
 
     /// @notice Who may pause; zero for nobody.
     function guardian() external view returns (address);
+
+    /// @notice From when on the positions of a closed market are settled, seconds; 0 for a market that is open.
+    function settlesAt(uint16 market) external view returns (uint256);
 
     /// @notice When the last pause ends or ended, seconds; 0 where there was none.
     function pausedUntil() external view returns (uint256);

@@ -40,12 +40,24 @@ contract ChainlinkPriceFeed is IPriceFeed, Owned {
     /// @notice Chainlink's feed of the L2 sequencer's uptime, and how long prices rest after an outage, seconds; none on an L1.
     IAggregatorV3 public sequencer;
     uint32 public grace;
+    /// @notice The exchange, at whose word a market ends.
+    address public exchange;
 
     event FeedSet(uint16 indexed market, address aggregator, uint32 heartbeat, uint256 minPrice, uint256 maxPrice);
+
+    event Wired(address exchange);
+
+    /// @notice A market has ended; WAD.
+    event PriceFixed(uint16 indexed market, uint256 price);
 
     event SequencerSet(address sequencer, uint32 grace);
 
     error FeedMissing(uint16 market);
+    /// @notice The market has ended, and has a price for ever.
+    error PriceFinal(uint16 market);
+    error AlreadyWired();
+    error AddressZero();
+    error CallerNotExchange(address caller);
     /// @notice The feed went back to an answer older than the one that was accepted.
     error PriceWentBack(uint16 market, uint256 updatedAt, uint256 acceptedAt);
     error SequencerDown();
@@ -63,6 +75,14 @@ contract ChainlinkPriceFeed is IPriceFeed, Owned {
 
     constructor(address initialOwner) Owned(initialOwner) {}
 
+    /// @notice Sets the exchange, once.
+    function wire(address exchange_) external onlyOwner {
+        if (exchange != address(0)) revert AlreadyWired();
+        if (exchange_ == address(0)) revert AddressZero();
+        exchange = exchange_;
+        emit Wired(exchange_);
+    }
+
     /// @notice Sets the feed of the sequencer's uptime; the zero address for a chain without one.
     /// @param grace_ Seconds, at most `MAX_GRACE`.
     function setSequencer(IAggregatorV3 sequencer_, uint32 grace_) external onlyOwner {
@@ -79,6 +99,7 @@ contract ChainlinkPriceFeed is IPriceFeed, Owned {
         external
         onlyOwner
     {
+        if (_isFinal(_feeds[market])) revert PriceFinal(market);
         uint8 decimals = aggregator.decimals();
         if (decimals > 18) revert AggregatorInvalid(address(aggregator), decimals);
         if (heartbeat == 0 || heartbeat > MAX_HEARTBEAT) revert HeartbeatOutOfBounds(heartbeat, MAX_HEARTBEAT);
@@ -107,12 +128,23 @@ contract ChainlinkPriceFeed is IPriceFeed, Owned {
     }
 
     /// @inheritdoc IPriceFeed
-    function acceptOrLast(uint16 market) external returns (uint256 mark, bool live) {
+    function acceptOrLast(uint16 market) public returns (uint256 mark, bool live) {
         try this.accept{gas: READ_GAS}(market) returns (uint256 price) {
             return (price, true);
         } catch {
             return (_last(market), false);
         }
+    }
+
+    /// @inheritdoc IPriceFeed
+    function fix(uint16 market) external returns (uint256 price) {
+        if (msg.sender != exchange) revert CallerNotExchange(msg.sender);
+        (price,) = acceptOrLast(market);
+        Feed storage feed = _feeds[market];
+        feed.aggregator = IAggregatorV3(address(0));
+        // An accepted price was within bounds of 96 bits.
+        (feed.minPrice, feed.maxPrice) = (uint96(price), uint96(price));
+        emit PriceFixed(market, price);
     }
 
     /// @inheritdoc IPriceFeed
@@ -141,7 +173,10 @@ contract ChainlinkPriceFeed is IPriceFeed, Owned {
 
     function _read(uint16 market) private view returns (uint256 mark, uint40 publishedAt, uint24 round) {
         Feed memory feed = _feeds[market];
-        if (address(feed.aggregator) == address(0)) revert FeedMissing(market);
+        if (address(feed.aggregator) == address(0)) {
+            if (!_isFinal(feed)) revert FeedMissing(market);
+            return (feed.maxPrice, feed.acceptedAt, feed.acceptedRound);
+        }
         _checkSequencer();
         (uint80 roundId, int256 answer,, uint256 updatedAt, uint80 answeredInRound) = feed.aggregator.latestRoundData();
         if (answer <= 0) revert PriceNotPositive(market, answer);
@@ -156,6 +191,11 @@ contract ChainlinkPriceFeed is IPriceFeed, Owned {
         }
         mark = uint256(answer) * feed.scale;
         if (mark < feed.minPrice) revert PriceOutOfBounds(market, mark, feed.minPrice, feed.maxPrice);
+    }
+
+    /// @dev Of a market that has ended the final price stands for both bounds, and there is no feed.
+    function _isFinal(Feed memory feed) private pure returns (bool) {
+        return address(feed.aggregator) == address(0) && feed.maxPrice != 0;
     }
 
     function _checkSequencer() private view {

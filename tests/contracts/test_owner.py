@@ -92,6 +92,8 @@ def test_wired_once(desk: Desk) -> None:
         act(owner, desk.exchange.wire, fund, engine)
     with refused(desk.fund.AlreadyWired):
         act(owner, desk.fund.wire, engine)
+    with refused(desk.price_feed.AlreadyWired):
+        act(owner, desk.price_feed.wire, desk.exchange.address)
 
 
 def test_wiring(venue: Venue) -> None:
@@ -109,6 +111,11 @@ def test_wiring(venue: Venue) -> None:
             act(owner, exchange.wire, *pair)
     with refused(fund.AddressZero):
         act(owner, fund.wire, ZERO)
+    feed = owner.deploy(project.ChainlinkPriceFeed, owner)
+    with refused(feed.AddressZero):
+        act(owner, feed.wire, ZERO)
+    done = act(owner, feed.wire, exchange.address)
+    assert emitted(done, feed.Wired) == [{"exchange": exchange.address.lower()}]
     done = act(owner, exchange.wire, fund.address, engine.address)
     assert emitted(done, exchange.Wired) == [{"fund": fund.address.lower(), "engine": engine.address.lower()}]
     done = act(owner, fund.wire, engine.address)
