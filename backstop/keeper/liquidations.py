@@ -109,7 +109,10 @@ def weak_accounts(state: ChainState) -> list[Weak]:
         legs = legs_of(state.snapshot, account)
         own, margin = equity(account.margin, legs), maintenance_margin(legs)
         exposed = state.takeover_margin(account, legs, own)
-        if not is_liquidatable(own, margin) or is_to_be_taken_over(own, exposed, state.backstop_ratio):
+        # Nothing is liquidated in a closed market, whose legs are not among the exposed.
+        if not exposed or not is_liquidatable(own, margin):
+            continue
+        if is_to_be_taken_over(own, exposed, state.backstop_ratio):
             continue
         initial = sum(
             margin_requirement(
@@ -129,7 +132,7 @@ def weak_accounts(state: ChainState) -> list[Weak]:
                 legs=tuple(
                     WeakLeg(position.market, leg.size, share_of_equity(own, leg.maintenance_margin, margin))
                     for position, leg in pairs
-                    if not state.terms[position.market].settles_at  # nothing is liquidated in a closed market
+                    if not state.terms[position.market].settles_at
                 ),
             )
         )
