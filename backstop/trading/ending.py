@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from backstop.adl.scoring import is_bankrupt
 from backstop.chain.bindings import SETTLE_CLOSED
 from backstop.chain.snapshot import ChainState, read_chain
-from backstop.errors import BackstopError, RevertError
+from backstop.errors import BackstopError
 from backstop.fund.units import show_time
 from backstop.trading.actions import Step
 from backstop.trading.client import Client
@@ -86,7 +86,7 @@ def _batches(sender: Sender, exchange: str, market: int, accounts: Sequence[str]
         return []
     try:
         fits = sender.simulate(exchange, _call(market, accounts)) <= MOST_GAS
-    except (BackstopError, RevertError):  # refused as things stand, or more than the node allows
+    except BackstopError:  # refused as things stand, or more than the node allows
         fits = len(accounts) <= _LARGEST
     if fits or len(accounts) == 1:
         return [accounts]

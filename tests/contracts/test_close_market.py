@@ -164,7 +164,7 @@ def test_nothing_is_traded_liquidated_or_sold(venue: Venue, book: Desk) -> None:
     state = read_chain(venue.endpoint, venue.deployment)
     assert not state.terms[book.market.name].auctions
     assert state.terms[book.market.name].settles_at == exchange.settlesAt(book.market.id)
-    assert not [each for each in weak_accounts(state) if each.legs]
+    assert not weak_accounts(state)
 
 
 def test_who_has_equity_is_left_alone(venue: Venue, book: Desk) -> None:
