@@ -24,6 +24,7 @@ from backstop.commands.config import config_group
 from backstop.commands.doctor import doctor_command
 from backstop.commands.faucet import faucet_command
 from backstop.commands.fund import fund_group
+from backstop.commands.market import market_group
 from backstop.commands.options import Amount
 from backstop.commands.order import order_group
 from backstop.commands.plan import plan_command
@@ -142,6 +143,7 @@ cli.add_command(withdraw_command)
 cli.add_command(transfer_command)
 cli.add_command(order_group)
 cli.add_command(faucet_command)
+cli.add_command(market_group)
 cli.add_command(fund_group)
 cli.add_command(bond_group)
 cli.add_command(round_group)

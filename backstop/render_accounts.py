@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from backstop.account_id import account_text
+from backstop.fund.units import show_time
 from backstop.render import LIGHT_STYLES, make_console, make_table, show_amount, show_light, show_percent, table_width
 from backstop.trading.standing import AccountStanding, Due, PositionStanding
 
@@ -60,6 +61,12 @@ def print_accounts(standings: Sequence[AccountStanding], who: str, backstop_rati
         )
         if (danger := _danger(standing, backstop_ratio)) is not None:
             console.print(danger, style="bold red")
+        for position in standing.positions:
+            if position.settles_at is not None:
+                console.print(
+                    f"{position.market} was closed: its mark is final, and the position is settled at it from "
+                    f"{show_time(position.settles_at)} on, by anyone (backstop market settle {position.market})."
+                )
         if standing.positions:
             widths.append(_print_positions(standing.positions, console))
         else:

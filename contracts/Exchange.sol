@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Address} from "@openzeppelin/contracts/utils/Address.sol";
@@ -11,6 +10,7 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {ExchangeStorage} from "./ExchangeStorage.sol";
 import {MarginAccounts} from "./MarginAccounts.sol";
+import {Owned} from "./governance/Owned.sol";
 import {IExchange} from "./interfaces/IExchange.sol";
 import {IInsuranceFund} from "./interfaces/IInsuranceFund.sol";
 import {IPriceFeed} from "./interfaces/IPriceFeed.sol";
@@ -24,11 +24,16 @@ import {CrossAccount, Exposure, Health, Position} from "./types/Position.sol";
 import {Execution, Fill, Pair} from "./types/Round.sol";
 
 /// @title The exchange; its story is told in `IExchange`
-contract Exchange is MarginAccounts, IExchange, EIP712, Ownable2Step, ReentrancyGuardTransient {
+contract Exchange is MarginAccounts, IExchange, EIP712, Owned, ReentrancyGuardTransient {
     using SafeCast for int256;
     using SafeCast for uint256;
     using SafeERC20 for IERC20Metadata;
     using WadMath for int256;
+
+    /// @inheritdoc IExchange
+    uint256 public constant MAX_PAUSE = 3 days;
+    /// @inheritdoc IExchange
+    uint256 public constant PAUSE_REST = 7 days;
 
     uint64 private constant DEFAULT_BACKSTOP_RATIO = 0.5e18;
     uint64 private constant DEFAULT_WARNING_RATE = 0.8e18;
@@ -47,7 +52,7 @@ contract Exchange is MarginAccounts, IExchange, EIP712, Ownable2Step, Reentrancy
         address solvencyModule_,
         address marketModule_,
         address initialOwner
-    ) ExchangeStorage(collateral, feed) EIP712("Backstop", "1") Ownable(initialOwner) {
+    ) ExchangeStorage(collateral, feed) EIP712("Backstop", "1") Owned(initialOwner) {
         if (settlementModule_ == address(0) || solvencyModule_ == address(0) || marketModule_ == address(0)) {
             revert AddressZero();
         }
@@ -146,6 +151,11 @@ contract Exchange is MarginAccounts, IExchange, EIP712, Ownable2Step, Reentrancy
     }
 
     /// @inheritdoc IExchange
+    function settleClosed(uint16, AccountId[] calldata) external nonReentrant returns (uint256 settled) {
+        return abi.decode(Address.functionDelegateCall(solvencyModule, msg.data), (uint256));
+    }
+
+    /// @inheritdoc IExchange
     function flag(AccountId) external nonReentrant {
         Address.functionDelegateCall(solvencyModule, msg.data);
     }
@@ -169,6 +179,11 @@ contract Exchange is MarginAccounts, IExchange, EIP712, Ownable2Step, Reentrancy
 
     /// @inheritdoc IExchange
     function moveMarket(uint16, uint16) external onlyOwner {
+        Address.functionDelegateCall(marketModule, msg.data);
+    }
+
+    /// @inheritdoc IExchange
+    function closeMarket(uint16) external onlyOwner nonReentrant {
         Address.functionDelegateCall(marketModule, msg.data);
     }
 
@@ -222,7 +237,49 @@ contract Exchange is MarginAccounts, IExchange, EIP712, Ownable2Step, Reentrancy
         emit Wired(address(fund_), engine_);
     }
 
+    /// @inheritdoc IExchange
+    function setGuardian(address guardian_) external onlyOwner {
+        _guard.guardian = guardian_;
+        emit GuardianSet(guardian_);
+    }
+
+    // ------------------------------------------------------------------ guardian
+
+    /// @inheritdoc IExchange
+    function pause() external {
+        if (msg.sender != _guard.guardian) revert CallerNotGuardian(msg.sender);
+        // Of any guardian: pauses are not chained by changing hands.
+        uint256 restsUntil = _guard.pausedUntil + PAUSE_REST;
+        if (block.timestamp < restsUntil) revert PauseRests(restsUntil);
+        uint256 until = block.timestamp + MAX_PAUSE;
+        _guard.pausedUntil = uint40(until);
+        emit Paused(until);
+    }
+
+    /// @inheritdoc IExchange
+    function endPause() external {
+        if (msg.sender != _guard.guardian && msg.sender != owner()) revert CallerNotGuardian(msg.sender);
+        if (block.timestamp >= _guard.pausedUntil) revert NotPaused();
+        _guard.pausedUntil = uint40(block.timestamp);
+        emit PauseEnded(msg.sender);
+    }
+
     // ------------------------------------------------------------------ views
+
+    /// @inheritdoc IExchange
+    function guardian() external view returns (address) {
+        return _guard.guardian;
+    }
+
+    /// @inheritdoc IExchange
+    function pausedUntil() external view returns (uint256) {
+        return _guard.pausedUntil;
+    }
+
+    /// @inheritdoc IExchange
+    function settlesAt(uint16 marketId) external view returns (uint256) {
+        return _settlesAt[marketId];
+    }
 
     /// @inheritdoc IExchange
     function exposures(uint16 marketId, AccountId[] calldata accounts, uint256 mark)

@@ -73,6 +73,11 @@ abstract contract ExchangeStorage {
         revert IExchange.AccountOfOtherMarket(account, marketId);
     }
 
+    /// @dev Reverts where a market was closed: only then has it no price band.
+    function _checkOpen(uint16 marketId) internal view {
+        if (_markets[marketId].priceBand == 0) revert IExchange.MarketClosed(marketId);
+    }
+
     function _checkListed(uint16 marketId) internal view {
         // Every listed market has one, and a trade reads that slot anyway.
         if (_markets[marketId].initialMarginFraction == 0) revert IExchange.MarketUnlisted(marketId);

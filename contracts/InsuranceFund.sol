@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {Address} from "@openzeppelin/contracts/utils/Address.sol";
 import {ReentrancyGuardTransient} from "@openzeppelin/contracts/utils/ReentrancyGuardTransient.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
@@ -9,6 +8,7 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {FundStorage} from "./FundStorage.sol";
 import {PoolStakes} from "./PoolStakes.sol";
+import {Owned} from "./governance/Owned.sol";
 import {IExchange} from "./interfaces/IExchange.sol";
 import {IInsuranceFund} from "./interfaces/IInsuranceFund.sol";
 import {IPriceFeed} from "./interfaces/IPriceFeed.sol";
@@ -18,7 +18,7 @@ import {Side} from "./types/Market.sol";
 import {ADLTerms, Backer, Backing, Bequest, Book, Inventory, Item, Pool, PoolKind, Trigger} from "./types/Pool.sol";
 
 /// @title The insurance fund; its story is told in `IInsuranceFund`
-contract InsuranceFund is PoolStakes, IInsuranceFund, Ownable2Step, ReentrancyGuardTransient {
+contract InsuranceFund is PoolStakes, IInsuranceFund, Owned, ReentrancyGuardTransient {
     using SafeCast for uint256;
     using WadMath for int256;
 
@@ -38,7 +38,7 @@ contract InsuranceFund is PoolStakes, IInsuranceFund, Ownable2Step, ReentrancyGu
         address inventoryModule_,
         address poolModule_,
         address initialOwner
-    ) FundStorage(exchange_, feed) Ownable(initialOwner) {
+    ) FundStorage(exchange_, feed) Owned(initialOwner) {
         if (inventoryModule_ == address(0) || poolModule_ == address(0)) revert AddressZero();
         (inventoryModule, poolModule) = (inventoryModule_, poolModule_);
     }
@@ -101,6 +101,11 @@ contract InsuranceFund is PoolStakes, IInsuranceFund, Ownable2Step, ReentrancyGu
         returns (int256 size, int256 value, uint256 price, int256 funding)
     {
         return abi.decode(Address.functionDelegateCall(inventoryModule, msg.data), (int256, int256, uint256, int256));
+    }
+
+    /// @inheritdoc IInsuranceFund
+    function net(uint16) external onlyExchange returns (uint256 contracts, int256[2] memory funding) {
+        return abi.decode(Address.functionDelegateCall(inventoryModule, msg.data), (uint256, int256[2]));
     }
 
     /// @inheritdoc IInsuranceFund
@@ -209,7 +214,7 @@ contract InsuranceFund is PoolStakes, IInsuranceFund, Ownable2Step, ReentrancyGu
     /// @inheritdoc IInsuranceFund
     function auction(uint16 market, Side side) external view returns (uint256 price, uint256 contracts) {
         contracts = int256(_inventory(market, side).size).abs();
-        if (contracts == 0) return (0, 0);
+        if (contracts == 0 || _exchange.settlesAt(market) != 0) return (0, 0);
         uint256 floorFraction = _exchange.maintenanceMarginFraction(market);
         price = _auctionPrice(market, side, _priceFeed.markPrice(market), floorFraction);
     }

@@ -139,6 +139,18 @@ contract InventoryModule is PoolBooks, DelegatedModule {
         cashChange = _claim(poolId) - claimBefore;
     }
 
+    /// @notice See `IInsuranceFund.net`.
+    function net(uint16 market) external onlyDelegatecall returns (uint256 contracts, int256[2] memory funding) {
+        uint16 poolId = _assigned(market);
+        _checkpoint(market);
+        int256 index = _exchange.fundingIndex(market);
+        funding[0] = _settleFunding(poolId, market, Side.Long, index);
+        funding[1] = _settleFunding(poolId, market, Side.Short, index);
+        contracts = int256(_books[market].long.size).abs();
+        _net(poolId, market, Side.Long, contracts);
+        _checkpoint(market);
+    }
+
     function _close(uint16 poolId, uint16 market, Side side, uint256 contracts, int256 entryClosed, int256 value)
         private
     {

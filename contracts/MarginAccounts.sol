@@ -7,6 +7,7 @@ import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {ExchangeStorage} from "./ExchangeStorage.sol";
+import {Halts} from "./Halts.sol";
 import {IExchange} from "./interfaces/IExchange.sol";
 import {FundingMath} from "./libraries/FundingMath.sol";
 import {LegSet} from "./libraries/LegSet.sol";
@@ -22,7 +23,7 @@ import {CrossAccount, Health, Position} from "./types/Position.sol";
 /// @title Margin: what an account has and what its positions ask for
 /// @notice Isolated and cross accounts take one path. A call works on one leg in memory; the other legs of a cross account are
 /// summed up beside it, and an isolated account has none.
-abstract contract MarginAccounts is ExchangeStorage {
+abstract contract MarginAccounts is ExchangeStorage, Halts {
     using SafeCast for int256;
     using SafeCast for uint256;
     using SafeERC20 for IERC20Metadata;
@@ -51,11 +52,13 @@ abstract contract MarginAccounts is ExchangeStorage {
     /// @param value Signed quote amount that goes with them, WAD.
     /// @param fee Quote amount paid beside, WAD.
     /// @param reduceOnly The trade may only bring the position nearer to zero.
+    /// @param isOrder By its owner's order: a pause lets it do no more than that either.
     struct Trade {
         int256 change;
         int256 value;
         uint256 fee;
         bool reduceOnly;
+        bool isOrder;
     }
 
     // ------------------------------------------------------------------ prices and funding
@@ -321,6 +324,7 @@ abstract contract MarginAccounts is ExchangeStorage {
         }
         bool reduces = (size > 0) != (trade.change > 0) && trade.change.abs() <= size.abs();
         if (trade.reduceOnly && !reduces) revert IExchange.OrderNotReducing(leg.account, size, trade.change);
+        if (trade.isOrder && !reduces) _checkNotPaused(leg.account);
         uint256 maintenanceMargin = reduces ? _maintenanceOf(leg) : 0;
         // A price far enough from mark lets an account that never deposited meet its margin.
         _enlist(leg.account, leg.market, leg.held);

@@ -42,6 +42,9 @@ contract MarketModule is MarginAccounts, DelegatedModule {
     uint64 public constant MIN_WARNING_RATE = 0.1e18;
     uint64 public constant MAX_WARNING_RATE = 1e18;
 
+    /// @notice Between the end of a market and the settlement of its positions, seconds: for takeovers and rounds.
+    uint40 public constant SETTLEMENT_DELAY = 1 days;
+
     constructor(IERC20Metadata collateral, IPriceFeed feed) ExchangeStorage(collateral, feed) {}
 
     // ------------------------------------------------------------------ markets
@@ -68,6 +71,7 @@ contract MarketModule is MarginAccounts, DelegatedModule {
     /// @notice See `IExchange.setParameters`.
     function setParameters(uint16 id, MarketParameters calldata parameters) external onlyDelegatecall {
         _checkListed(id);
+        _checkOpen(id);
         _accrue(id);
         _sweep(id);
         _set(id, parameters);
@@ -79,12 +83,31 @@ contract MarketModule is MarginAccounts, DelegatedModule {
     function moveMarket(uint16 id, uint16 pool) external onlyDelegatecall {
         _checkListed(id);
         Market storage listed = _markets[id];
+        // Who bears what its positions lack was settled when they were opened.
+        if (listed.openInterest != 0) _checkOpen(id);
         if (listed.crossHolders != 0) revert IExchange.MarketHeldInCross(id, listed.crossHolders);
         _accrue(id);
         _sweep(id);
         listed.pool = pool;
         emit IExchange.MarketMoved(id, pool);
         listed.isolatedOnly = _fund.moveMarket(id, pool);
+    }
+
+    /// @notice See `IExchange.closeMarket`.
+    function closeMarket(uint16 id) external onlyDelegatecall {
+        _checkListed(id);
+        _checkOpen(id);
+        _accrue(id);
+        _sweep(id);
+        Market storage listed = _markets[id];
+        // The index stands from now on, so that it is the same for all whenever they are settled.
+        (listed.funding.premium, listed.funding.volume, listed.funding.cap) = (0, 0, 0);
+        // Nor does any drawdown change what its positions ask for, or give it a band again.
+        (listed.priceBand, listed.calmBand, listed.stressBand) = (0, 0, 0);
+        (listed.initialMarginFraction, listed.initialMarginStep) = (listed.calmMarginFraction, 0);
+        uint40 settlesAt = uint40(block.timestamp) + SETTLEMENT_DELAY;
+        _settlesAt[id] = settlesAt;
+        emit IExchange.MarketEnded(id, _priceFeed.fix(id), settlesAt);
     }
 
     /// @notice See `IExchange.applyStress`.

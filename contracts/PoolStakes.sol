@@ -89,9 +89,11 @@ abstract contract PoolStakes is PoolBooks {
         }
     }
 
-    /// @dev No stake into a loss that others bear: not while ADL is due in the pool, nor while it or a member of its group is
+    /// @dev No stake while new risk is paused, and none into a loss that others bear: not while ADL is due in the pool, nor while it or a member of its group is
     /// depleted, nor while its value or what its group will ask of it rests on a dead feed.
     function _checkStake(uint16 poolId, Survey memory s) internal view {
+        uint256 pausedUntil = _exchange.pausedUntil();
+        if (block.timestamp < pausedUntil) revert IInsuranceFund.StakeWhilePaused(poolId, pausedUntil);
         for (uint256 i; i < s.markets.length; ++i) {
             Backing memory state = _judge(s, i);
             if (_reasonOf(s, state) != Trigger.None) revert IInsuranceFund.StakeWhileADLDue(poolId, s.markets[i]);

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Ownable} from "@openzeppelin/contracts/access/Ownable.sol";
-import {Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
 import {IERC20Metadata} from "@openzeppelin/contracts/token/ERC20/extensions/IERC20Metadata.sol";
 import {SafeERC20} from "@openzeppelin/contracts/token/ERC20/utils/SafeERC20.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {KeeperBonds} from "./KeeperBonds.sol";
+import {Owned} from "./governance/Owned.sol";
 import {IExchange} from "./interfaces/IExchange.sol";
 import {IInsuranceFund} from "./interfaces/IInsuranceFund.sol";
 import {IPriceFeed} from "./interfaces/IPriceFeed.sol";
@@ -24,7 +23,7 @@ import {CrossAccount, Position} from "./types/Position.sol";
 import {Exemption, RewardParameters, RoundParameters, RoundRecord} from "./types/Round.sol";
 
 /// @title Rounds on record, and their challenge; the story is told in `IRoundBook`
-contract RoundBook is IRoundBook, KeeperBonds, Ownable2Step {
+contract RoundBook is IRoundBook, KeeperBonds, Owned {
     using SafeERC20 for IERC20Metadata;
     using WadMath for int256;
 
@@ -79,7 +78,7 @@ contract RoundBook is IRoundBook, KeeperBonds, Ownable2Step {
 
     constructor(IExchange exchange_, IInsuranceFund fund_, IPriceFeed feed, address initialOwner)
         KeeperBonds(IERC20Metadata(exchange_.token()), exchange_.tokenScale())
-        Ownable(initialOwner)
+        Owned(initialOwner)
     {
         (exchange, fund, priceFeed) = (exchange_, fund_, feed);
         // What is slashed for a pool is pulled by the fund or the exchange.

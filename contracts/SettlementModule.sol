@@ -138,11 +138,11 @@ contract SettlementModule is MarginAccounts, DelegatedModule, EIP712 {
         _book(deal);
         int256 longChange = _trade(
             _open(maker.account, deal.market, deal.mark, index),
-            Trade(-deal.change, -deal.value, deal.makerFee, maker.reduceOnly)
+            Trade(-deal.change, -deal.value, deal.makerFee, maker.reduceOnly, true)
         );
         longChange += _trade(
             _open(taker.account, deal.market, deal.mark, index),
-            Trade(deal.change, deal.value, deal.takerFee, taker.reduceOnly)
+            Trade(deal.change, deal.value, deal.takerFee, taker.reduceOnly, true)
         );
         _moveOpenInterest(deal.market, longChange);
         _tell(deal, maker.account, taker.account, makerOrder, takerOrder);
@@ -165,6 +165,7 @@ contract SettlementModule is MarginAccounts, DelegatedModule, EIP712 {
 
     function _checkBand(Deal memory deal) private view {
         uint256 band = _markets[deal.market].priceBand;
+        if (band == 0) revert IExchange.MarketClosed(deal.market);
         if (band == type(uint64).max) return;
         uint256 distance = deal.price > deal.mark ? deal.price - deal.mark : deal.mark - deal.price;
         if (distance * WadMath.UWAD > band * deal.mark) revert IExchange.PriceOutsideBand(deal.price, deal.mark, band);

@@ -16,7 +16,7 @@ import {PositionSlots} from "./libraries/PositionSlots.sol";
 import {WadMath} from "./libraries/WadMath.sol";
 import {AccountId} from "./types/AccountId.sol";
 import {Market, Side} from "./types/Market.sol";
-import {Bequest, Item} from "./types/Pool.sol";
+import {Bequest, Item, Trigger} from "./types/Pool.sol";
 import {Health, Position} from "./types/Position.sol";
 import {Execution, Fill} from "./types/Round.sol";
 
@@ -55,6 +55,7 @@ contract SolvencyModule is MarginAccounts, DelegatedModule {
         returns (uint256 closed)
     {
         _checkHolds(account, marketId);
+        _checkOpen(marketId);
         _checkOwn(liquidator, marketId);
         if (account == liquidator) revert IExchange.LiquidationOfSelf(account);
         uint256 mark = _priceFeed.accept(marketId);
@@ -109,7 +110,7 @@ contract SolvencyModule is MarginAccounts, DelegatedModule {
         leg.margin -= int256(closing.fee);
         int256 longChange = _store(leg);
         longChange += _trade(
-            _open(liquidator, leg.market, leg.mark, leg.held.fundingIndex), Trade(part, value, 0, false)
+            _open(liquidator, leg.market, leg.mark, leg.held.fundingIndex), Trade(part, value, 0, false, false)
         );
         _moveOpenInterest(leg.market, longChange);
         emit IExchange.Liquidated(
@@ -127,12 +128,13 @@ contract SolvencyModule is MarginAccounts, DelegatedModule {
         returns (uint256 contracts)
     {
         _checkOwn(buyer, marketId);
+        _checkOpen(marketId);
         Leg memory leg = _open(buyer, marketId, _priceFeed.accept(marketId), _accrue(marketId));
         (int256 part, int256 value, uint256 price) = _sell(leg, side, maxContracts);
         if (side == Side.Long ? price > limitPrice : price < limitPrice) {
             revert IExchange.AuctionPriceBeyondLimit(price, limitPrice);
         }
-        _moveOpenInterest(marketId, _trade(leg, Trade(part, value, 0, false)) - part.max(0));
+        _moveOpenInterest(marketId, _trade(leg, Trade(part, value, 0, false, false)) - part.max(0));
         emit IExchange.InventoryBought(buyer, marketId, part, value, price);
         contracts = part.abs();
     }
@@ -159,9 +161,14 @@ contract SolvencyModule is MarginAccounts, DelegatedModule {
     /// @notice See `IExchange.takeOver`.
     function takeOver(AccountId account) external onlyDelegatecall {
         _checkAccount(account);
+        _takeOver(account);
+    }
+
+    function _takeOver(AccountId account) private {
         Estate memory estate = _estateOf(account);
-        if (estate.equity * WadMath.WAD > int256(estate.maintenanceMargin * _backstopRatio)) {
-            revert IExchange.TakeoverNotDue(account, estate.equity, estate.maintenanceMargin);
+        uint256 exposed = _exposedMargin(estate);
+        if (estate.equity * WadMath.WAD > int256(exposed * _backstopRatio)) {
+            revert IExchange.TakeoverNotDue(account, estate.equity, exposed);
         }
         int256[] memory shares =
             BankruptcyMath.sharesOf(estate.equity, estate.uPnL, estate.maintenance, estate.maintenanceMargin);
@@ -212,6 +219,15 @@ contract SolvencyModule is MarginAccounts, DelegatedModule {
         if (count == 0) revert IExchange.PositionMissing(account);
     }
 
+    /// @dev The maintenance margin that a takeover is judged by: who has equity is not taken over for a leg whose price stands.
+    function _exposedMargin(Estate memory estate) private view returns (uint256 sum) {
+        sum = estate.maintenanceMargin;
+        if (estate.equity <= 0) return sum;
+        for (uint256 i; i < estate.markets.length; ++i) {
+            if (_markets[estate.markets[i]].priceBand == 0) sum -= estate.maintenance[i];
+        }
+    }
+
     /// @dev The account ends with size 0 and equity 0.
     function _clear(AccountId account, Estate memory estate) private {
         for (uint256 i; i < estate.markets.length; ++i) {
@@ -221,6 +237,84 @@ contract SolvencyModule is MarginAccounts, DelegatedModule {
             if (account.isCross()) --_markets[estate.markets[i]].crossHolders;
         }
         if (account.isCross()) (_cross[account].margin, _cross[account].legs) = (0, 0);
+    }
+
+    // ------------------------------------------------------------------ the end of a market
+
+    /// @notice See `IExchange.settleClosed`.
+    function settleClosed(uint16 marketId, AccountId[] calldata accounts)
+        external
+        onlyDelegatecall
+        returns (uint256 settled)
+    {
+        uint256 settlesAt = _settlesAt[marketId];
+        if (settlesAt == 0) revert IExchange.MarketNotClosed(marketId);
+        if (block.timestamp < settlesAt) revert IExchange.SettlementNotDue(marketId, settlesAt);
+        Leg memory leg;
+        (leg.market, leg.mark) = (marketId, _priceFeed.markPrice(marketId));
+        int256 index = _accrue(marketId);
+        for (uint256 i; i < accounts.length; ++i) {
+            _repeek(leg, accounts[i], index);
+            if (leg.held.size == 0 || _equityOf(leg) > 0) continue;
+            _takeOver(accounts[i]);
+            ++settled;
+        }
+        // What is due to the pool is theirs who are still there: nobody leaves before.
+        if (!_isVacated(marketId) && _isADLDue(marketId)) {
+            if (settled == 0) revert IExchange.SettlementWaits(marketId);
+            return settled;
+        }
+        settled += _payOut(leg, accounts, index);
+        if (_isVacated(marketId)) _net(marketId);
+    }
+
+    /// @dev Positions pass to the pool at the final price, the long ones and the short ones in sum.
+    function _payOut(Leg memory leg, AccountId[] calldata accounts, int256 index) private returns (uint256 settled) {
+        Bequest memory long = Bequest(leg.market, 0, 0, index);
+        Bequest memory short = Bequest(leg.market, 0, 0, index);
+        for (uint256 i; i < accounts.length; ++i) {
+            _reopen(leg, accounts[i], index);
+            int256 size = leg.held.size;
+            if (size == 0) continue;
+            _preserve(leg);
+            int256 value = MarginMath.valueDown(size, leg.mark);
+            _take(leg, -size, -value);
+            _store(leg);
+            Bequest memory sum = size > 0 ? long : short;
+            (sum.size, sum.bankruptcyNotional) = (sum.size + size, sum.bankruptcyNotional + value);
+            emit IExchange.PositionSettled(accounts[i], leg.market, size, value);
+            ++settled;
+        }
+        if (settled == 0) return 0;
+        bool isBoth = long.size != 0 && short.size != 0;
+        Bequest[] memory bequests = new Bequest[](isBoth ? 2 : 1);
+        bequests[0] = long.size != 0 ? long : short;
+        if (isBoth) bequests[1] = short;
+        int256[] memory funding = _fund.inherit(bequests);
+        for (uint256 i; i < funding.length; ++i) {
+            _collect(leg.market, funding[i]);
+        }
+    }
+
+    /// @dev Whether no account holds the market any more.
+    function _isVacated(uint16 marketId) private view returns (bool) {
+        uint256 openInterest = _markets[marketId].openInterest;
+        return _fund.inventory(marketId, Side.Long).abs() == openInterest
+            && _fund.inventory(marketId, Side.Short).abs() == openInterest;
+    }
+
+    function _isADLDue(uint16 marketId) private view returns (bool) {
+        return _fund.adlTerms(marketId, Side.Long).trigger != Trigger.None
+            || _fund.adlTerms(marketId, Side.Short).trigger != Trigger.None;
+    }
+
+    /// @dev The pool's two inventories, equal by now, close against each other.
+    function _net(uint16 marketId) private {
+        if (_markets[marketId].openInterest == 0) return;
+        (uint256 netted, int256[2] memory funding) = _fund.net(marketId);
+        _collect(marketId, funding[0]);
+        _collect(marketId, funding[1]);
+        _markets[marketId].openInterest -= netted.toUint112();
     }
 
     // ------------------------------------------------------------------ rounds

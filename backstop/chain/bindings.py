@@ -83,7 +83,7 @@ _MARKET = (
 )
 _MARKET_VIEW = (
     f"(uint16,uint256,bytes,{_MARKET},int256,uint64,uint64,uint64,uint256,"
-    f"{_BACKING},bytes,{_INVENTORY},{_INVENTORY},{_AUCTION_VIEW},{_AUCTION_VIEW})"
+    f"{_BACKING},bytes,{_INVENTORY},{_INVENTORY},{_AUCTION_VIEW},{_AUCTION_VIEW},uint256)"
 )
 _POOL = "(bytes32,uint8,uint8,int128,uint96,uint32,address,uint16[])"
 _ADL_TERMS = "(uint8,int256,int256,uint256,uint256,uint256,int256,int256)"
@@ -132,6 +132,7 @@ CANCEL_ALL = Function("cancelAll()")
 LIQUIDATE = Function("liquidate(bytes32,uint16,bytes32,uint256)", "uint256")
 BUY_INVENTORY = Function("buyInventory(bytes32,uint16,uint8,uint256,uint256)", "uint256")
 TAKE_OVER = Function("takeOver(bytes32)")
+SETTLE_CLOSED = Function("settleClosed(uint16,bytes32[])", "uint256")
 CONTRIBUTE = Function("contribute(uint16,uint16,uint256)")
 REPAY = Function("repay(uint16,uint256)")
 REDISTRIBUTE = Function("redistribute()", "uint256")
@@ -209,6 +210,7 @@ STAKED = Event("Deposit", ("address", "address"), "uint256,uint256")
 REDEEM_REQUESTED = Event("RedeemRequested", ("address",), "uint256,uint256,uint256")
 REDEEM_CANCELLED = Event("RedeemCancelled", ("address",), "uint256")
 REDEEMED = Event("Redeemed", ("address", "address"), "uint256,uint256,uint256")
+POSITION_SETTLED = Event("PositionSettled", ("bytes32", "uint16"), "int256,int256")
 TAKEN_OVER = Event("TakenOver", ("bytes32", "uint16"), "int256,int256,int256,uint256")
 
 ERRORS = (
@@ -257,10 +259,13 @@ ERRORS = (
     "MarginCallNotDue(bytes32,int256,uint256,uint256)",
     "MarginInsufficient(bytes32,int256,uint256)",
     "MarginRateWorse(bytes32,int256,uint256)",
+    "MarketClosed(uint16)",
     "MarketIsolatedOnly(uint16)",
+    "MarketNotClosed(uint16)",
     "MarketOfOtherPool(uint16,uint16)",
     "MarketUnassigned(uint16)",
     "MarketUnlisted(uint16)",
+    "NewRiskPaused(bytes32,uint40)",
     "NotAccountOwner(bytes32,address)",
     "NothingDeleveraged(uint256)",
     "OnlyByDelegatecall()",
@@ -328,11 +333,14 @@ ERRORS = (
     "SaleRaisesDrawdown(uint16,uint256,uint256)",
     "SequencerDown()",
     "SequencerGrace(uint256,uint256)",
+    "SettlementNotDue(uint16,uint256)",
+    "SettlementWaits(uint16)",
     "SharesNotWorthless(uint16)",
     "SharesWorthless(uint16)",
     "SharesZero()",
     "SolventMadeInsolvent(bytes32,int256)",
     "StakeWhileADLDue(uint16,uint16)",
+    "StakeWhilePaused(uint16,uint256)",
     "StakeWithoutPrice(uint16,uint16)",
     "TakeoverNotDue(bytes32,int256,uint256)",
     "TransferToSelf(bytes32)",

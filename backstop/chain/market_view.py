@@ -66,6 +66,7 @@ class MarketView(NamedTuple):
     short: tuple[int, int, int]
     long_auction: tuple[int, int]
     short_auction: tuple[int, int]
+    settles_at: int
 
     @property
     def name(self) -> str:
@@ -92,6 +93,7 @@ class MarketView(NamedTuple):
             isolated_only=listed.isolated_only,
             pot=funding.pot,
             fees=funding.fees,
+            settles_at=self.settles_at,
             auctions={side: Auction(price, contracts) for side, (price, contracts) in sales.items() if contracts},
         )
 

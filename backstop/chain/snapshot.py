@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -33,6 +33,7 @@ from backstop.chain.head import head_of
 from backstop.chain.market_view import MarketView, text_of
 from backstop.chain.terms import MarketTerms
 from backstop.errors import RevertError, RpcError
+from backstop.math.margin import Leg
 
 PAGE = 1000  # accounts a call; about 10 million gas of the 50 million that nodes allow
 PAGES = 4  # in one batch
@@ -65,6 +66,17 @@ class ChainState:
     left_out: dict[str, str]
     exempt_age: int
     drawdowns_due: frozenset[str] = frozenset()
+
+    def takeover_margin(self, account: Account, legs: Sequence[Leg], own: int) -> int:
+        """The `MM` that a takeover of an account with equity `own` is judged by: no leg of a closed market counts.
+
+        Of an account without equity all of it. `legs` are those of the account, in its order.
+        """
+        return sum(
+            leg.maintenance_margin
+            for position, leg in zip(account.positions, legs, strict=True)
+            if own <= 0 or not self.terms[position.market].settles_at
+        )
 
     @property
     def claims(self) -> int:

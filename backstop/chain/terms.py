@@ -23,7 +23,7 @@ class MarketTerms:
     the notional, the pool `liquidation_fee`, fills cost `maker_fee` and `taker_fee`. Positions have at least `min_size`
     contracts and grow to `max_notional` quote; fills lie within `price_band` of mark. `pot` and `fees` are what is set
     aside for funding and for those who share the fees. `auctions` by side of the inventory; no entry where none is for
-    sale.
+    sale. `settles_at` is from when on the positions of a closed market are settled, seconds; 0 while it is open.
     """
 
     pool: int
@@ -40,3 +40,4 @@ class MarketTerms:
     pot: int
     fees: int
     auctions: dict[Side, Auction]
+    settles_at: int = 0

@@ -51,6 +51,7 @@ SENTENCES = {
         'ADL is due in {1:market}, and pool "{0:pool}" takes no stakes meanwhile: wait until it has ended, or '
         "contribute"
     ),
+    "StakeWhilePaused": "new stakes are paused until {1:time}: wait until then, or contribute",
     "StakeWithoutPrice": (
         'the feed of {1:market} is dead, and the value of pool "{0:pool}" rests on it: wait until it answers'
     ),

@@ -13,6 +13,7 @@ from backstop.chain.bindings import (
     INVENTORY_BOUGHT,
     KEEPER_REWARDED,
     LIQUIDATED,
+    POSITION_SETTLED,
     SETTLED,
     TAKEN_OVER,
     TRANSFERRED,
@@ -33,6 +34,7 @@ _ACCOUNTS: dict[Event, tuple[tuple[int, ...], int | None]] = {
     LIQUIDATED: ((1, 2), 3),
     INVENTORY_BOUGHT: ((1,), 2),
     TAKEN_OVER: ((1,), None),
+    POSITION_SETTLED: ((1,), None),
     DELEVERAGED: ((2,), None),
 }
 _BY_TOPIC = {event.topic: where for event, where in _ACCOUNTS.items()}

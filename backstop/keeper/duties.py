@@ -117,6 +117,7 @@ def take_overs(state: ChainState) -> list[TakeOver]:
     """The accounts with `E <= backstopRatio * MM`: the bankrupt ones, the deepest first, then the others by their `MM`.
 
     Those with equity left are cheap to make in numbers, and the large ones among them are those that can cost the pool.
+    For them the legs of closed markets do not count.
     """
     due: list[TakeOver] = []
     for account in state.snapshot.accounts:
@@ -124,7 +125,7 @@ def take_overs(state: ChainState) -> list[TakeOver]:
             continue
         legs = legs_of(state.snapshot, account)
         own, margin = equity(account.margin, legs), maintenance_margin(legs)
-        if is_to_be_taken_over(own, margin, state.backstop_ratio):
+        if is_to_be_taken_over(own, state.takeover_margin(account, legs, own), state.backstop_ratio):
             markets = tuple(position.market for position in account.positions)
             due.append(TakeOver(account.id, markets, own, margin))
     return sorted(

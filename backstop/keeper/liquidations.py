@@ -111,7 +111,11 @@ def weak_accounts(state: ChainState) -> list[Weak]:
             continue
         legs = legs_of(state.snapshot, account)
         own, margin = equity(account.margin, legs), maintenance_margin(legs)
-        if not is_liquidatable(own, margin) or is_to_be_taken_over(own, margin, state.backstop_ratio):
+        exposed = state.takeover_margin(account, legs, own)
+        # Nothing is liquidated in a closed market, whose legs are not among the exposed.
+        if not exposed or not is_liquidatable(own, margin):
+            continue
+        if is_to_be_taken_over(own, exposed, state.backstop_ratio):
             continue
         initial = sum(
             margin_requirement(
@@ -131,6 +135,7 @@ def weak_accounts(state: ChainState) -> list[Weak]:
                 legs=tuple(
                     WeakLeg(position.market, leg.size, share_of_equity(own, leg.maintenance_margin, margin))
                     for position, leg in pairs
+                    if not state.terms[position.market].settles_at
                 ),
             )
         )

@@ -88,10 +88,10 @@ class Unwinder:
         return [duty for duty in found if duty is not None]
 
     def _positions(self, state: ChainState) -> Iterator[tuple[str, str, int]]:
-        """Account, market and signed size of what is to go, at a live price."""
+        """Account, market and signed size of what is to go, at a live price; those of closed markets are settled."""
         accounts = {account.id: account for account in state.snapshot.accounts}
         for name, market in state.snapshot.markets.items():
-            if name in state.unpriced:
+            if name in state.unpriced or state.terms[name].settles_at:
                 continue
             for index in self._way_out.indices:
                 account = account_text(isolated_account(self._way_out.owner, state.market_ids[name], index))

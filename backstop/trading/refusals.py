@@ -23,7 +23,9 @@ _SENTENCES = {
     "LegsExceeded": "the cross account holds as many markets as it can: use another account (--index)",
     "MarginInsufficient": "without unrealized profit {1} would be left where {2} must stay: take less, or reduce first",
     "MarginRateWorse": "the trade would leave the margin rate worse than it is: deposit first, or take a better price",
+    "MarketClosed": "the market was closed: its positions are settled at its final price (backstop market settle)",
     "MarketIsolatedOnly": "only isolated accounts may hold this market: leave --cross out",
+    "NewRiskPaused": "new risk is paused until {1!s}: until then an order can only reduce a position",
     "NotAccountOwner": "the account belongs to somebody else than {1!s}: give its owner's key",
     "OpenInterestTooLarge": "open interest would be {1}, and may be {2}: trade less",
     "OrderCancelledAlready": "the order was cancelled: make a new one",
@@ -45,6 +47,7 @@ _SENTENCES = {
     "RecipientInvalid": "tokens cannot go to {0!s}: give another --to",
     "SequencerDown": "the chain's sequencer is down: wait until it is back",
     "SequencerGrace": "the chain's sequencer was down a moment ago: wait a little",
+    "SettlementWaits": "ADL is due in the closed market: a round comes first (backstop run), then settle again",
     "TransferToSelf": "both accounts are the same: name two",
 }
 

@@ -54,6 +54,7 @@ def _position_document(position: PositionStanding, standing: AccountStanding) ->
         "adlLight": position.adl_light,
         "fundingPaid": format_amount(position.funding_paid),
         "fundingPending": format_amount(position.funding_pending),
+        "settlesAt": position.settles_at,
     }
 
 

@@ -34,7 +34,8 @@ class PositionStanding:
 
     `leverage` is the notional over the equity of its account, None where there is no equity; `liquidation_price` is
     None where none is above zero, rank and light where the account has no place in the queue. `funding_paid` is what
-    was settled, `funding_pending` what is due beside it; both below zero where they were got.
+    was settled, `funding_pending` what is due beside it; both below zero where they were got. `settles_at` is from when
+    on a position of a closed market is settled, at its mark; None where the market is open.
     """
 
     market: str
@@ -52,6 +53,7 @@ class PositionStanding:
     adl_light: int | None
     funding_paid: int
     funding_pending: int
+    settles_at: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def read_standings(
     for one in ids:
         view = _AccountState(*endpoint.call(deployment.lens, LENS_ACCOUNT, one, block=at))
         own = {m: amount for (a, m), amount in paid.items() if a == one}
-        standings.append(_standing(view, names, own, places, state.backstop_ratio))
+        standings.append(_standing(view, names, own, places, state))
     return state, standings
 
 
@@ -163,17 +165,20 @@ class _Leg(NamedTuple):
     bankruptcy_price: int
 
 
-def _due(equity: int, maintenance_margin: int, backstop_ratio: int) -> Due | None:
-    if is_to_be_taken_over(equity, maintenance_margin, backstop_ratio):
+def _due(equity: int, maintenance_margin: int, exposed: int, backstop_ratio: int) -> Due | None:
+    """`exposed` is the part of the margin that is not of closed markets: nothing else asks for anything there."""
+    if is_to_be_taken_over(equity, exposed if equity > 0 else maintenance_margin, backstop_ratio):
         return Due.TAKEOVER
-    return Due.LIQUIDATION if is_liquidatable(equity, maintenance_margin) else None
+    return Due.LIQUIDATION if exposed and is_liquidatable(equity, maintenance_margin) else None
 
 
 def _standing(
-    view: _AccountState, names: dict[int, str], paid: dict[int, int], places: _Places, backstop_ratio: int
+    view: _AccountState, names: dict[int, str], paid: dict[int, int], places: _Places, state: ChainState
 ) -> AccountStanding:
     collateral, equity, _, maintenance_margin, initial_margin = view.health
     legs = [_Leg(*leg) for leg in view.legs]
+    settles_at = {leg.market: state.terms[names[leg.market]].settles_at for leg in legs}
+    exposed = sum(leg.maintenance_margin for leg in legs if not settles_at[leg.market])
     cross = is_cross(view.account)
     return AccountStanding(
         account=view.account,
@@ -186,17 +191,27 @@ def _standing(
         initial_margin=initial_margin,
         margin_ratio=None if view.margin_rate == UINT256_MAX else view.margin_rate,
         is_low=view.is_low,
-        due=_due(equity, maintenance_margin, backstop_ratio) if legs else None,
+        due=_due(equity, maintenance_margin, exposed, state.backstop_ratio) if legs else None,
         funding_paid=sum(paid.values()),
         funding_pending=sum(leg.funding for leg in legs),
         positions=tuple(
-            _position(leg, names[leg.market], equity, paid.get(leg.market, 0), places, account_text(view.account))
+            _position(
+                leg,
+                names[leg.market],
+                equity,
+                paid.get(leg.market, 0),
+                places,
+                account_text(view.account),
+                settles_at[leg.market],
+            )
             for leg in legs
         ),
     )
 
 
-def _position(leg: _Leg, market: str, equity: int, paid: int, places: _Places, account: str) -> PositionStanding:
+def _position(
+    leg: _Leg, market: str, equity: int, paid: int, places: _Places, account: str, settles_at: int
+) -> PositionStanding:
     side, contracts = Side.of(leg.size), abs(leg.size)
     place = places(market, side).get(account)
     notional = contracts * leg.mark // WAD
@@ -218,4 +233,5 @@ def _position(leg: _Leg, market: str, equity: int, paid: int, places: _Places, a
         adl_light=place.adl_light if place else None,
         funding_paid=paid,
         funding_pending=leg.funding,
+        settles_at=settles_at or None,
     )

@@ -92,6 +92,15 @@ interface IExchange {
     event TreasurySet(address treasury);
     event BackstopRatioSet(uint64 ratio);
     event Wired(address fund, address engine);
+    /// @notice A market was closed at its final price, WAD; its positions are settled from `settlesAt` on, seconds.
+    event MarketEnded(uint16 indexed market, uint256 price, uint256 settlesAt);
+    /// @notice A position of a closed market passed to the pool at the final price: signed contracts and quote amount, WAD.
+    event PositionSettled(AccountId indexed account, uint16 indexed market, int256 size, int256 value);
+    event GuardianSet(address guardian);
+    /// @notice New risk is paused until then, seconds, unless the pause is ended before.
+    event Paused(uint256 until);
+    /// @notice The pause was ended before its time.
+    event PauseEnded(address by);
 
     error AccountMalformed(AccountId account);
     /// @notice An isolated account may hold the market that its id names, and no other.
@@ -172,6 +181,19 @@ interface IExchange {
     /// @notice A market that cross accounts hold stays with its pool.
     error MarketHeldInCross(uint16 market, uint256 accounts);
     error StressParametersOutOfBounds(uint64 initialMarginStep, uint64 stressBand);
+    /// @notice The market was closed: nothing is traded, liquidated or sold there.
+    error MarketClosed(uint16 market);
+    error MarketNotClosed(uint16 market);
+    /// @notice Its positions are settled from then on, seconds.
+    error SettlementNotDue(uint16 market, uint256 settlesAt);
+    /// @notice ADL is due in the closed market: a round comes first.
+    error SettlementWaits(uint16 market);
+    error CallerNotGuardian(address caller);
+    /// @notice An order would open, grow or flip this account's position while new risk is paused. Seconds.
+    error NewRiskPaused(AccountId account, uint40 until);
+    /// @notice The last pause is on, or over for less than `PAUSE_REST`. Seconds.
+    error PauseRests(uint256 until);
+    error NotPaused();
     error OnlyByDelegatecall();
     error TokenDecimalsUnsupported(uint8 decimals);
 
@@ -243,6 +265,12 @@ interface IExchange {
     /// leg with a dead feed counts at its last accepted price.
     function takeOver(AccountId account) external;
 
+    /// @notice Pays the accounts that hold a closed market its final price, once the delay is over: each position passes to the pool at
+    /// that price, its value rounded down. By anyone, in any order; those who are not in the market are passed over. The bankrupt are taken over
+    /// first. While ADL is due there nobody else is settled; and when nobody is left the pool's two sides close against each other.
+    /// @return settled How many were settled or taken over.
+    function settleClosed(uint16 market, AccountId[] calldata accounts) external returns (uint256 settled);
+
     /// @notice Tells of an account whose margin rate `MM/E` is above the warning rate, or whose equity is below its initial margin,
     /// with an event. By anyone; it changes nothing.
     function flag(AccountId account) external;
@@ -270,6 +298,10 @@ interface IExchange {
     /// cross account holds it. Funding is accrued and fees are shared out before. Only the owner.
     function moveMarket(uint16 market, uint16 pool) external;
 
+    /// @notice Ends a market at its mark, or at its last accepted price where its feed is dead, for ever: no order is filled there, nothing is
+    /// liquidated or sold, funding stands, and after a day anyone may settle its positions. Only the owner.
+    function closeMarket(uint16 market) external;
+
     /// @notice Sets the takeover threshold, WAD, in [10 %, 90 %] of the maintenance margin. Default 50 %. Only the owner.
     function setBackstopRatio(uint64 ratio) external;
 
@@ -278,6 +310,16 @@ interface IExchange {
 
     /// @notice Sets who may collect the treasury's fees. Only the owner.
     function setTreasury(address treasury) external;
+
+    /// @notice Sets who may pause; the zero address for nobody. A pause that is on goes on, and the rest after it too. Only the owner.
+    function setGuardian(address guardian) external;
+
+    /// @notice Pauses new risk for `MAX_PAUSE`: orders that would open, grow or flip a position of either side, and stakes. Nothing else
+    /// stops, and it ends by itself. Not before the last pause has been over for `PAUSE_REST`. Only the guardian.
+    function pause() external;
+
+    /// @notice Ends a pause before its time. Only the guardian or the owner.
+    function endPause() external;
 
     /// @notice Pays tokens that the fund has booked out. Only the fund.
     /// @param amount Token units.
@@ -301,6 +343,23 @@ interface IExchange {
     function rewardKeeper(address keeper, uint16 market, uint256 notional, uint256 wanted)
         external
         returns (uint256 paid);
+
+    /// @notice Who may pause; zero for nobody.
+    function guardian() external view returns (address);
+
+    /// @notice From when on the positions of a closed market are settled, seconds; 0 for a market that is open.
+    function settlesAt(uint16 market) external view returns (uint256);
+
+    /// @notice When the last pause ends or ended, seconds; 0 where there was none.
+    function pausedUntil() external view returns (uint256);
+
+    /// @notice How long a pause lasts, seconds.
+    // solhint-disable-next-line func-name-mixedcase
+    function MAX_PAUSE() external view returns (uint256);
+
+    /// @notice How long nobody can pause again after one, seconds: as long as an owner behind a timelock takes to replace a guardian.
+    // solhint-disable-next-line func-name-mixedcase
+    function PAUSE_REST() external view returns (uint256);
 
     /// @notice What scoring needs of accounts in a market, at mark.
     function exposures(uint16 market, AccountId[] calldata accounts, uint256 mark)

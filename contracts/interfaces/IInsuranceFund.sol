@@ -60,6 +60,8 @@ interface IInsuranceFund {
     error InventoryOpen(uint16 market);
     error LossOpen(uint16 market, uint256 loss);
     error StakeWhileADLDue(uint16 pool, uint16 market);
+    /// @notice New risk is paused until then, seconds.
+    error StakeWhilePaused(uint16 pool, uint256 until);
     error StakeWithoutPrice(uint16 pool, uint16 market);
     /// @notice The stake does not fit under the pool's cap. Token units.
     error CapExceeded(uint16 pool, uint256 amount, uint256 room);
@@ -157,6 +159,12 @@ interface IInsuranceFund {
         external
         returns (int256 size, int256 value, uint256 price, int256 funding);
 
+    /// @notice Closes both inventories of a closed market that no account holds any more against each other, at its final price; they are
+    /// equal then. Only the exchange.
+    /// @return contracts Contracts that either side had, WAD.
+    /// @return funding What the long and the short inventory owed before, WAD squared.
+    function net(uint16 market) external returns (uint256 contracts, int256[2] memory funding);
+
     /// @notice Closes part of an inventory in a round. Only the engine.
     /// @param contracts Contracts closed against counterparties, WAD.
     /// @param entryClosed Entry notional that goes with them, signed, WAD quote.
@@ -209,7 +217,7 @@ interface IInsuranceFund {
     /// when its drawdown was last seen due (0: never, or it has ended).
     function seen(uint16 market) external view returns (Trigger reason, uint8 stress, uint256 lastDue);
 
-    /// @notice The auction of an inventory: its price now and the contracts in it, WAD; zeros where there is none.
+    /// @notice The auction of an inventory: its price now and the contracts in it, WAD; zeros where there is none, or the market was closed.
     function auction(uint16 market, Side side) external view returns (uint256 price, uint256 contracts);
 
     /// @notice Signed size of an inventory, WAD.

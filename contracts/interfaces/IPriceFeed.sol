@@ -18,4 +18,7 @@ interface IPriceFeed {
 
     /// @notice The same; a good price is remembered.
     function acceptOrLast(uint16 market) external returns (uint256 mark, bool live);
+
+    /// @notice Makes that the final price of the market, which every question for it is answered with from now on. Only the exchange.
+    function fix(uint16 market) external returns (uint256 price);
 }

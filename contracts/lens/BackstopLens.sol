@@ -30,6 +30,7 @@ contract BackstopLens {
     /// @param priceError What the feed reverted with, `FeedSilent` where it said nothing; empty where it answered.
     /// @param listed Parameters, open interest and funding as stored.
     /// @param fundingIndex Cumulative funding as it would be accrued now, WAD quote per base unit.
+    /// @param settlesAt From when on the positions of a closed market are settled, at the final price that is its mark; 0 while it is open.
     /// @param backing The state of its backing; all zero where a price that its pool's inventory needs never was.
     /// @param backingError What the fund reverted with then.
     struct MarketView {
@@ -48,6 +49,7 @@ contract BackstopLens {
         Inventory short;
         AuctionView longAuction;
         AuctionView shortAuction;
+        uint256 settlesAt;
     }
 
     /// @param cash What the pool owns before inventory losses.
@@ -190,6 +192,7 @@ contract BackstopLens {
         (view_.mark, view_.priceError) = _mark(id);
         view_.longAuction = _auction(id, Side.Long);
         view_.shortAuction = _auction(id, Side.Short);
+        view_.settlesAt = exchange.settlesAt(id);
     }
 
     /// @notice A page of the accounts that ever deposited for or traded in a market; shorter at the end of the list.

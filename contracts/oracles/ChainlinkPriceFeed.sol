@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
-import {Ownable, Ownable2Step} from "@openzeppelin/contracts/access/Ownable2Step.sol";
-
+import {Owned} from "../governance/Owned.sol";
 import {IAggregatorV3} from "../interfaces/IAggregatorV3.sol";
 import {IPriceFeed} from "../interfaces/IPriceFeed.sol";
 
@@ -10,7 +9,7 @@ import {IPriceFeed} from "../interfaces/IPriceFeed.sol";
 /// @notice An answer that is stale, from the future, older than one that was accepted, incomplete, not positive or out of bounds
 /// reverts with an error of its own, and so does every answer while the L2's sequencer is down and for a grace period after it.
 /// Whoever asks twice in one transaction gets the same answer.
-contract ChainlinkPriceFeed is IPriceFeed, Ownable2Step {
+contract ChainlinkPriceFeed is IPriceFeed, Owned {
     /// @param aggregator The feed.
     /// @param heartbeat Largest accepted age of an answer, seconds.
     /// @param scale What an answer is multiplied with to be in WAD.
@@ -41,12 +40,24 @@ contract ChainlinkPriceFeed is IPriceFeed, Ownable2Step {
     /// @notice Chainlink's feed of the L2 sequencer's uptime, and how long prices rest after an outage, seconds; none on an L1.
     IAggregatorV3 public sequencer;
     uint32 public grace;
+    /// @notice The exchange, at whose word a market ends.
+    address public exchange;
 
     event FeedSet(uint16 indexed market, address aggregator, uint32 heartbeat, uint256 minPrice, uint256 maxPrice);
+
+    event Wired(address exchange);
+
+    /// @notice A market has ended; WAD.
+    event PriceFixed(uint16 indexed market, uint256 price);
 
     event SequencerSet(address sequencer, uint32 grace);
 
     error FeedMissing(uint16 market);
+    /// @notice The market has ended, and has a price for ever.
+    error PriceFinal(uint16 market);
+    error AlreadyWired();
+    error AddressZero();
+    error CallerNotExchange(address caller);
     /// @notice The feed went back to an answer older than the one that was accepted.
     error PriceWentBack(uint16 market, uint256 updatedAt, uint256 acceptedAt);
     error SequencerDown();
@@ -62,7 +73,15 @@ contract ChainlinkPriceFeed is IPriceFeed, Ownable2Step {
     error HeartbeatOutOfBounds(uint32 heartbeat, uint32 maximum);
     error BoundsInvalid(uint96 minPrice, uint96 maxPrice);
 
-    constructor(address initialOwner) Ownable(initialOwner) {}
+    constructor(address initialOwner) Owned(initialOwner) {}
+
+    /// @notice Sets the exchange, once.
+    function wire(address exchange_) external onlyOwner {
+        if (exchange != address(0)) revert AlreadyWired();
+        if (exchange_ == address(0)) revert AddressZero();
+        exchange = exchange_;
+        emit Wired(exchange_);
+    }
 
     /// @notice Sets the feed of the sequencer's uptime; the zero address for a chain without one.
     /// @param grace_ Seconds, at most `MAX_GRACE`.
@@ -80,6 +99,7 @@ contract ChainlinkPriceFeed is IPriceFeed, Ownable2Step {
         external
         onlyOwner
     {
+        if (_isFinal(_feeds[market])) revert PriceFinal(market);
         uint8 decimals = aggregator.decimals();
         if (decimals > 18) revert AggregatorInvalid(address(aggregator), decimals);
         if (heartbeat == 0 || heartbeat > MAX_HEARTBEAT) revert HeartbeatOutOfBounds(heartbeat, MAX_HEARTBEAT);
@@ -108,12 +128,23 @@ contract ChainlinkPriceFeed is IPriceFeed, Ownable2Step {
     }
 
     /// @inheritdoc IPriceFeed
-    function acceptOrLast(uint16 market) external returns (uint256 mark, bool live) {
+    function acceptOrLast(uint16 market) public returns (uint256 mark, bool live) {
         try this.accept{gas: READ_GAS}(market) returns (uint256 price) {
             return (price, true);
         } catch {
             return (_last(market), false);
         }
+    }
+
+    /// @inheritdoc IPriceFeed
+    function fix(uint16 market) external returns (uint256 price) {
+        if (msg.sender != exchange) revert CallerNotExchange(msg.sender);
+        (price,) = acceptOrLast(market);
+        Feed storage feed = _feeds[market];
+        feed.aggregator = IAggregatorV3(address(0));
+        // An accepted price was within bounds of 96 bits.
+        (feed.minPrice, feed.maxPrice) = (uint96(price), uint96(price));
+        emit PriceFixed(market, price);
     }
 
     /// @inheritdoc IPriceFeed
@@ -142,7 +173,10 @@ contract ChainlinkPriceFeed is IPriceFeed, Ownable2Step {
 
     function _read(uint16 market) private view returns (uint256 mark, uint40 publishedAt, uint24 round) {
         Feed memory feed = _feeds[market];
-        if (address(feed.aggregator) == address(0)) revert FeedMissing(market);
+        if (address(feed.aggregator) == address(0)) {
+            if (!_isFinal(feed)) revert FeedMissing(market);
+            return (feed.maxPrice, feed.acceptedAt, feed.acceptedRound);
+        }
         _checkSequencer();
         (uint80 roundId, int256 answer,, uint256 updatedAt, uint80 answeredInRound) = feed.aggregator.latestRoundData();
         if (answer <= 0) revert PriceNotPositive(market, answer);
@@ -157,6 +191,11 @@ contract ChainlinkPriceFeed is IPriceFeed, Ownable2Step {
         }
         mark = uint256(answer) * feed.scale;
         if (mark < feed.minPrice) revert PriceOutOfBounds(market, mark, feed.minPrice, feed.maxPrice);
+    }
+
+    /// @dev Of a market that has ended the final price stands for both bounds, and there is no feed.
+    function _isFinal(Feed memory feed) private pure returns (bool) {
+        return address(feed.aggregator) == address(0) && feed.maxPrice != 0;
     }
 
     function _checkSequencer() private view {

@@ -70,6 +70,7 @@ def deploy_system(owner: Any, token: Any) -> System:
     engine = owner.deploy(project.ADLEngine, exchange, fund, price_feed, round_book)
     lens = owner.deploy(project.BackstopLens, exchange, fund, price_feed)
     fund_lens = owner.deploy(project.FundLens, fund)
+    price_feed.wire(exchange, sender=owner)
     exchange.wire(fund, engine, sender=owner)
     fund.wire(engine, sender=owner)
     system = System(
@@ -124,6 +125,7 @@ def assert_wired(system: System, owner: Any) -> None:
         "lens.fund": (s.lens.fund(), s.fund),
         "lens.priceFeed": (s.lens.priceFeed(), s.price_feed),
         "fundLens.fund": (s.fund_lens.fund(), s.fund),
+        "priceFeed.exchange": (s.price_feed.exchange(), s.exchange),
         "priceFeed.owner": (s.price_feed.owner(), owner),
     }
     for name, (found, meant) in held.items():

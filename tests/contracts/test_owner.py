@@ -1,8 +1,7 @@
-"""What only some may call: parameters with their bounds, wiring, and who is asked for which function."""
+"""What the owner does: parameters with their bounds, wiring, markets and pools; and what only a contract may do."""
 
 from __future__ import annotations
 
-from dataclasses import fields
 from decimal import Decimal
 from typing import Any
 
@@ -10,9 +9,10 @@ import pytest
 from ape import project
 
 from scripts.stage.parameters import MarketParameters, plain_market
-from scripts.stage.system import System, name_bytes
+from scripts.stage.system import name_bytes
 from scripts.stage.venue import Venue, wad
 from tests.support.acting import Done, act, emitted, imagine_deployment, refused, refused_without_reason, wait_until
+from tests.support.callers import EXCHANGE_MODULES, everybody
 from tests.support.desk import Desk, create_pool, list_in_pool, open_desk
 from tests.support.enums import Backer, PoolKind, Side, Trigger
 from tests.support.proofs import nothing_changes
@@ -21,229 +21,12 @@ ZERO = "0x" + "0" * 40
 NAME = name_bytes("TEST-USD")
 INITIAL, MAINTENANCE = wad("0.1"), wad("0.05")
 PARAMETERS = plain_market(Decimal("0.1"), Decimal("0.05"))
-ORDER = (bytes(32), 1, 1, 1, 1, 0, 0, False)
-PAIR = (ORDER, b"", ORDER, b"", 1)
 
 
-# ---------------------------------------------------------------------- who may call what
-
-EXECUTION = (1, 1, 0, False, 1, 0, [0, 0], [])
-RECORD = (ZERO, 0, 1, 0, False, 0, bytes(32), 0, 0, 0, 0, 0)
-OPEN = {
-    "exchange": {
-        "deposit",
-        "withdraw",
-        "transfer",
-        "settle",
-        "settleBatch",
-        "cancel",
-        "cancelAll",
-        "liquidate",
-        "takeOver",
-        "buyInventory",
-        "flag",
-        "accrue",
-        "sweep",
-        "acceptOwnership",
-    },
-    "fund": {"contribute", "repay", "redistribute", "checkpoint", "acceptOwnership"},
-    "engine": {"deleverage"},
-    "round_book": {
-        "challenge",
-        "postBond",
-        "requestBond",
-        "withdrawBond",
-        "releaseBond",
-        "claim",
-        "payPool",
-        "acceptOwnership",
-    },
-    "price_feed": {"accept", "acceptOrLast", "acceptOwnership"},
-    "lens": set(),
-    "settlement_module": set(),
-    "solvency_module": set(),
-    "market_module": set(),
-    "inventory_module": set(),
-    "pool_module": set(),
-    "shares_factory": {"create"},
-    "fund_lens": set(),
-}
-OWNERS: dict[str, dict[str, tuple[Any, ...]]] = {
-    "exchange": {
-        "wire": (ZERO, ZERO),
-        "listMarket": (NAME, 1, PARAMETERS),
-        "setParameters": (1, PARAMETERS),
-        "moveMarket": (1, 1),
-        "setBackstopRatio": (wad("0.5"),),
-        "setWarningRate": (wad("0.8"),),
-        "setTreasury": ("0x" + "1" * 40,),
-        "transferOwnership": (ZERO,),
-        "renounceOwnership": (),
-    },
-    "fund": {
-        "wire": (ZERO,),
-        "createPool": (NAME, 0, 0),
-        "setStaking": (1, 1, 86400),
-        "renewShares": (1,),
-        "setDrawdownBounds": (1, wad("0.3"), wad("0.25"), wad("0.25")),
-        "setAuctionParameters": (1, wad("0.02"), 1800),
-        "transferOwnership": (ZERO,),
-        "renounceOwnership": (),
-    },
-    "round_book": {
-        "setRoundParameters": ((3600, 120, 0, 0, 1, 1),),
-        "setRewardParameters": ((0, 0, 0),),
-        "transferOwnership": (ZERO,),
-        "renounceOwnership": (),
-    },
-    "price_feed": {
-        "setFeed": (1, ZERO, 1, 1, 2),
-        "setSequencer": (ZERO, 0),
-        "transferOwnership": (ZERO,),
-        "renounceOwnership": (),
-    },
-}
-ROLES: dict[tuple[str, str], tuple[str, str, tuple[Any, ...]]] = {
-    ("exchange", "applyDeleverage"): ("engine", "CallerNotEngine", (EXECUTION, [])),
-    ("exchange", "rewardKeeper"): ("engine", "CallerNotEngine", (ZERO, 1, 1, 1)),
-    ("round_book", "open"): ("engine", "CallerNotEngine", (1, RECORD, [1], 1, 1)),
-    ("exchange", "payOut"): ("fund", "CallerNotFund", ("0x" + "1" * 40, 1)),
-    ("exchange", "applyStress"): ("fund", "CallerNotFund", (1, 1, True)),
-    ("exchange", "settleOne"): ("exchange", "OnlyWithinBatch", (PAIR,)),
-    ("exchange", "collect"): ("treasury", "CallerNotTreasury", (1,)),
-    ("fund", "inherit"): ("exchange", "CallerNotExchange", ([(1, 1, 1, 0)],)),
-    ("fund", "assignMarket"): ("exchange", "CallerNotExchange", (1, 1)),
-    ("fund", "moveMarket"): ("exchange", "CallerNotExchange", (1, 1)),
-    ("fund", "creditFee"): ("exchange", "CallerNotExchange", (1, 1, 1)),
-    ("fund", "creditDust"): ("exchange", "CallerNotExchange", (1, 1)),
-    ("fund", "absorb"): ("exchange", "CallerNotExchange", (1,)),
-    ("fund", "stake"): ("shares", "CallerNotShares", (1, 1)),
-    ("fund", "unstake"): ("shares", "CallerNotShares", (1, 1, "0x" + "1" * 40, True)),
-    ("fund", "sell"): ("exchange", "CallerNotExchange", (1, 0, 1, 1, 0, 0)),
-    ("fund", "close"): ("engine", "CallerNotEngine", (1, 0, 1, 1, 1, 0)),
-}
-MODULES: dict[str, dict[str, tuple[Any, ...]]] = {
-    "settlement_module": {
-        "settle": (ORDER, b"", ORDER, b"", 1),
-        "settleBatch": ([PAIR],),
-        "settleOne": (PAIR,),
-    },
-    "solvency_module": {
-        "liquidate": (bytes(32), 1, bytes(32), 1),
-        "takeOver": (bytes(32),),
-        "buyInventory": (bytes(32), 1, 0, 1, 1),
-        "flag": (bytes(32),),
-        "applyDeleverage": (EXECUTION, []),
-    },
-    "market_module": {
-        "listMarket": (NAME, 1, PARAMETERS),
-        "setParameters": (1, PARAMETERS),
-        "moveMarket": (1, 1),
-        "applyStress": (1, 1, True),
-        "rewardKeeper": (ZERO, 1, 1, 1),
-        "setBackstopRatio": (wad("0.5"),),
-        "setWarningRate": (wad("0.8"),),
-        "setTreasury": ("0x" + "1" * 40,),
-        "accrue": (1,),
-        "sweep": (1,),
-        "collect": (1,),
-    },
-}
-FUND_MODULES: dict[str, dict[str, tuple[Any, ...]]] = {
-    "inventory_module": {
-        "checkpoint": (1,),
-        "inherit": ([(1, 1, 1, 0)],),
-        "sell": (1, 0, 1, 1, 0, 0),
-        "close": (1, 0, 1, 1, 1, 0),
-    },
-    "pool_module": {
-        "contribute": (1, 0, 1),
-        "repay": (1, 1),
-        "redistribute": (),
-        "absorb": (1,),
-        "stake": (1, 1),
-        "unstake": (1, 1, "0x" + "1" * 40, True),
-        "renewShares": (1,),
-        "createPool": (NAME, 0, 0),
-        "setStaking": (1, 1, 86400),
-        "assignMarket": (1, 1),
-        "moveMarket": (1, 1),
-        "setDrawdownBounds": (1, wad("0.3"), wad("0.25"), wad("0.25")),
-        "setAuctionParameters": (1, wad("0.02"), 1800),
-    },
-}
-ALL_MODULES = MODULES | FUND_MODULES
-CONTRACTS = ("exchange", "fund", "engine", "round_book", "price_feed", *ALL_MODULES)
+# ---------------------------------------------------------------------- ownership
 
 
-def everybody(desk: Desk) -> dict[str, Any]:
-    """Whoever could call: people, and the contracts of the system."""
-    system = desk.venue.system
-    people = {name: desk.trader(name) for name in ("stranger", "keeper", "treasury")}
-    contracts = {name: getattr(system, name) for name in CONTRACTS}
-    for contract in contracts.values():
-        desk.venue.endpoint.request("anvil_setBalance", contract.address, hex(10**20))
-    return people | {"owner": desk.venue.owner} | contracts
-
-
-def test_every_contract_is_in_the_matrix() -> None:
-    assert set(OPEN) == {field.name for field in fields(System)} - {"token", "block"}
-
-
-@pytest.mark.parametrize("name", list(OPEN))
-def test_every_function_is_in_the_matrix(venue: Venue, name: str) -> None:
-    contract = getattr(venue.system, name)
-    found = {abi.name for abi in contract.contract_type.mutable_methods}
-    roles = {function for owner, function in ROLES if owner == name}
-    assert found == OPEN[name] | set(OWNERS.get(name, {})) | roles | set(ALL_MODULES.get(name, {}))
-
-
-@pytest.mark.parametrize(("name", "modules"), [("exchange", MODULES), ("fund", FUND_MODULES)])
-def test_the_modules_have_between_them_what_is_routed(venue: Venue, name: str, modules: dict[str, Any]) -> None:
-    """Each routed selector is one of the router's own, with the same arguments, and of one module only."""
-    selectors = [
-        method.selector for module in modules for method in getattr(venue.system, module).contract_type.mutable_methods
-    ]
-    assert len(selectors) == len(set(selectors))
-    own = {method.selector for method in getattr(venue.system, name).contract_type.mutable_methods}
-    assert set(selectors) <= own
-
-
-@pytest.mark.parametrize(
-    ("name", "function"), [(name, function) for name, functions in OWNERS.items() for function in functions]
-)
-def test_only_the_owner(desk: Desk, name: str, function: str) -> None:
-    contract = getattr(desk.venue.system, name)
-    for caller, who in everybody(desk).items():
-        if caller == "owner":
-            continue
-        with refused(contract.OwnableUnauthorizedAccount, account=who.address):
-            act(who, getattr(contract, function), *OWNERS[name][function])
-
-
-@pytest.mark.parametrize(("name", "function"), list(ROLES))
-def test_only_the_contract_meant(desk: Desk, name: str, function: str) -> None:
-    meant, error, arguments = ROLES[name, function]
-    act(desk.venue.owner, desk.exchange.setTreasury, desk.trader("treasury").address)
-    contract = getattr(desk.venue.system, name)
-    for caller, who in everybody(desk).items():
-        if caller == meant:
-            continue
-        with nothing_changes(desk.venue), refused(getattr(contract, error), caller=who.address):
-            act(who, getattr(contract, function), *arguments)
-
-
-@pytest.mark.parametrize(
-    ("name", "function"), [(name, function) for name, functions in ALL_MODULES.items() for function in functions]
-)
-def test_a_module_is_never_called_directly(desk: Desk, name: str, function: str) -> None:
-    module = getattr(desk.venue.system, name)
-    for who in everybody(desk).values():
-        with refused(desk.exchange.OnlyByDelegatecall):
-            act(who, getattr(module, function), *ALL_MODULES[name][function])
-
-
-@pytest.mark.parametrize("name", ["exchange", "fund", "price_feed"])
+@pytest.mark.parametrize("name", ["exchange", "fund", "round_book", "price_feed"])
 def test_ownership_passes_in_two_steps(desk: Desk, name: str) -> None:
     contract, owner = getattr(desk.venue.system, name), desk.venue.owner
     heir, stranger = desk.trader("heir"), desk.trader("stranger")
@@ -262,7 +45,7 @@ def test_ownership_passes_in_two_steps(desk: Desk, name: str) -> None:
 
 def modules(venue: Venue) -> list[Any]:
     """The modules in the order of the exchange's constructor."""
-    return [getattr(venue.system, name) for name in MODULES]
+    return [getattr(venue.system, name) for name in EXCHANGE_MODULES]
 
 
 def test_a_token_of_too_many_decimals(venue: Venue) -> None:
@@ -284,7 +67,7 @@ def test_token_units_in_wad(venue: Venue, decimals: int, scale: int) -> None:
     assert tuple(exchange.reserves()) == (ZERO, 0, 0)
 
 
-@pytest.mark.parametrize("missing", range(len(MODULES)))
+@pytest.mark.parametrize("missing", range(len(EXCHANGE_MODULES)))
 def test_no_module_is_missing(venue: Venue, missing: int) -> None:
     s, given = venue.system, modules(venue)
     given[missing] = ZERO
@@ -309,6 +92,8 @@ def test_wired_once(desk: Desk) -> None:
         act(owner, desk.exchange.wire, fund, engine)
     with refused(desk.fund.AlreadyWired):
         act(owner, desk.fund.wire, engine)
+    with refused(desk.price_feed.AlreadyWired):
+        act(owner, desk.price_feed.wire, desk.exchange.address)
 
 
 def test_wiring(venue: Venue) -> None:
@@ -326,6 +111,11 @@ def test_wiring(venue: Venue) -> None:
             act(owner, exchange.wire, *pair)
     with refused(fund.AddressZero):
         act(owner, fund.wire, ZERO)
+    feed = owner.deploy(project.ChainlinkPriceFeed, owner)
+    with refused(feed.AddressZero):
+        act(owner, feed.wire, ZERO)
+    done = act(owner, feed.wire, exchange.address)
+    assert emitted(done, feed.Wired) == [{"exchange": exchange.address.lower()}]
     done = act(owner, exchange.wire, fund.address, engine.address)
     assert emitted(done, exchange.Wired) == [{"fund": fund.address.lower(), "engine": engine.address.lower()}]
     done = act(owner, fund.wire, engine.address)

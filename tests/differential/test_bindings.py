@@ -30,6 +30,8 @@ CONTRACTS = Path(__file__).parents[2] / "contracts"
 BOUND = {
     "APPROVE": "MockUSDC",
     "CANCEL": "Exchange",
+    "SETTLE_CLOSED": "Exchange",
+    "POSITION_SETTLED": "Exchange",
     "CANCEL_ALL": "Exchange",
     "LIQUIDATE": "Exchange",
     "LIQUIDATED": "Exchange",
@@ -163,6 +165,11 @@ CALLED = (
     "SolvencyModule",
 )
 OF_OWNER_AND_DEPLOYER = {
+    "CallerNotGuardian",
+    "NotPaused",
+    "OwnershipKept",
+    "PauseRests",
+    "PriceFinal",
     "AddressEmptyCode",
     "AggregatorInvalid",
     "AlreadyWired",

@@ -73,6 +73,15 @@ class PyrevmChain:
         self._checkpoint = self._evm.snapshot()
         self._number = self._marked
 
+    def snapshot(self) -> tuple[Any, int]:
+        """The present state, to which `restore` goes back once."""
+        return self._evm.snapshot(), self._number
+
+    def restore(self, state: tuple[Any, int]) -> None:
+        """Back to a snapshot."""
+        self._evm.revert(state[0])
+        self._number = state[1]
+
     def send(self, sender: str, to: str, data: bytes, timestamp: int) -> Receipt:
         """See `Chain`."""
         self._number += 1

@@ -284,7 +284,17 @@ class Machine:
         """Where the shares of a pool are now."""
         return shares_of(self.chain, self.system.fund, pool)
 
+    def attempt(self, action: actions.Action, now: int) -> Receipt:
+        """Plays an action on the chain alone, whatever the model would say; for who takes it back."""
+        self._watch(action)
+        return self._send(action, now)
+
     # ------------------------------------------------------------------ states
+
+    def look(self, *accounts: bytes) -> State:
+        """The state of the present block; from now on with these accounts too."""
+        self._accounts += [account for account in accounts if account not in self._accounts]
+        return self._read(None, set())
 
     def _watch(self, action: actions.Action) -> None:
         """From now on the fills of its orders are read with every state, and the accounts it may touch."""

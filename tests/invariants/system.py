@@ -74,6 +74,7 @@ def deploy(chain: PyrevmChain, artefacts: dict[str, Artefact]) -> System:
     round_book = new("RoundBook", exchange, fund, price_feed, OWNER)
     engine = new("ADLEngine", exchange, fund, price_feed, round_book)
     reader = new("StateReader", exchange, fund, engine, price_feed)
+    _send(chain, OWNER, price_feed, call("wire(address)", exchange), START - 3)
     _send(chain, OWNER, exchange, call("wire(address,address)", fund, engine), START - 2)
     _send(chain, OWNER, fund, call("wire(address)", engine), START - 1)
     feeds = tuple(new("MockAggregator", spec.decimals, spec.answer) for spec in MARKETS)
