@@ -36,7 +36,7 @@ class PlanError(BackstopError):
 
 
 class DeployError(BackstopError):
-    """A deployment that cannot go on, or is not what was meant. What it has done is on record, and it can be resumed."""
+    """A deployment that cannot go on, or is not what was meant. What it has done is on record."""
 
     exit_code = 1
 

@@ -1,4 +1,4 @@
-"""Runtime code against what the compiler made: the same but for the immutables, whose places the compiler leaves zero."""
+"""Runtime code against what the compiler made: the same but for the immutables, whose places it leaves zero."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """How far a deployment has got: a file beside its record, written before and after every transaction.
 
 A step is on record with its nonce, the address that this nonce gives a contract, and every signed transaction that was
-made for it, before the first of them is sent. All of a step's transactions have its one nonce, so at most one of them is
-ever mined. What is signed is no secret: it can do nothing but this step.
+made for it, before the first of them is sent. All of a step's transactions have its one nonce, so at most one is ever
+mined. What is signed is no secret: it can do nothing but this step.
 """
 
 from __future__ import annotations

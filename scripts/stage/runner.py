@@ -43,6 +43,7 @@ class Runner:
         self.account = account
         self.endpoint = endpoint
         self.journal = journal
+        self.arguments: dict[str, str] = {}  # of the constructors, by step, encoded
         self._tell = tell
         self._patience = patience
         self._replace_after = replace_after
@@ -52,12 +53,14 @@ class Runner:
     def deploy(self, key: str, container: Any, *arguments: Any) -> ContractInstance:
         """The contract of a step, which is deployed where it does not stand yet."""
         template = bytes(container.contract_type.get_runtime_bytecode())
+        creation = bytes(container(*arguments).data)
+        self.arguments[key] = "0x" + creation[len(container.contract_type.get_deployment_bytecode()) :].hex()
 
         def stands() -> bool:
             step = self.journal.steps.get(key)
             return step is not None and step.address is not None and is_code_of(template, self.code(step.address))
 
-        self._perform(key, None, lambda: bytes(container(*arguments).data), stands)
+        self._perform(key, None, lambda: creation, stands)
         address = AddressType(str(self.journal.steps[key].address))
         return self.instance(container, address)
 
@@ -70,6 +73,15 @@ class Runner:
     def act(self, name: str, holds: Callable[[], bool], method: Any, *arguments: Any) -> None:
         """Calls a method unless what it brings about holds already."""
         self._perform(name, method.contract.address, lambda: bytes(method.encode_input(*arguments)), holds)
+
+    def mined(self) -> dict[str, str]:
+        """The transaction that did each step."""
+        found: dict[str, str] = {}
+        for name, step in self.journal.steps.items():
+            for attempt in step.transactions:
+                if self.endpoint.request("eth_getTransactionReceipt", attempt.hash) is not None:
+                    found[name] = attempt.hash
+        return found
 
     def code(self, address: str) -> bytes:
         """The code at an address; empty where there is none."""

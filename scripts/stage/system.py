@@ -14,7 +14,7 @@ from backstop.chain.endpoint import Endpoint
 from backstop.deployment.code import hash_of
 from backstop.deployment.journal import Header, Journal
 from backstop.deployment.parameters import MarketParameters
-from backstop.deployment.plan import MarketPlan, Plan
+from backstop.deployment.plan import ANYONE, MarketPlan, Plan
 from backstop.errors import DeployError
 from scripts.stage.runner import Runner
 
@@ -59,7 +59,6 @@ class System:
     lens: Any
     fund_lens: Any
     block: int
-    timelock: Any = None
 
     def record(self) -> Deployment:
         """The addresses, as the Python package takes them."""
@@ -285,8 +284,8 @@ def parameters_of(system: System, market: int) -> MarketParameters:
     )
 
 
-def hand_over(runner: Runner, system: System, plan: Plan) -> None:
-    """A new timelock becomes the owner of everything, and the deployer nobody.
+def hand_over(runner: Runner, system: System, plan: Plan) -> Any:
+    """A new timelock, which becomes the owner of everything, and the deployer nobody.
 
     The timelock begins without a delay and with the deployer as its only proposer, and no administrator but itself. One
     batch, executed in one transaction, accepts every ownership, gives the roles to those of the plan, takes them from
@@ -295,7 +294,7 @@ def hand_over(runner: Runner, system: System, plan: Plan) -> None:
     terms, s = plan.timelock, system
     assert terms is not None, "a hand-over is planned"
     me = runner.account.address
-    s.timelock = timelock = runner.deploy("timelock", container(TIMELOCK), 0, [me], [me], ZERO)
+    timelock = runner.deploy("timelock", container(TIMELOCK), 0, [me], [me], ANYONE)
     for key in OWNED:
         contract = getattr(s, key)
         runner.act(
@@ -304,21 +303,17 @@ def hand_over(runner: Runner, system: System, plan: Plan) -> None:
             contract.transferOwnership,
             timelock,
         )
-    calls = handover_calls(s, plan, me)
+    calls = handover_calls(s, timelock, plan, me)
     batch = ([to for to, _ in calls], [0] * len(calls), [data for _, data in calls], _NO_PREDECESSOR, _SALT)
-    operation = handover_id(s, plan, me)
-    runner.act(
-        "announce the hand-over", lambda: timelock.isOperation(operation), timelock.scheduleBatch, *batch, 0
-    )
+    operation = handover_id(s, timelock, plan, me)
+    runner.act("announce the hand-over", lambda: timelock.isOperation(operation), timelock.scheduleBatch, *batch, 0)
     runner.act("hand over", lambda: timelock.isOperationDone(operation), timelock.executeBatch, *batch)
+    return timelock
 
 
-ZERO = "0x0000000000000000000000000000000000000000"
-
-
-def handover_calls(system: System, plan: Plan, deployer: str) -> list[tuple[str, bytes]]:
+def handover_calls(system: System, timelock: Any, plan: Plan, deployer: str) -> list[tuple[str, bytes]]:
     """Targets and calldata of the batch."""
-    terms, timelock = plan.timelock, system.timelock
+    terms = plan.timelock
     assert terms is not None, "a hand-over is planned"
     proposer, executor, canceller = roles_of(timelock)
 
@@ -338,13 +333,11 @@ def handover_calls(system: System, plan: Plan, deployer: str) -> list[tuple[str,
     ]
 
 
-def handover_id(system: System, plan: Plan, deployer: str) -> bytes:
+def handover_id(system: System, timelock: Any, plan: Plan, deployer: str) -> bytes:
     """Of the batch, as the timelock keeps it."""
-    calls = handover_calls(system, plan, deployer)
+    calls = handover_calls(system, timelock, plan, deployer)
     targets, payloads = [to for to, _ in calls], [data for _, data in calls]
-    return bytes(
-        system.timelock.hashOperationBatch(targets, [0] * len(calls), payloads, _NO_PREDECESSOR, _SALT)
-    )
+    return bytes(timelock.hashOperationBatch(targets, [0] * len(calls), payloads, _NO_PREDECESSOR, _SALT))
 
 
 def roles_of(timelock: Any) -> tuple[bytes, bytes, bytes]:
@@ -352,15 +345,10 @@ def roles_of(timelock: Any) -> tuple[bytes, bytes, bytes]:
     return (bytes(timelock.PROPOSER_ROLE()), bytes(timelock.EXECUTOR_ROLE()), bytes(timelock.CANCELLER_ROLE()))
 
 
-def system_at(record: Deployment, timelock: str | None, runner: Runner) -> System:
+def system_at(runner: Runner, record: Deployment) -> System:
     """The contracts of a record, which are not asked whether they are those."""
     at = {key: runner.instance(container(name), getattr(record, key)) for key, name in CONTRACTS.items()}
-    return System(
-        token=runner.instance(project.MockUSDC, record.token),
-        **at,
-        block=record.block,
-        timelock=None if timelock is None else runner.instance(container(TIMELOCK), timelock),
-    )
+    return System(token=runner.instance(project.MockUSDC, record.token), **at, block=record.block)
 
 
 def wiring(system: System) -> dict[str, tuple[Any, Any]]:
@@ -396,9 +384,7 @@ def wiring(system: System) -> dict[str, tuple[Any, Any]]:
 
 def owners(system: System) -> dict[str, tuple[str, str]]:
     """Of everything that can be owned: the owner, and who may become it by accepting."""
-    return {
-        key: (str(getattr(system, key).owner()), str(getattr(system, key).pendingOwner())) for key in OWNED
-    }
+    return {key: (str(getattr(system, key).owner()), str(getattr(system, key).pendingOwner())) for key in OWNED}
 
 
 def assert_wired(system: System, owner: str) -> None:
