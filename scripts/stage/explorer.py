@@ -99,9 +99,11 @@ class Explorer:
 
 def standard_input(name: str) -> tuple[str, dict[str, Any]]:
     """The compiler's version and its whole input for one contract: with the settings that the project compiles by."""
-    source = project.path / container(name).contract_type.source_id
+    source = container(name).contract_type.source_id
     compiler = compilers.registered_compilers[".sol"]
-    ((version, document),) = compiler.get_standard_input_json([source], project=project).items()
+    # Ape unpacks the dependencies among the sources, and would take them for ours ever after.
+    with project.isolate_in_tempdir() as copy:
+        ((version, document),) = compiler.get_standard_input_json([copy.path / source], project=copy).items()
     settings = document["settings"] | {
         "outputSelection": {"*": {"*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"]}}
     }
