@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import lru_cache
 from typing import Any
 
 from eth_utils.crypto import keccak
@@ -11,7 +12,8 @@ _PUSH1, _PUSH32, _INVALID = 0x60, 0x7F, 0xFE
 _WORD = 32
 
 
-def immutable_places(template: bytes) -> list[int]:
+@lru_cache(maxsize=64)
+def immutable_places(template: bytes) -> tuple[int, ...]:
     """Where immutables go in the compiler's runtime code: the operands of every PUSH32 of zero.
 
     The compiler writes the constant zero as PUSH0, so no other PUSH32 has that operand; a test holds this against the
@@ -25,7 +27,7 @@ def immutable_places(template: bytes) -> list[int]:
         if width == _WORD and at + _WORD < len(template) and not any(template[at + 1 : at + 1 + _WORD]):
             places.append(at + 1)
         at += 1 + width
-    return places
+    return tuple(places)
 
 
 def is_code_of(template: bytes, code: bytes) -> bool:

@@ -10,13 +10,14 @@ import json
 import os
 import time
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import requests
 from ape import compilers, project
 
 from backstop.errors import BackstopError
-from scripts.stage.system import container
+from scripts.stage.system import CONTRACTS, TIMELOCK, container
 
 KEY, URL = "ETHERSCAN_API_KEY", "ETHERSCAN_API_URL"
 DEFAULT_URL = "https://api.etherscan.io/v2/api"
@@ -99,12 +100,19 @@ class Explorer:
 
 def standard_input(name: str) -> tuple[str, dict[str, Any]]:
     """The compiler's version and its whole input for one contract: with the settings that the project compiles by."""
-    source = container(name).contract_type.source_id
+    return _inputs()[name]
+
+
+@cache
+def _inputs() -> dict[str, tuple[str, dict[str, Any]]]:
+    """Of everything that a deployment makes, since a copy of the project takes longer than all of it."""
     compiler = compilers.registered_compilers[".sol"]
+    outputs = {"*": {"*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"]}}
+    found: dict[str, tuple[str, dict[str, Any]]] = {}
     # Ape unpacks the dependencies among the sources, and would take them for ours ever after.
     with project.isolate_in_tempdir() as copy:
-        ((version, document),) = compiler.get_standard_input_json([copy.path / source], project=copy).items()
-    settings = document["settings"] | {
-        "outputSelection": {"*": {"*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"]}}
-    }
-    return str(version), document | {"settings": settings}
+        for name in (*CONTRACTS.values(), TIMELOCK):
+            source = copy.path / container(name).contract_type.source_id
+            ((version, document),) = compiler.get_standard_input_json([source], project=copy).items()
+            found[name] = (str(version), document | {"settings": document["settings"] | {"outputSelection": outputs}})
+    return found

@@ -12,6 +12,7 @@ from typing import Any
 
 from ape import chain, networks
 from ape.contracts import ContractInstance
+from ape.logging import LogLevel, logger
 from ape.types import AddressType
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
@@ -195,7 +196,8 @@ class Runner:
             value=0,
         )
         transaction.sender = self.account.address
-        signed = self.account.sign_transaction(transaction)
+        with logger.at_level(LogLevel.ERROR):  # ape warns of every signature that asks no passphrase
+            signed = self.account.sign_transaction(transaction)
         if signed is None:
             raise DeployError(f"{name}: not signed, nothing sent")
         raw = bytes(signed.serialize_transaction())
