@@ -33,6 +33,7 @@ from backstop.settings.units import Account, Amount, Fraction
 
 MIN_PUBLIC_DELAY = 2 * 86_400  # seconds; a plan may ask for more, never for less
 MAX_DELAY = 60 * 86_400  # a slip of the pen beyond it would lock the contracts for good
+MAX_GUARDED_DELAY = 7 * 86_400  # a guardian has to rest so long after a pause
 ANYONE = "0x0000000000000000000000000000000000000000"
 NO_CAP = 2**96 - 1
 
@@ -293,6 +294,12 @@ class Plan(_Table):
             if twice := sorted({name for name in names if names.count(name) > 1}):
                 yield f"{what} has {twice[0]!r} twice"
         kinds = {pool.name: pool.kind for pool in self.pools}
+        guardian = self.exchange.guardian
+        if self.timelock is not None and guardian not in (None, ANYONE) and self.timelock.delay >= MAX_GUARDED_DELAY:
+            yield (
+                f"timelock.delay is {self.timelock.delay} s: beside a guardian less than {MAX_GUARDED_DELAY} s are needed, "
+                "so that one who pauses without need is replaced before it may pause again"
+            )
         for market in self.markets:
             if market.pool not in kinds:
                 yield f"market {market.name!r} is in pool {market.pool!r}, which pools does not have"

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from ape import project
+from ape.exceptions import ApeException
+from eth_abi.exceptions import DecodingError
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
@@ -19,6 +21,7 @@ from backstop.chain.logs import read_logs
 from backstop.deployment import limits
 from backstop.deployment.code import abi_hash, hash_of, is_code_of
 from backstop.deployment.plan import MIN_PUBLIC_DELAY, MarketPlan, Plan, PoolPlan
+from backstop.errors import RevertError
 from backstop.math.wad import format_amount
 from backstop.preflight.findings import Finding, fail, ok, warn
 from scripts.stage.runner import Runner
@@ -58,13 +61,22 @@ class Subject:
 def inspect(subject: Subject, code_hashes: Mapping[str, str], abi_hashes: Mapping[str, str]) -> Iterator[Finding]:
     """Everything, a finding each. `code_hashes` and `abi_hashes` are those on record; none before there is one."""
     yield from look_at_code(subject, code_hashes, abi_hashes)
-    yield from look_at_wiring(subject)
-    yield from look_at_owners(subject)
+    yield from _answered("wiring", look_at_wiring(subject))
+    yield from _answered("owners", look_at_owners(subject))
     if subject.timelock is not None:
-        yield from look_at_timelock(subject)
-    yield from look_at_settings(subject)
-    yield from look_at_pools(subject)
-    yield from look_at_markets(subject)
+        yield from _answered("timelock", look_at_timelock(subject))
+    yield from _answered("settings", look_at_settings(subject))
+    yield from _answered("pools", look_at_pools(subject))
+    yield from _answered("markets", look_at_markets(subject))
+
+
+def _answered(what: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """What a contract with other code does not answer is a finding too, and no reason to look at nothing else."""
+    try:
+        yield from findings
+    except (ApeException, DecodingError, RevertError) as fault:
+        words = " ".join(str(fault).split()) or type(fault).__name__
+        yield fail(what, f"a contract does not answer as it should: {words}", _FOREIGN)
 
 
 def contracts_of(subject: Subject) -> dict[str, tuple[str, str]]:

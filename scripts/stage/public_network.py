@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 from ape.cli import ConnectedProviderCommand
+from ape.cli.options import NETWORK_META_KEY
 from ape.exceptions import ApeException, ConfigError
 
 from backstop.errors import BackstopError
@@ -17,7 +18,7 @@ class NetworkCommand(ConnectedProviderCommand):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Before ape connects it is seen that there is something to connect to."""
-        _check_url(ctx.params.get("network"))
+        _check_url((ctx.meta.get(NETWORK_META_KEY) or {}).get("provider") or ctx.params.get("network"))
         try:
             return super().invoke(ctx)
         except BackstopError as fault:

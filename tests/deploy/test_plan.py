@@ -119,6 +119,7 @@ def _parsed(text: str) -> Any:
             '2001", "0x0000000000000000000000000000000000002001"]\nexecutors',
             "names an address twice",
         ),
+        ("delay = 172800", "delay = 604800", "beside a guardian less than 604800 s are needed"),
         ("chain_id", "chian_id", "chian_id: extra inputs are not permitted"),
         ('funding_cap = "0.001"', 'funding_cap = "0.03"', "markets[0]: funding_cap is 0.03, at most 0.01 is allowed"),
         ("000000000000000000000000000000001001", "00000000000000000000000000000000100", "collateral: it is no address"),
@@ -128,6 +129,7 @@ def test_faults_are_one_line(tmp_path: Path, old: str, new: str, said: str) -> N
     text = EXAMPLE.read_text()
     assert old in text
     file = tmp_path / "plan.toml"
+    text = text.replace("# guardian =", "guardian =")
     file.write_text(text.replace(old, new, 1))
     with pytest.raises(PlanError) as refused:
         load_plan(file)

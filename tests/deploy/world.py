@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -38,7 +39,14 @@ def create(url: str, contract: str, *arguments: Any) -> str:
     data = "0x" + bytes(getattr(project, contract)(*arguments).data).hex()
     sender = ask(url, "eth_accounts")[1]
     hash = ask(url, "eth_sendTransaction", {"from": sender, "data": data, "gas": hex(5_000_000)})
-    return to_checksum_address(ask(url, "eth_getTransactionReceipt", hash)["contractAddress"])
+    return to_checksum_address(receipt_of(url, hash)["contractAddress"])
+
+
+def receipt_of(url: str, hash: str) -> Any:
+    """Anvil may have it a moment later."""
+    while (receipt := ask(url, "eth_getTransactionReceipt", hash)) is None:
+        time.sleep(0.01)
+    return receipt
 
 
 def plan_text(chain_id: int, token: str, feed: str, sequencer: str | None = None) -> str:
@@ -146,4 +154,4 @@ class World:
         ask(self.url, "anvil_setBalance", sender, hex(10**20))
         request = {"from": sender, "to": to, "data": "0x" + data.hex(), "gas": hex(2_000_000)}
         hash = ask(self.url, "eth_sendTransaction", request)
-        assert ask(self.url, "eth_getTransactionReceipt", hash)["status"] == "0x1"
+        assert receipt_of(self.url, hash)["status"] == "0x1"
