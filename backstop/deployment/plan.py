@@ -297,8 +297,8 @@ class Plan(_Table):
         guardian = self.exchange.guardian
         if self.timelock is not None and guardian not in (None, ANYONE) and self.timelock.delay >= MAX_GUARDED_DELAY:
             yield (
-                f"timelock.delay is {self.timelock.delay} s: beside a guardian less than {MAX_GUARDED_DELAY} s are needed, "
-                "so that one who pauses without need is replaced before it may pause again"
+                f"timelock.delay is {self.timelock.delay} s: beside a guardian less than {MAX_GUARDED_DELAY} s are "
+                "needed, so that one who pauses without need is replaced before it may pause again"
             )
         for market in self.markets:
             if market.pool not in kinds:

@@ -20,7 +20,7 @@ from eth_utils.crypto import keccak
 from backstop.chain.logs import read_logs
 from backstop.deployment import limits
 from backstop.deployment.code import abi_hash, hash_of, is_code_of
-from backstop.deployment.plan import MIN_PUBLIC_DELAY, MarketPlan, Plan, PoolPlan
+from backstop.deployment.plan import ANYONE, MIN_PUBLIC_DELAY, MarketPlan, Plan, PoolPlan
 from backstop.errors import RevertError
 from backstop.math.wad import format_amount
 from backstop.preflight.findings import Finding, fail, ok, warn
@@ -216,14 +216,13 @@ def look_at_settings(s: Subject) -> Iterator[Finding]:
     names = ("backstop_ratio", "warning_rate")
     wanted = (meant.backstop_ratio, meant.warning_rate)
     yield from _all_compared("exchange", names, (ratio, rate), wanted, limits.exchange_faults(ratio, rate))
-    if meant.treasury is not None:
-        yield _compared("treasury", exchange.reserves()[0], meant.treasury, ())
-    if meant.guardian is not None:
-        yield _compared("guardian", exchange.guardian(), meant.guardian, ())
+    yield _compared("treasury", exchange.reserves()[0], meant.treasury or ANYONE, ())
+    if "guardian" in {method.name for method in exchange.contract_type.view_methods}:
+        yield _compared("guardian", exchange.guardian(), meant.guardian or ANYONE, ())
     sequencer, grace = feed.sequencer(), feed.grace()
     rest = s.plan.sequencer
     if rest is None:
-        yield _compared("sequencer", sequencer, "0x" + "0" * 40, ())
+        yield _compared("sequencer", sequencer, ANYONE, ())
     else:
         yield _compared("sequencer", sequencer, rest.feed, ())
         yield _compared("grace", grace, rest.grace, limits.sequencer_faults(grace))

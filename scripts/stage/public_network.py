@@ -44,7 +44,7 @@ def _check_url(provider: Any) -> None:
         _ = provider.uri
     except ConfigError as fault:
         if variable := re.search(r"\$\{?([A-Z][A-Z0-9_]*)", str(fault)):
-            raise _Refusal(
-                f"{variable[1]} is not set: it has to have the URL of a node of {provider.network_choice}", 2
-            ) from None
+            network = f"{provider.network.ecosystem.name}:{provider.network.name}:node"
+            words = f"{variable[1]} is not set: it has to have the URL of a node of {network}"
+            raise _Refusal(words, 2) from None
         raise _Refusal(" ".join(str(fault).split()), 2) from None

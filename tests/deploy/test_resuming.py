@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,8 @@ from backstop.deployment.plan import Plan, load_plan
 from backstop.errors import DeployError, PlanError
 from scripts.stage import deploying, runner, system
 from scripts.stage.deploying import Order, deploy
-from scripts.stage.venue import rpc_url
+from scripts.stage.own_chain import with_test_markets
+from scripts.stage.venue import rpc_url, wad
 from tests.deploy.world import plan_text
 
 
@@ -233,6 +235,20 @@ def test_chain_that_is_not_as_planned_gets_no_record(
     with pytest.raises(DeployError, match=r"not as planned: exchange: warning_rate: 1, the plan has 0\.8"):
         run(order, deployer, endpoint)
     assert not order.file.exists()
+
+
+def test_local_chain_may_have_a_timelock_and_prices_set_by_hand(
+    plan: Plan, tmp_path: Path, deployer: Any, endpoint: Endpoint
+) -> None:
+    with_market = with_test_markets(plan, [("SOL-USD", Decimal("12.5"))])
+    order = Order(plan=with_market, governed=True, public=False, file=tmp_path / "local.json")
+    made = run(order, deployer, endpoint)
+    timelock = json.loads(order.file.read_text())["details"]["timelock"]
+    assert made.exchange.owner() == timelock["address"]
+    feed = project.MockAggregator.at(made.price_feed.feedOf(2).aggregator)
+    assert made.price_feed.markPrice(2) == wad("12.5")
+    feed.setAnswer(13 * 10**8, sender=deployer)
+    assert made.price_feed.markPrice(2) == wad(13)
 
 
 def test_anvil_that_was_ended_is_forgotten(plan: Plan, tmp_path: Path, deployer: Any, endpoint: Endpoint) -> None:
