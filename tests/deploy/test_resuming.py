@@ -237,6 +237,23 @@ def test_chain_that_is_not_as_planned_gets_no_record(
     assert not order.file.exists()
 
 
+def test_what_the_deployer_announced_without_a_delay_is_found(
+    order: Order, deployer: Any, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody who executes could carry it out when the deployer is long gone."""
+    act = runner.Runner.act
+
+    def sly(self: Any, name: str, holds: Any, method: Any, *arguments: Any) -> None:
+        if name == "announce the hand-over":
+            method.contract.schedule(deployer, 0, b"", bytes(32), bytes(32), 0, sender=deployer)
+        act(self, name, holds, method, *arguments)
+
+    monkeypatch.setattr(runner.Runner, "act", sly)
+    with pytest.raises(DeployError, match="announced: 0x[0-9a-f]{64} waits with a delay of only 0 s"):
+        run(order, deployer, endpoint)
+    assert not order.file.exists()
+
+
 def test_local_chain_may_have_a_timelock_and_prices_set_by_hand(
     plan: Plan, tmp_path: Path, deployer: Any, endpoint: Endpoint
 ) -> None:
