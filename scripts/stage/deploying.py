@@ -11,8 +11,8 @@ from typing import Any
 from ape import project
 from eth_abi.abi import decode
 
-from backstop.chain.code_hashes import code_hash
-from backstop.chain.deployment import ADDRESSES, Deployment
+from backstop.chain.code_hashes import hashes_now
+from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
 from backstop.deployment.code import abi_hash, hash_of
 from backstop.deployment.journal import Journal, read_header, write_atomically
@@ -118,7 +118,6 @@ def record_of(s: Subject) -> dict[str, Any]:
     contracts = contracts_of(s)
     (compiler,) = [one for one in project.manifest.compilers if one.name == "solidity"]
     settings = {key: value for key, value in (compiler.settings or {}).items() if key != "outputSelection"}
-    hashes = {key: code_hash(endpoint, deployment, key) for key in ADDRESSES}
     timelock = None
     if s.timelock is not None:
         assert s.plan.timelock is not None, "there is a timelock"
@@ -135,7 +134,7 @@ def record_of(s: Subject) -> dict[str, Any]:
         "constructor_arguments": dict(s.runner.arguments),
         "transactions": s.runner.mined(),
     }
-    return asdict(deployment) | {"code_hashes": hashes, "details": details}
+    return asdict(deployment) | {"code_hashes": hashes_now(endpoint, deployment), "details": details}
 
 
 def _decimals(endpoint: Endpoint, what: str, address: str) -> int:

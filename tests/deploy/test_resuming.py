@@ -249,7 +249,7 @@ def test_what_the_deployer_announced_without_a_delay_is_found(
         act(self, name, holds, method, *arguments)
 
     monkeypatch.setattr(runner.Runner, "act", sly)
-    with pytest.raises(DeployError, match="announced: 0x[0-9a-f]{64} waits with a delay of only 0 s"):
+    with pytest.raises(DeployError, match=r"announced: 0x[0-9a-f]{64} waits with a delay of only 0 s"):
         run(order, deployer, endpoint)
     assert not order.file.exists()
 
