@@ -65,7 +65,7 @@ ifdef ARGS
 	@$(IN_A_HOME) python -m pytest -q $(ARGS)
 else
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && export HOME=$$home; \
-	python -m pytest -q -p no:cacheprovider tests/contracts tests/index tests/invariants tests/scenarios tests/soak tests/trader tests/transactions > .tmp/tests.log 2>&1 & first=$$!; \
+	python -m pytest -q -p no:cacheprovider tests/contracts tests/deploy tests/index tests/invariants tests/scenarios tests/soak tests/trader tests/transactions > .tmp/tests.log 2>&1 & first=$$!; \
 	second=0; python -m pytest -q tests/adl tests/differential tests/faults tests/fund tests/keeper tests/settings tests/stress tests/telemetry || second=$$?; \
 	result=0; wait $$first || result=$$?; \
 	cat .tmp/tests.log; \

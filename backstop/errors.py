@@ -31,6 +31,16 @@ class DeploymentError(BackstopError):
     """A deployment file that cannot be used."""
 
 
+class PlanError(BackstopError):
+    """A plan of a deployment that is refused; the text begins with the file's name and the path of the fault."""
+
+
+class DeployError(BackstopError):
+    """A deployment that cannot go on, or is not what was meant. What it has done is on record."""
+
+    exit_code = 1
+
+
 class RpcError(BackstopError):
     """A node that does not answer, or answers with an error."""
 

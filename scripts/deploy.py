@@ -1,33 +1,37 @@
-"""Deploys the whole system, wires it, and asserts that what stands on the chain is what was meant.
+"""Deploys the whole system by a plan, hands it to its timelock, and asserts that what stands there is what was meant.
 
-    ape run deploy --network ethereum:sepolia:node --account ALIAS --collateral ADDRESS
+    ape run deploy --network ethereum:sepolia:node --account ALIAS --plan PLAN.toml
     APE_FOUNDRY_HOST=http://127.0.0.1:8545 ape run deploy --test-market ETH-USD=100    # an Anvil that is running
     ape run deploy                                             # an Anvil that ends with it, to see that it works
 
-Addresses and code hashes are written to deployments/CHAIN_ID.json, which is not overwritten without --force. On a local
-chain the collateral is a test token, and test markets can be listed at once, with feeds that `ape run price` sets;
-elsewhere pools and markets are added by the owner afterwards.
+A run that was stopped, wherever it was, goes on when the same command is given again: docs/deploy.md. The record is
+deployments/CHAIN_ID.json, which is not overwritten without --force. On a local chain the collateral is a test token
+where the plan names none, test markets can be listed at once, with feeds that `ape run price` sets, and the deployer
+stays the owner unless --timelock is given.
 """
 
 from __future__ import annotations
 
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import click
-from ape import accounts, chain, networks, project
-from ape.cli import ConnectedProviderCommand, network_option
+from ape import accounts, chain, networks
+from ape.cli import network_option
 
-from backstop.chain.code_hashes import record_hashes
 from backstop.chain.endpoint import Endpoint
-from scripts.stage.own_chain import NamedPrice, check_names, list_test_markets
-from scripts.stage.system import deploy_system
+from backstop.deployment.plan import Plan, load_plan
+from scripts.stage.deploying import Order, deploy
+from scripts.stage.own_chain import NamedPrice, check_names, with_test_markets
+from scripts.stage.public_network import NetworkCommand
 
 
-@click.command(cls=ConnectedProviderCommand)
+@click.command(cls=NetworkCommand)
 @network_option(default="ethereum:local:foundry")
-@click.option("--account", "alias", help="Ape account that deploys and owns; a test account on a local chain.")
-@click.option("--collateral", help="The collateral token; a new test token on a local chain.")
+@click.option("--account", "alias", help="Ape account that deploys; a test account on a local chain.")
+@click.option("--plan", "plan_file", type=click.Path(path_type=Path), help="What to deploy: docs/deploy.md.")
+@click.option("--timelock", "governed", is_flag=True, help="Hand over to the plan's timelock on a local chain too.")
 @click.option(
     "--test-market",
     "prices",
@@ -38,36 +42,60 @@ from scripts.stage.system import deploy_system
 )
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Write there instead.")
 @click.option("--force", is_flag=True, help="Overwrite the record of an earlier deployment to the chain.")
+@click.option("-y", "--yes", is_flag=True, help="Do not ask before the first transaction on a public network.")
 def cli(
     alias: str | None,
-    collateral: str | None,
+    plan_file: Path | None,
+    governed: bool,
     prices: tuple[tuple[str, Decimal], ...],
     output: Path | None,
     force: bool,
+    yes: bool,
 ) -> None:
     """Deploy the contracts and write deployments/CHAIN_ID.json."""
     local = networks.provider.network.is_local
-    if not local and (alias is None or collateral is None):
-        raise click.UsageError("on a public chain --account and --collateral must be named")
+    if not local and (alias is None or plan_file is None):
+        raise click.UsageError("on a public chain --account and --plan must be named")
     if not local and prices:
-        raise click.UsageError("--test-market is for a local chain: elsewhere the owner lists markets with real feeds")
+        raise click.UsageError("--test-market is for a local chain: elsewhere the plan lists markets with real feeds")
     check_names(prices)
-    file = output or Path("deployments") / f"{chain.chain_id}.json"
+    plan = with_test_markets(load_plan(plan_file) if plan_file else Plan(), prices)
+    if governed and plan.timelock is None:
+        raise click.UsageError("--timelock needs a --plan with a [timelock]")
     # An Anvil that ape has started ends with this command, and a record of it would be of no use.
     passing = getattr(networks.provider, "process", None) is not None
-    if file.exists() and not force and not passing:
-        raise click.UsageError(
-            f"{file} records a deployment to this chain; move it away, or give --force to replace it"
-        )
-    owner = accounts.load(alias) if alias else accounts.test_accounts[0]
-    token = project.MockUSDC.at(collateral) if collateral else owner.deploy(project.MockUSDC)
-    system = deploy_system(owner, token)
-    markets = list_test_markets(system, owner, prices) if prices else []
+    order = Order(
+        plan=plan,
+        governed=governed or not local,
+        public=not local,
+        file=None if passing else output or Path("deployments") / f"{chain.chain_id}.json",
+        force=force,
+    )
+    account = _account(alias, local, plan, yes)
+    deploy(order, account, Endpoint(str(networks.provider.http_uri)), click.echo if not local else _silent)
     if passing:
         click.echo("deployed, wired and checked on an Anvil that ends now: nothing is recorded")
         return
-    record = system.record()
-    record.save(file)
-    record_hashes(Endpoint(networks.provider.http_uri), record, file)
-    listed = f" with {', '.join(market.name for market in markets)}" if markets else ""
-    click.echo(f"deployed to chain {chain.chain_id}{listed}; addresses in {file}")
+    listed = f" with {', '.join(market.name for market in plan.markets)}" if plan.markets else ""
+    click.echo(f"deployed to chain {chain.chain_id}{listed}; addresses in {order.file}")
+
+
+def _silent(_: str) -> None:
+    """On a local chain the steps are over before they could be read."""
+
+
+def _account(alias: str | None, local: bool, plan: Plan, yes: bool) -> Any:
+    if alias is None:
+        return accounts.test_accounts[0]
+    try:
+        account = accounts.load(alias)
+    except KeyError:
+        raise click.UsageError(f"there is no ape account {alias!r}: see `ape accounts list`") from None
+    if not local:
+        click.echo(f"deploying to chain {chain.chain_id} as {account.address}, by plan {plan.hash()}")
+        if not yes:
+            click.confirm("go on?", abort=True)
+    # One passphrase for all of the steps: from APE_ACCOUNTS_<alias>_PASSPHRASE, or asked for.
+    if hasattr(account, "set_autosign"):
+        account.set_autosign(True)
+    return account

@@ -35,11 +35,9 @@ def recorded_hashes(file: Path) -> dict[str, str]:
     return record
 
 
-def record_hashes(endpoint: Endpoint, deployment: Deployment, file: Path) -> None:
-    """Writes the hashes of what stands there now into the deployment's file. Raises RpcError."""
-    document = json.loads(file.read_text(encoding="utf-8"))
-    document["code_hashes"] = {key: code_hash(endpoint, deployment, key) for key in ADDRESSES}
-    file.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+def hashes_now(endpoint: Endpoint, deployment: Deployment) -> dict[str, str | None]:
+    """Of what stands at all of its addresses, as a record has them. Raises RpcError."""
+    return {key: code_hash(endpoint, deployment, key) for key in ADDRESSES}
 
 
 def code_hash(endpoint: Endpoint, deployment: Deployment, key: str) -> str | None:

@@ -29,6 +29,19 @@ ADDRESSES = (
     "fund_lens",
 )
 
+# What the table `details` of a record says of how it was made.
+DETAILS = (
+    "deployer",
+    "owner",
+    "timelock",
+    "plan",
+    "plan_hash",
+    "compiler",
+    "abi_hashes",
+    "constructor_arguments",
+    "transactions",
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Deployment:
@@ -72,6 +85,7 @@ class Deployment:
                 raise DeploymentError(f"{file}: {key} is {value!r}, an address is expected")
             document[key] = to_checksum_address(value)
         document.pop("code_hashes", None)  # a record for `backstop check`
+        document.pop("details", None)  # how it was made, for `ape run verify`
         unknown = sorted(set(document) - {"chain_id", "block", *ADDRESSES})
         if unknown:
             raise DeploymentError(f"{file}: unknown key {unknown[0]!r}")
@@ -81,6 +95,20 @@ class Deployment:
         """Writes the file, and its folder where that is missing."""
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+
+
+def read_details(file: Path) -> dict[str, Any]:
+    """How a recorded deployment was made. Raises DeploymentError where the record does not say."""
+    try:
+        details = json.loads(file.read_text(encoding="utf-8")).get("details")
+    except (OSError, ValueError, AttributeError, RecursionError) as fault:
+        raise DeploymentError(f"cannot read {file}: {fault}") from None
+    if not isinstance(details, dict):
+        raise DeploymentError(f"{file} does not say how it was deployed: it was written by an earlier version")
+    for key in DETAILS:
+        if key not in details:
+            raise DeploymentError(f"{file}: details has no {key}")
+    return details
 
 
 def is_address(value: Any) -> bool:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from backstop.chain.code_hashes import code_hash, recorded_hashes
-from backstop.chain.deployment import ADDRESSES, Deployment
+from backstop.chain.code_hashes import hashes_now, recorded_hashes
+from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
 from backstop.errors import BackstopError
 from backstop.preflight.findings import Finding, fail, ok, skip
@@ -17,7 +17,7 @@ _RIGHT_FILE = "is the deployment file of this chain, and of this version?"
 def look_at_contracts(endpoint: Endpoint, deployment: Deployment, file: Path) -> Iterator[Finding]:
     """A finding each for the code, its hashes and the wiring."""
     try:
-        hashes = {key: code_hash(endpoint, deployment, key) for key in ADDRESSES}
+        hashes = hashes_now(endpoint, deployment)
         recorded = recorded_hashes(file)
     except BackstopError as fault:
         yield fail("code", str(fault), _RIGHT_FILE)

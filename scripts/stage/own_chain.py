@@ -12,9 +12,11 @@ from ape import project
 from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
 from backstop.chain.snapshot import read_markets
+from backstop.deployment.plan import Plan, plan_of
+from backstop.math.wad import format_amount
 from scripts.stage.parameters import full_market
-from scripts.stage.system import System
-from scripts.stage.venue import FEED_DECIMALS, TestMarket, Venue, rpc_url
+from scripts.stage.system import FEED_DECIMALS
+from scripts.stage.venue import rpc_url
 
 POOL = "test"
 HEARTBEAT = 2 * 86400  # the longest that the price feed allows: nobody is there to publish a price every hour
@@ -42,14 +44,28 @@ class NamedPrice(click.ParamType):
         return name, price
 
 
-def list_test_markets(system: System, owner: Any, prices: Sequence[tuple[str, Decimal]]) -> list[TestMarket]:
-    """Markets in one shared pool, with fees, funding and limits as a venue would set them; 10x, mmf 5 %."""
-    venue = Venue(system, owner, Endpoint(rpc_url()))
-    pool = venue.create_pool(POOL, shared=True)
-    parameters = full_market(_INITIAL, _MAINTENANCE, _SMALLEST)
-    return [
-        venue.list_in_pool(name, pool, price, parameters, heartbeat=HEARTBEAT, lowest=_LOWEST) for name, price in prices
+def with_test_markets(plan: Plan, prices: Sequence[tuple[str, Decimal]]) -> Plan:
+    """A plan with more markets, in one shared pool, with fees, funding and limits as a venue would set them; 10x.
+
+    Their feeds are set by hand. Raises PlanError where the plan has a market, or another pool, of such a name.
+    """
+    document = plan.document()
+    if prices and POOL not in [pool["name"] for pool in document["pools"]]:
+        document["pools"].append({"name": POOL, "kind": "shared"})
+    values = full_market(_INITIAL, _MAINTENANCE, _SMALLEST)._asdict()
+    document["markets"] += [
+        {name: format_amount(value) for name, value in values.items()}
+        | {
+            "name": name,
+            "pool": POOL,
+            "price": format(price, "f"),
+            "heartbeat": HEARTBEAT,
+            "lowest_price": format(_LOWEST, "f"),
+            "highest_price": format(_HIGHEST, "f"),
+        }
+        for name, price in prices
     ]
+    return plan_of(document, "--test-market")
 
 
 def set_prices(record: Deployment, owner: Any, prices: Sequence[tuple[str, Decimal]]) -> None:

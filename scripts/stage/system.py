@@ -1,4 +1,4 @@
-"""The system of contracts: deployed, wired, and asserted to be what was meant."""
+"""The system of contracts: deployed, wired, set to a plan, handed over to its timelock; and read back as one."""
 
 from __future__ import annotations
 
@@ -6,9 +6,38 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
-from ape import chain, project
+from ape import chain, networks, project
+from eth_utils.crypto import keccak
 
-from backstop.chain.deployment import Deployment
+from backstop.chain.deployment import ADDRESSES, Deployment
+from backstop.chain.endpoint import Endpoint
+from backstop.deployment.code import hash_of
+from backstop.deployment.journal import Header, Journal
+from backstop.deployment.parameters import MarketParameters
+from backstop.deployment.plan import ANYONE, MarketPlan, Plan
+from backstop.errors import DeployError
+from scripts.stage.runner import Runner
+
+FEED_DECIMALS = 8  # of feeds that are set by hand
+# Which contract stands at an address of the record. The collateral is a test token, or somebody else's.
+CONTRACTS = {
+    "price_feed": "ChainlinkPriceFeed",
+    "settlement_module": "SettlementModule",
+    "solvency_module": "SolvencyModule",
+    "market_module": "MarketModule",
+    "exchange": "Exchange",
+    "inventory_module": "InventoryModule",
+    "pool_module": "PoolModule",
+    "shares_factory": "PoolSharesFactory",
+    "fund": "InsuranceFund",
+    "round_book": "RoundBook",
+    "engine": "ADLEngine",
+    "lens": "BackstopLens",
+    "fund_lens": "FundLens",
+}
+TIMELOCK = "BackstopTimelock"
+OWNED = ("exchange", "fund", "round_book", "price_feed")
+_NO_PREDECESSOR, _SALT = bytes(32), keccak(text="backstop handover")
 
 
 @dataclass
@@ -33,86 +62,313 @@ class System:
 
     def record(self) -> Deployment:
         """The addresses, as the Python package takes them."""
-        return Deployment(
-            chain_id=chain.chain_id,
-            block=self.block,
-            token=self.token.address,
-            price_feed=self.price_feed.address,
-            settlement_module=self.settlement_module.address,
-            solvency_module=self.solvency_module.address,
-            market_module=self.market_module.address,
-            exchange=self.exchange.address,
-            inventory_module=self.inventory_module.address,
-            pool_module=self.pool_module.address,
-            shares_factory=self.shares_factory.address,
-            fund=self.fund.address,
-            round_book=self.round_book.address,
-            engine=self.engine.address,
-            lens=self.lens.address,
-            fund_lens=self.fund_lens.address,
-        )
+        addresses = {key: str(getattr(self, key).address) for key in ADDRESSES}
+        return Deployment(chain_id=chain.chain_id, block=self.block, **addresses)
 
 
 def deploy_system(owner: Any, token: Any) -> System:
-    """Deploys and wires everything around a collateral token; `owner` owns what can be owned."""
-    block = chain.blocks.head.number
-    price_feed = owner.deploy(project.ChainlinkPriceFeed, owner)
-    modules = [
-        owner.deploy(container, token, price_feed)
-        for container in (project.SettlementModule, project.SolvencyModule, project.MarketModule)
-    ]
-    exchange = owner.deploy(project.Exchange, token, price_feed, *modules, owner)
-    shares_factory = owner.deploy(project.PoolSharesFactory)
-    inventory_module = owner.deploy(project.InventoryModule, exchange, price_feed)
-    pool_module = owner.deploy(project.PoolModule, exchange, price_feed, shares_factory)
-    fund = owner.deploy(project.InsuranceFund, exchange, price_feed, inventory_module, pool_module, owner)
-    round_book = owner.deploy(project.RoundBook, exchange, fund, price_feed, owner)
-    engine = owner.deploy(project.ADLEngine, exchange, fund, price_feed, round_book)
-    lens = owner.deploy(project.BackstopLens, exchange, fund, price_feed)
-    fund_lens = owner.deploy(project.FundLens, fund)
-    price_feed.wire(exchange, sender=owner)
-    exchange.wire(fund, engine, sender=owner)
-    fund.wire(engine, sender=owner)
-    system = System(
-        token=token,
-        price_feed=price_feed,
-        settlement_module=modules[0],
-        solvency_module=modules[1],
-        market_module=modules[2],
-        exchange=exchange,
-        inventory_module=inventory_module,
-        pool_module=pool_module,
-        shares_factory=shares_factory,
-        fund=fund,
-        round_book=round_book,
-        engine=engine,
-        lens=lens,
-        fund_lens=fund_lens,
-        block=block,
-    )
-    assert_wired(system, owner)
+    """Deploys and wires everything around a collateral token, nothing set; `owner` owns what can be owned."""
+    runner = local_runner(owner)
+    system = deploy_contracts(runner, token)
+    assert_wired(system, str(owner.address))
     return system
 
 
-def assert_wired(system: System, owner: Any) -> None:
-    """Every address that a contract holds is the one that was deployed, and every owner is the one meant."""
+def local_runner(owner: Any) -> Runner:
+    """One whose journal lasts as long as the process."""
+    endpoint = Endpoint(str(networks.provider.http_uri))
+    return Runner(owner, endpoint, Journal(header_of(endpoint, owner, Plan())))
+
+
+def header_of(endpoint: Endpoint, deployer: Any, plan: Plan) -> Header:
+    """Of a deployment that begins now."""
+    genesis = endpoint.request("eth_getBlockByNumber", "0x0", False)
+    return Header(
+        chain_id=endpoint.quantity("eth_chainId"),
+        genesis=str((genesis or {}).get("hash")),
+        deployer=str(deployer.address),
+        plan_hash=plan.hash(),
+        code_hash=code_hash(),
+        block=endpoint.quantity("eth_blockNumber"),
+    )
+
+
+def code_hash() -> str:
+    """The keccak-256 of the creation code of everything that a deployment makes."""
+    names = [*CONTRACTS.values(), TIMELOCK]
+    return hash_of(b"".join(bytes(container(name).contract_type.get_deployment_bytecode()) for name in names))
+
+
+def container(name: str) -> Any:
+    """Ape's container of one of the project's contracts."""
+    return getattr(project, name)
+
+
+def deploy_contracts(runner: Runner, token: Any) -> System:
+    """Everything but the timelock, wired; the deployer owns it."""
+    owner, at = runner.account, {}
+
+    def deploy(key: str, *arguments: Any) -> Any:
+        at[key] = runner.deploy(key, container(CONTRACTS[key]), *arguments)
+        return at[key]
+
+    price_feed = deploy("price_feed", owner)
+    modules = [deploy(key, token, price_feed) for key in ("settlement_module", "solvency_module", "market_module")]
+    exchange = deploy("exchange", token, price_feed, *modules, owner)
+    shares_factory = deploy("shares_factory")
+    inventory_module = deploy("inventory_module", exchange, price_feed)
+    pool_module = deploy("pool_module", exchange, price_feed, shares_factory)
+    fund = deploy("fund", exchange, price_feed, inventory_module, pool_module, owner)
+    round_book = deploy("round_book", exchange, fund, price_feed, owner)
+    engine = deploy("engine", exchange, fund, price_feed, round_book)
+    deploy("lens", exchange, fund, price_feed)
+    deploy("fund_lens", fund)
+    runner.act(
+        runner.act("wire price feed", lambda: price_feed.exchange() == exchange.address, price_feed.wire, exchange)
+        "wire exchange",
+        lambda: (exchange.fund(), exchange.engine()) == (fund.address, engine.address),
+        exchange.wire,
+        fund,
+        engine,
+    )
+    runner.act("wire fund", lambda: fund.engine() == engine.address, fund.wire, engine)
+    return System(token=token, **at, block=runner.journal.header.block)
+
+
+def apply_plan(runner: Runner, system: System, plan: Plan) -> None:
+    """Sets what a plan says, but for the timelock. The deployer still owns everything."""
     s = system
-    held = {
+    if (rest := plan.sequencer) is not None:
+        meant = (rest.feed, rest.grace)
+        runner.act(
+            "set sequencer",
+            lambda: (s.price_feed.sequencer(), s.price_feed.grace()) == meant,
+            s.price_feed.setSequencer,
+            *meant,
+        )
+    terms = plan.exchange
+    runner.act(
+        "set backstop ratio",
+        lambda: s.exchange.backstopRatio() == terms.backstop_ratio,
+        s.exchange.setBackstopRatio,
+        terms.backstop_ratio,
+    )
+    runner.act(
+        "set warning rate",
+        lambda: s.exchange.warningRate() == terms.warning_rate,
+        s.exchange.setWarningRate,
+        terms.warning_rate,
+    )
+    if terms.treasury is not None:
+        runner.act(
+            "set treasury",
+            lambda: s.exchange.reserves()[0] == terms.treasury,
+            s.exchange.setTreasury,
+            terms.treasury,
+        )
+    if terms.guardian is not None:
+        runner.act(
+            "set guardian",
+            lambda: s.exchange.guardian() == terms.guardian,
+            s.exchange.setGuardian,
+            terms.guardian,
+        )
+    runner.act(
+        "set rounds",
+        lambda: tuple(s.round_book.roundParameters()) == plan.rounds.values(),
+        s.round_book.setRoundParameters,
+        plan.rounds.values(),
+    )
+    runner.act(
+        "set rewards",
+        lambda: tuple(s.round_book.rewardParameters()) == plan.rewards.values(),
+        s.round_book.setRewardParameters,
+        plan.rewards.values(),
+    )
+    for id, pool in enumerate(plan.pools, 1):
+        name, staking = name_bytes(pool.name), (pool.cap, pool.cooldown)
+        runner.act(
+            f"create pool {pool.name}",
+            lambda id=id, name=name: s.fund.poolCount() >= id and bytes(s.fund.pool(id).name) == name,
+            s.fund.createPool,
+            name,
+            *pool.terms(),
+        )
+        runner.act(
+            f"set staking of {pool.name}",
+            lambda id=id, staking=staking: tuple(s.fund.staking(id))[1:] == staking,
+            s.fund.setStaking,
+            id,
+            *staking,
+        )
+    pools = {pool.name: id for id, pool in enumerate(plan.pools, 1)}
+    for id, market in enumerate(plan.markets, 1):
+        _list(runner, system, id, market, pools[market.pool])
+
+
+def _list(runner: Runner, s: System, id: int, market: MarketPlan, pool: int) -> None:
+    name = name_bytes(market.name)
+    aggregator = market.feed
+    if market.price is not None:
+        answer = market.price * 10**FEED_DECIMALS // 10**18
+        aggregator = runner.deploy(f"feed of {market.name}", project.MockAggregator, FEED_DECIMALS, answer).address
+    runner.act(
+        f"list {market.name}",
+        lambda: s.exchange.marketCount() >= id and bytes(s.exchange.market(id).name) == name,
+        s.exchange.listMarket,
+        name,
+        pool,
+        market.parameters(),
+    )
+    runner.act(
+        f"set feed of {market.name}",
+        lambda: feed_of(s, id) == (aggregator, *market.feed_terms()),
+        s.price_feed.setFeed,
+        id,
+        aggregator,
+        *market.feed_terms(),
+    )
+    runner.act(
+        f"set drawdown bounds of {market.name}",
+        lambda: tuple(s.fund.parameters(id))[1:] == market.drawdown.values(),
+        s.fund.setDrawdownBounds,
+        id,
+        *market.drawdown.values(),
+    )
+    runner.act(
+        f"set auctions of {market.name}",
+        lambda: auctions_of(runner.endpoint, s, id) == market.auction.values(),
+        s.fund.setAuctionParameters,
+        id,
+        *market.auction.values(),
+    )
+
+
+def feed_of(system: System, market: int) -> tuple[str, int, int, int]:
+    """Aggregator, heartbeat and bounds of a market's feed."""
+    feed = system.price_feed.feedOf(market)
+    return (feed.aggregator, feed.heartbeat, feed.minPrice, feed.maxPrice)
+
+
+def auctions_of(endpoint: Endpoint, system: System, market: int) -> tuple[int, int]:
+    """Premium and duration of a market's auctions. No view tells them: the last event does, or the default."""
+    from backstop.chain.logs import read_logs
+
+    topics = ["0x" + keccak(text="AuctionParametersSet(uint16,uint64,uint32)").hex(), "0x" + f"{market:064x}"]
+    query = {"address": system.fund.address, "topics": topics}
+    last = endpoint.quantity("eth_blockNumber")
+    values = (system.pool_module.DEFAULT_AUCTION_PREMIUM(), system.pool_module.DEFAULT_AUCTION_DURATION())
+    for log in read_logs(endpoint, query, system.block, last):
+        values = (int.from_bytes(log.data[:32]), int.from_bytes(log.data[32:64]))
+    return values
+
+
+def parameters_of(system: System, market: int) -> MarketParameters:
+    """A market's parameters as they were set; those in force may be stricter while ADL is near."""
+    m = system.exchange.market(market)
+    return MarketParameters(
+        initial_margin_fraction=m.calmMarginFraction,
+        maintenance_margin_fraction=m.maintenanceMarginFraction,
+        liquidation_discount=m.liquidationDiscount,
+        liquidation_fee=m.liquidationFee,
+        maker_fee=m.makerFee,
+        taker_fee=m.takerFee,
+        price_band=m.calmBand,
+        funding_cap=m.funding.cap,
+        max_notional=m.maxNotional,
+        min_size=m.minSize,
+        max_open_interest=m.maxOpenInterest,
+        pool_fee_share=m.poolFeeShare,
+        treasury_fee_share=m.treasuryFeeShare,
+        initial_margin_step=m.initialMarginStep,
+        stress_band=m.stressBand,
+    )
+
+
+def hand_over(runner: Runner, system: System, plan: Plan) -> Any:
+    """A new timelock, which becomes the owner of everything, and the deployer nobody.
+
+    The timelock begins without a delay and with the deployer as its only proposer, and no administrator but itself. One
+    batch, executed in one transaction, accepts every ownership, gives the roles to those of the plan, takes them from
+    the deployer, and sets the delay: there is no moment in which somebody owns the contracts without one.
+    """
+    terms, s = plan.timelock, system
+    assert terms is not None, "a hand-over is planned"
+    me = runner.account.address
+    timelock = runner.deploy("timelock", container(TIMELOCK), 0, [me], [me], ANYONE)
+    for key in OWNED:
+        contract = getattr(s, key)
+        runner.act(
+            f"offer {key} to the timelock",
+            lambda contract=contract: timelock.address in (contract.pendingOwner(), contract.owner()),
+            contract.transferOwnership,
+            timelock,
+        )
+    calls = handover_calls(s, timelock, plan, me)
+    batch = ([to for to, _ in calls], [0] * len(calls), [data for _, data in calls], _NO_PREDECESSOR, _SALT)
+    operation = handover_id(s, timelock, plan, me)
+    runner.act("announce the hand-over", lambda: timelock.isOperation(operation), timelock.scheduleBatch, *batch, 0)
+    runner.act("hand over", lambda: timelock.isOperationDone(operation), timelock.executeBatch, *batch)
+    return timelock
+
+
+def handover_calls(system: System, timelock: Any, plan: Plan, deployer: str) -> list[tuple[str, bytes]]:
+    """Targets and calldata of the batch."""
+    terms = plan.timelock
+    assert terms is not None, "a hand-over is planned"
+    proposer, executor, canceller = roles_of(timelock)
+
+    def role(change: Any, which: bytes, who: str) -> tuple[str, bytes]:
+        return (timelock.address, bytes(change.encode_input(which, who)))
+
+    holders = [
+        *((proposer, who) for who in terms.proposers),
+        *((executor, who) for who in terms.executor_addresses()),
+        *((canceller, who) for who in terms.cancellers),
+    ]
+    return [
+        *((getattr(system, key).address, bytes(getattr(system, key).acceptOwnership.encode_input())) for key in OWNED),
+        *(role(timelock.grantRole, which, who) for which, who in holders),
+        *(role(timelock.revokeRole, which, deployer) for which in (proposer, executor, canceller)),
+        (timelock.address, bytes(timelock.updateDelay.encode_input(terms.delay))),
+    ]
+
+
+def handover_id(system: System, timelock: Any, plan: Plan, deployer: str) -> bytes:
+    """Of the batch, as the timelock keeps it."""
+    calls = handover_calls(system, timelock, plan, deployer)
+    targets, payloads = [to for to, _ in calls], [data for _, data in calls]
+    return bytes(timelock.hashOperationBatch(targets, [0] * len(calls), payloads, _NO_PREDECESSOR, _SALT))
+
+
+def roles_of(timelock: Any) -> tuple[bytes, bytes, bytes]:
+    """Proposer, executor, canceller."""
+    return (bytes(timelock.PROPOSER_ROLE()), bytes(timelock.EXECUTOR_ROLE()), bytes(timelock.CANCELLER_ROLE()))
+
+
+def system_at(runner: Runner, record: Deployment) -> System:
+    """The contracts of a record, which are not asked whether they are those."""
+    at = {key: runner.instance(container(name), getattr(record, key)) for key, name in CONTRACTS.items()}
+    return System(token=runner.instance(project.MockUSDC, record.token), **at, block=record.block)
+
+
+def wiring(system: System) -> dict[str, tuple[Any, Any]]:
+    """Every address that a contract holds: what was found, and what was meant."""
+    s = system
+    return {
         "exchange.token": (s.exchange.token(), s.token),
         "exchange.priceFeed": (s.exchange.priceFeed(), s.price_feed),
         "exchange.settlementModule": (s.exchange.settlementModule(), s.settlement_module),
-        "exchange.marketModule": (s.exchange.marketModule(), s.market_module),
         "exchange.solvencyModule": (s.exchange.solvencyModule(), s.solvency_module),
+        "exchange.marketModule": (s.exchange.marketModule(), s.market_module),
         "exchange.fund": (s.exchange.fund(), s.fund),
         "exchange.engine": (s.exchange.engine(), s.engine),
-        "exchange.owner": (s.exchange.owner(), owner),
         "fund.exchange": (s.fund.exchange(), s.exchange),
         "fund.priceFeed": (s.fund.priceFeed(), s.price_feed),
         "fund.engine": (s.fund.engine(), s.engine),
         "fund.inventoryModule": (s.fund.inventoryModule(), s.inventory_module),
         "fund.poolModule": (s.fund.poolModule(), s.pool_module),
         "poolModule.sharesFactory": (s.pool_module.sharesFactory(), s.shares_factory),
-        "fund.owner": (s.fund.owner(), owner),
         "engine.exchange": (s.engine.exchange(), s.exchange),
         "engine.fund": (s.engine.fund(), s.fund),
         "engine.priceFeed": (s.engine.priceFeed(), s.price_feed),
@@ -120,18 +376,27 @@ def assert_wired(system: System, owner: Any) -> None:
         "roundBook.exchange": (s.round_book.exchange(), s.exchange),
         "roundBook.fund": (s.round_book.fund(), s.fund),
         "roundBook.priceFeed": (s.round_book.priceFeed(), s.price_feed),
-        "roundBook.owner": (s.round_book.owner(), owner),
         "lens.exchange": (s.lens.exchange(), s.exchange),
         "lens.fund": (s.lens.fund(), s.fund),
         "lens.priceFeed": (s.lens.priceFeed(), s.price_feed),
         "fundLens.fund": (s.fund_lens.fund(), s.fund),
         "priceFeed.exchange": (s.price_feed.exchange(), s.exchange),
-        "priceFeed.owner": (s.price_feed.owner(), owner),
     }
-    for name, (found, meant) in held.items():
-        address = getattr(meant, "address", meant)
-        if found != address:
-            raise click.ClickException(f"{name} is {found}, {address} was meant")
+
+
+def owners(system: System) -> dict[str, tuple[str, str]]:
+    """Of everything that can be owned: the owner, and who may become it by accepting."""
+    return {key: (str(getattr(system, key).owner()), str(getattr(system, key).pendingOwner())) for key in OWNED}
+
+
+def assert_wired(system: System, owner: str) -> None:
+    """Every address that a contract holds is the one that was deployed, and every owner is the one meant."""
+    for name, (found, meant) in wiring(system).items():
+        if found != meant.address:
+            raise DeployError(f"{name} is {found}, {meant.address} was meant")
+    for key, (found, _) in owners(system).items():
+        if found != owner:
+            raise DeployError(f"{key} is owned by {found}, {owner} was meant")
 
 
 def name_bytes(name: str) -> bytes:

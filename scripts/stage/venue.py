@@ -22,10 +22,10 @@ from backstop.transactions.receipt import Receipt
 from backstop.transactions.sender import Sender
 from scripts.stage.cases import Case, Seat
 from scripts.stage.parameters import MarketParameters, plain_market
-from scripts.stage.system import System, deploy_system, name_bytes
+from scripts.stage.system import FEED_DECIMALS, System, deploy_system, name_bytes
 
 TOKEN = 10**6  # units of the collateral token
-FEED_DECIMALS = 8
+
 HEARTBEAT = 3600
 BOND = 1_000_000  # covers ten of the largest rounds at once
 ONE_DAY = 86400

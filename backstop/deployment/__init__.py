@@ -1,0 +1,1 @@
+"""What a deployment is meant to be (plan, hard bounds), and how far one has got (journal). Nothing here sends."""

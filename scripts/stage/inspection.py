@@ -1,0 +1,333 @@
+"""A deployment held against what was meant: code, wiring, owners, roles, delay, parameters. Reads only.
+
+`deploy` asks this before it writes its record, `verify` ever after. What governance may have changed since (parameters
+within their bounds, markets added, more holders of a role) is a warning; what nobody should be able to change is a
+fault.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ape import project
+from ape.exceptions import ApeException
+from eth_abi.exceptions import DecodingError
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+
+from backstop.chain.logs import read_logs
+from backstop.deployment import limits
+from backstop.deployment.code import abi_hash, hash_of, is_code_of
+from backstop.deployment.plan import ANYONE, MIN_PUBLIC_DELAY, MarketPlan, Plan, PoolPlan
+from backstop.errors import RevertError
+from backstop.math.wad import format_amount
+from backstop.preflight.findings import Finding, fail, ok, warn
+from scripts.stage.runner import Runner
+from scripts.stage.system import (
+    CONTRACTS,
+    TIMELOCK,
+    System,
+    auctions_of,
+    container,
+    feed_of,
+    handover_id,
+    name_bytes,
+    owners,
+    parameters_of,
+    roles_of,
+    wiring,
+)
+
+_CHANGED = "the plan is otherwise: was it governance that changed it?"
+_FOREIGN = "do not use this deployment until somebody has found out why"
+_SECONDS = ("heartbeat", "cooldown", "duration", "window", "exempt_age", "grace", "delay")
+
+
+@dataclass
+class Subject:
+    """What is inspected. `owner` is who should own the contracts: the timelock, or on a local chain the deployer."""
+
+    runner: Runner
+    system: System
+    timelock: Any
+    plan: Plan
+    deployer: str
+    owner: str
+    public: bool
+
+
+def inspect(subject: Subject, code_hashes: Mapping[str, str], abi_hashes: Mapping[str, str]) -> Iterator[Finding]:
+    """Everything, a finding each. `code_hashes` and `abi_hashes` are those on record; none before there is one."""
+    yield from look_at_code(subject, code_hashes, abi_hashes)
+    yield from _answered("wiring", look_at_wiring(subject))
+    yield from _answered("owners", look_at_owners(subject))
+    if subject.timelock is not None:
+        yield from _answered("timelock", look_at_timelock(subject))
+    yield from _answered("settings", look_at_settings(subject))
+    yield from _answered("pools", look_at_pools(subject))
+    yield from _answered("markets", look_at_markets(subject))
+
+
+def _answered(what: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """What a contract with other code does not answer is a finding too, and no reason to look at nothing else."""
+    try:
+        yield from findings
+    except (ApeException, DecodingError, RevertError) as fault:
+        words = " ".join(str(fault).split()) or type(fault).__name__
+        yield fail(what, f"a contract does not answer as it should: {words}", _FOREIGN)
+
+
+def contracts_of(subject: Subject) -> dict[str, tuple[str, str]]:
+    """Of every contract that the deployment has made: its name in the project, and its address."""
+    found = {key: (name, str(getattr(subject.system, key).address)) for key, name in CONTRACTS.items()}
+    if subject.timelock is not None:
+        found["timelock"] = (TIMELOCK, str(subject.timelock.address))
+    return found
+
+
+def abi_of(name: str) -> list[dict[str, Any]]:
+    """A contract's ABI as JSON has it."""
+    return [
+        entry.model_dump(mode="json", by_alias=True, exclude_none=True) for entry in container(name).contract_type.abi
+    ]
+
+
+def look_at_code(s: Subject, code_hashes: Mapping[str, str], abi_hashes: Mapping[str, str]) -> Iterator[Finding]:
+    """What stands at each address, against the compiler's output and against the record."""
+    for key, (name, address) in contracts_of(s).items():
+        code = s.runner.code(address)
+        template = bytes(container(name).contract_type.get_runtime_bytecode())
+        if not code:
+            yield fail(f"code of {key}", f"there is none at {address}", _FOREIGN)
+        elif not is_code_of(template, code):
+            yield fail(f"code of {key}", f"what stands at {address} is not {name} as compiled here", _FOREIGN)
+        elif key in code_hashes and code_hashes[key] != hash_of(code):
+            yield fail(f"code of {key}", f"{hash_of(code)} at {address}, on record is {code_hashes[key]}", _FOREIGN)
+        else:
+            yield ok(f"code of {key}", f"{name}, {len(code)} bytes at {address}")
+        if key in abi_hashes and abi_hashes[key] != abi_hash(abi_of(name)):
+            yield fail(f"ABI of {key}", "not the one on record", "verify with the sources that it was deployed from")
+    token = s.runner.code(s.system.token.address)
+    if not token:
+        yield fail("code of token", f"there is none at {s.system.token.address}", _FOREIGN)
+    elif "token" in code_hashes and code_hashes["token"] != hash_of(token):
+        yield fail("code of token", f"{hash_of(token)}, on record is {code_hashes['token']}", _FOREIGN)
+    else:
+        yield ok("code of token", f"{len(token)} bytes at {s.system.token.address}")
+
+
+def look_at_wiring(s: Subject) -> Iterator[Finding]:
+    """Which contract knows which."""
+    wrong = {
+        name: (found, meant.address) for name, (found, meant) in wiring(s.system).items() if found != meant.address
+    }
+    for name, (found, meant) in wrong.items():
+        yield fail(name, f"{found}, {meant} was meant", _FOREIGN)
+    if not wrong:
+        yield ok("wiring", "the contracts know each other")
+
+
+def look_at_owners(s: Subject) -> Iterator[Finding]:
+    """The one owner, and nobody about to become it."""
+    for key, (found, pending) in owners(s.system).items():
+        if found != s.owner:
+            yield fail(f"owner of {key}", f"{found}, {s.owner} was meant", _FOREIGN)
+        elif int(pending, 16):
+            yield warn(f"owner of {key}", f"{found}, and {pending} may become it", _CHANGED)
+        else:
+            yield ok(f"owner of {key}", found)
+
+
+def look_at_timelock(s: Subject) -> Iterator[Finding]:
+    """Roles, delay, and that nothing announced waits with less of a delay."""
+    terms, timelock = s.plan.timelock, s.timelock
+    if terms is None:
+        yield fail("timelock", "the plan has none", "verify with the plan that it was deployed by")
+        return
+    delay = timelock.getMinDelay()
+    if s.public and delay < MIN_PUBLIC_DELAY:
+        yield fail("delay", f"{delay} s, at least {MIN_PUBLIC_DELAY} s are needed", _FOREIGN)
+    else:
+        yield _compared("delay", delay, terms.delay, ())
+    proposer, executor, canceller = roles_of(timelock)
+    admin = bytes(timelock.DEFAULT_ADMIN_ROLE())
+    meant = {
+        ("admin", admin): [str(timelock.address)],
+        ("proposer", proposer): terms.proposers,
+        ("executor", executor): terms.executor_addresses(),
+        ("canceller", canceller): terms.cancellers,
+    }
+    granted = _granted(s)
+    for (name, role), holders in meant.items():
+        missing = [who for who in holders if not timelock.hasRole(role, who)]
+        more = [who for who in sorted(granted) if who not in holders and timelock.hasRole(role, who)]
+        if missing:
+            yield fail(f"{name}s", f"{', '.join(missing)} lacks the role", _FOREIGN)
+        if more and name == "admin":
+            yield fail(f"{name}s", f"{', '.join(more)} can give roles without a delay", _FOREIGN)
+        elif more:
+            yield warn(f"{name}s", f"also {', '.join(more)}", _CHANGED)
+        if not missing and not more:
+            yield ok(f"{name}s", ", ".join(holders))
+    held = [name for (name, role) in meant if timelock.hasRole(role, s.deployer)]
+    if held:
+        yield fail("deployer", f"{s.deployer} is still {', '.join(held)} of the timelock", _FOREIGN)
+    else:
+        yield ok("deployer", f"{s.deployer} has no role")
+    yield from _look_at_announced(s, min(delay, terms.delay))
+
+
+def _granted(s: Subject) -> set[str]:
+    """Everybody who was ever given a role of the timelock."""
+    topic = "0x" + keccak(text="RoleGranted(bytes32,address,address)").hex()
+    return {to_checksum_address(log.topics[2][-20:]) for log in _logs(s, topic)}
+
+
+def _look_at_announced(s: Subject, delay: int) -> Iterator[Finding]:
+    """What was announced while the timelock had no delay yet must not wait to be executed."""
+    topic = "0x" + keccak(text="CallScheduled(bytes32,uint256,address,uint256,bytes,bytes32,uint256)").hex()
+    announced: dict[bytes, int] = {}
+    for log in _logs(s, topic):
+        announced[log.topics[1]] = int.from_bytes(log.data[128:160])
+    handover = handover_id(s.system, s.timelock, s.plan, s.deployer)
+    early = [
+        operation
+        for operation, waits in announced.items()
+        if waits < delay and operation != handover and s.timelock.isOperationPending(operation)
+    ]
+    for operation in early:
+        yield fail("announced", f"0x{operation.hex()} waits with a delay of only {announced[operation]} s", _FOREIGN)
+    if not early:
+        yield ok("announced", f"{len(announced)} in all, none that waits with less than the delay")
+
+
+def _logs(s: Subject, topic: str) -> Iterable[Any]:
+    query = {"address": s.timelock.address, "topics": [topic]}
+    return read_logs(s.runner.endpoint, query, s.system.block, s.runner.endpoint.quantity("eth_blockNumber"))
+
+
+def look_at_settings(s: Subject) -> Iterator[Finding]:
+    """What holds for all markets."""
+    exchange, feed, book = s.system.exchange, s.system.price_feed, s.system.round_book
+    meant = s.plan.exchange
+    ratio, rate = exchange.backstopRatio(), exchange.warningRate()
+    names = ("backstop_ratio", "warning_rate")
+    wanted = (meant.backstop_ratio, meant.warning_rate)
+    yield from _all_compared("exchange", names, (ratio, rate), wanted, limits.exchange_faults(ratio, rate))
+    yield _compared("treasury", exchange.reserves()[0], meant.treasury or ANYONE, ())
+    if "guardian" in {method.name for method in exchange.contract_type.view_methods}:
+        yield _compared("guardian", exchange.guardian(), meant.guardian or ANYONE, ())
+    sequencer, grace = feed.sequencer(), feed.grace()
+    rest = s.plan.sequencer
+    if rest is None:
+        yield _compared("sequencer", sequencer, ANYONE, ())
+    else:
+        yield _compared("sequencer", sequencer, rest.feed, ())
+        yield _compared("grace", grace, rest.grace, limits.sequencer_faults(grace))
+    rounds, rewards = tuple(book.roundParameters()), tuple(book.rewardParameters())
+    names = ("window", "exempt_age", "tolerance", "return_floor", "min_penalty", "bond_cap")
+    yield from _all_compared("rounds", names, rounds, s.plan.rounds.values(), limits.round_faults(*rounds))
+    names = ("flat", "rate", "share")
+    yield from _all_compared("rewards", names, rewards, s.plan.rewards.values(), limits.reward_faults(*rewards))
+
+
+def look_at_pools(s: Subject) -> Iterator[Finding]:
+    """Pools, and the tokens of their shares."""
+    count = s.system.fund.poolCount()
+    for id, meant in enumerate(s.plan.pools, 1):
+        if id > count:
+            yield fail(f"pool {meant.name}", f"there are only {count} pools", _FOREIGN)
+        else:
+            yield from _look_at_pool(s, id, meant)
+    if count > len(s.plan.pools):
+        names = [_text(s.system.fund.pool(id).name) for id in range(len(s.plan.pools) + 1, count + 1)]
+        yield warn("pools", f"also {', '.join(names)}", _CHANGED)
+
+
+def _look_at_pool(s: Subject, id: int, meant: PoolPlan) -> Iterator[Finding]:
+    what, found = f"pool {meant.name}", s.system.fund.pool(id)
+    if bytes(found.name) != name_bytes(meant.name) or (found.kind, found.backer) != meant.terms():
+        yield fail(what, f"pool {id} is {_text(found.name)!r}, kind {found.kind}, backer {found.backer}", _FOREIGN)
+        return
+    template = bytes(project.PoolShares.contract_type.get_runtime_bytecode())
+    if not is_code_of(template, s.runner.code(found.shares)):
+        yield fail(what, f"what stands at {found.shares} is not PoolShares as compiled here", _FOREIGN)
+    faults = limits.staking_faults(found.cooldown)
+    values, wanted = (found.cap, found.cooldown), (meant.cap, meant.cooldown)
+    yield from _all_compared(what, ("cap", "cooldown"), values, wanted, faults)
+
+
+def look_at_markets(s: Subject) -> Iterator[Finding]:
+    """Markets, their feeds and their parameters."""
+    count = s.system.exchange.marketCount()
+    for id, meant in enumerate(s.plan.markets, 1):
+        if id > count:
+            yield fail(f"market {meant.name}", f"there are only {count} markets", _FOREIGN)
+        else:
+            yield from _look_at_market(s, id, meant)
+    if count > len(s.plan.markets):
+        names = [_text(s.system.exchange.market(id).name) for id in range(len(s.plan.markets) + 1, count + 1)]
+        yield warn("markets", f"also {', '.join(names)}", _CHANGED)
+
+
+def _look_at_market(s: Subject, id: int, meant: MarketPlan) -> Iterator[Finding]:
+    what, found = f"market {meant.name}", s.system.exchange.market(id)
+    if bytes(found.name) != name_bytes(meant.name):
+        yield fail(what, f"market {id} is {_text(found.name)!r}", _FOREIGN)
+        return
+    pool = 1 + [pool.name for pool in s.plan.pools].index(meant.pool)
+    if found.pool != pool:
+        yield warn(f"{what}: pool", f"{found.pool}, the plan has {pool}", _CHANGED)
+    values, wanted = parameters_of(s.system, id), meant.parameters()
+    yield from _all_compared(what, values._fields, values, wanted, limits.market_faults(values))
+    aggregator, *terms = feed_of(s.system, id)
+    yield _compared(f"{what}: feed", aggregator, meant.feed or aggregator, ())
+    names = ("heartbeat", "lowest_price", "highest_price")
+    yield from _all_compared(f"{what}: feed", names, terms, meant.feed_terms(), limits.feed_faults(*terms))
+    bounds = tuple(s.system.fund.parameters(id))[1:]
+    names = ("trigger", "stop", "target")
+    yield from _all_compared(
+        f"{what}: drawdown", names, bounds, meant.drawdown.values(), limits.drawdown_faults(*bounds)
+    )
+    auctions = auctions_of(s.runner.endpoint, s.system, id)
+    names = ("premium", "duration")
+    yield from _all_compared(
+        f"{what}: auctions", names, auctions, meant.auction.values(), limits.auction_faults(*auctions)
+    )
+
+
+def _all_compared(
+    what: str, names: Iterable[str], found: Iterable[int], meant: Iterable[int], faults: Iterable[str]
+) -> Iterator[Finding]:
+    """One line where all are as meant, else one for each that is not; and one for each that is out of bounds."""
+    differing = False
+    for name, value, wanted in zip(names, found, meant, strict=True):
+        if value != wanted:
+            differing = True
+            text = f"{_shown(name, value)}, the plan has {_shown(name, wanted)}"
+            yield warn(f"{what}: {name}", text, _CHANGED)
+    for fault in faults:
+        differing = True
+        yield fail(what, f"out of the hard bounds: {fault}", _FOREIGN)
+    if not differing:
+        yield ok(what, "as planned")
+
+
+def _compared(name: str, found: Any, meant: Any, faults: Iterable[str]) -> Finding:
+    if fault := next(iter(faults), None):
+        return fail(name, f"out of the hard bounds: {fault}", _FOREIGN)
+    if found != meant:
+        return warn(name, f"{_shown(name, found)}, the plan has {_shown(name, meant)}", _CHANGED)
+    return ok(name, _shown(name, found))
+
+
+def _shown(name: str, value: Any) -> str:
+    if not isinstance(value, int):
+        return str(value)
+    return f"{value} s" if name in _SECONDS else format_amount(value)
+
+
+def _text(name: Any) -> str:
+    return bytes(name).rstrip(b"\0").decode(errors="replace")

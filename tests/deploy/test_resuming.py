@@ -1,0 +1,279 @@
+"""A deployment that is stopped at every write of its journal, and what makes it refuse to go on."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from ape import accounts, networks, project
+
+from backstop.chain.deployment import Deployment
+from backstop.chain.endpoint import Endpoint
+from backstop.deployment.journal import Journal
+from backstop.deployment.plan import Plan, load_plan
+from backstop.errors import DeployError, PlanError
+from scripts.stage import deploying, runner, system
+from scripts.stage.deploying import Order, deploy
+from scripts.stage.own_chain import with_test_markets
+from scripts.stage.venue import rpc_url, wad
+from tests.deploy.world import plan_text
+
+
+class StoppedError(BaseException):
+    """The process is gone: nothing may catch it."""
+
+
+@pytest.fixture
+def endpoint() -> Endpoint:
+    return Endpoint(rpc_url())
+
+
+@pytest.fixture
+def deployer() -> Any:
+    """Somebody who has sent nothing yet."""
+    return accounts.test_accounts[7]
+
+
+@pytest.fixture
+def plan(tmp_path: Path, owner: Any) -> Plan:
+    token = owner.deploy(project.MockUSDC)
+    feed = owner.deploy(project.MockAggregator, 8, 2000 * 10**8)
+    file = tmp_path / "plan.toml"
+    file.write_text(plan_text(networks.provider.chain_id, token.address, feed.address))
+    return load_plan(file)
+
+
+@pytest.fixture
+def order(plan: Plan, tmp_path: Path) -> Order:
+    return Order(plan=plan, governed=True, public=True, file=tmp_path / "31337.json")
+
+
+def stopping(monkeypatch: pytest.MonkeyPatch, at: int, before: bool) -> None:
+    """The nth write of the journal is the last thing that happens; or it does not happen any more."""
+    count, write = 0, Journal.write
+
+    def stop(journal: Journal) -> None:
+        nonlocal count
+        count += 1
+        if before and count == at:
+            raise StoppedError
+        write(journal)
+        if count == at:
+            raise StoppedError
+
+    monkeypatch.setattr(Journal, "write", stop)
+
+
+def run(order: Order, deployer: Any, endpoint: Endpoint) -> system.System:
+    return deploy(order, deployer, endpoint, lambda _: None)
+
+
+def test_stopped_at_every_write(
+    order: Order, deployer: Any, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = endpoint.quantity("eth_getTransactionCount", deployer.address, "latest")
+    stops = 0
+    while True:
+        with monkeypatch.context() as patch:
+            stopping(patch, 1, before=False)
+            try:
+                run(order, deployer, endpoint)
+            except StoppedError:
+                stops += 1
+                continue
+        break
+    record = json.loads(order.file.read_text())
+    sent = endpoint.quantity("eth_getTransactionCount", deployer.address, "latest") - first
+    # Two writes for each step: before it is sent, and when it was mined.
+    assert sent == len(record["details"]["transactions"]) == stops / 2
+    assert sent > 25
+    assert not order.journal.exists()
+
+
+def test_stopped_before_a_write_goes_on_with_the_same_nonce(
+    order: Order, deployer: Any, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Mined, and not written down: found by its state."""
+    with monkeypatch.context() as patch:
+        stopping(patch, 2, before=True)
+        with pytest.raises(StoppedError):
+            run(order, deployer, endpoint)
+    (step,) = json.loads(order.journal.read_text())["steps"].values()
+    assert not step["done"]
+    assert endpoint.request("eth_getCode", step["address"], "latest") != "0x"
+    made = run(order, deployer, endpoint)
+    assert made.price_feed.address == step["address"]
+
+
+def test_nonce_that_another_transaction_took(
+    order: Order, deployer: Any, endpoint: Endpoint, owner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Signed, written down and never sent; then the account sent something else."""
+    with monkeypatch.context() as patch:
+        stopping(patch, 1, before=False)
+        with pytest.raises(StoppedError):
+            run(order, deployer, endpoint)
+    (step,) = json.loads(order.journal.read_text())["steps"].values()
+    deployer.transfer(owner, 1)
+    made = run(order, deployer, endpoint)
+    assert made.price_feed.address != step["address"]
+    assert Deployment.load(order.file).price_feed == made.price_feed.address
+
+
+def test_transaction_that_is_not_mined_offers_more(
+    order: Order, deployer: Any, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner.Runner.__init__, "__kwdefaults__", {"patience": 1.5, "replace_after": 0.3})
+    endpoint.request("evm_setAutomine", False)
+    try:
+        with pytest.raises(DeployError, match=r"was not mined in 1.5 s; run the same command again"):
+            run(order, deployer, endpoint)
+    finally:
+        endpoint.request("evm_setAutomine", True)
+    (step,) = json.loads(order.journal.read_text())["steps"].values()
+    assert len(step["transactions"]) > 1
+    assert len({attempt["hash"] for attempt in step["transactions"]}) == len(step["transactions"])
+    endpoint.request("evm_mine")
+    made = run(order, deployer, endpoint)
+    assert made.price_feed.address == step["address"]
+
+
+def _another_plan(order: Order) -> Order:
+    return replace(order, plan=order.plan.model_copy(update={"pools": [], "markets": []}))
+
+
+@pytest.mark.parametrize("what", ["of another plan", "by another account", "of other contracts", "of another chain"])
+def test_unfinished_deployment_of_something_else(
+    what: str, order: Order, deployer: Any, endpoint: Endpoint, keeper: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        stopping(patch, 6, before=False)
+        with pytest.raises(StoppedError):
+            run(order, deployer, endpoint)
+    before = (order.journal.read_bytes(), endpoint.quantity("eth_blockNumber"))
+    if what == "of another plan":
+        order = _another_plan(order)
+    elif what == "by another account":
+        deployer = keeper
+    elif what == "of other contracts":
+        monkeypatch.setattr(system, "code_hash", lambda: "0x" + "00" * 32)
+    else:
+        document = json.loads(before[0]) | {"genesis": "0x" + "00" * 32}
+        order.journal.write_text(json.dumps(document))
+        before = (order.journal.read_bytes(), before[1])
+    with pytest.raises(DeployError, match=f"is an unfinished deployment {what}"):
+        run(order, deployer, endpoint)
+    assert (order.journal.read_bytes(), endpoint.quantity("eth_blockNumber")) == before
+
+
+def test_journal_that_was_changed(order: Order, deployer: Any, endpoint: Endpoint) -> None:
+    order.journal.write_text('{"steps": {}}')
+    with pytest.raises(DeployError, match="is no journal of a deployment"):
+        run(order, deployer, endpoint)
+
+
+def test_two_at_once(order: Order, deployer: Any, endpoint: Endpoint) -> None:
+    header = system.header_of(endpoint, deployer, order.plan)
+    with (
+        Journal.open(header, order.journal).locked(),
+        pytest.raises(DeployError, match="another process is at this deployment"),
+    ):
+        run(order, deployer, endpoint)
+
+
+def _with(order: Order, change: Callable[[dict[str, Any]], None]) -> Order:
+    document = order.plan.document()
+    change(document)
+    return replace(order, plan=Plan.model_validate(document))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda plan: plan.update(chain_id=5), "the plan is for chain 5, the node serves chain 31337"),
+        (lambda plan: plan.update(timelock=None), "timelock is missing"),
+        (lambda plan: plan["timelock"].update(delay=172_799), "at least 172800 s are needed"),
+        (lambda plan: plan.update(collateral="0x" + "12" * 20), "is no token on this chain"),
+        (lambda plan: plan["markets"][0].update(feed="0x" + "12" * 20), "is no feed on this chain"),
+        (lambda plan: plan["markets"][0].update(highest_price="1999"), "outside of its lowest_price and highest_price"),
+        (lambda plan: plan["markets"][0].update(feed=None, price="100"), "has a price set by hand"),
+    ],
+)
+def test_plan_that_this_chain_cannot_have(
+    change: Callable[[dict[str, Any]], None], said: str, order: Order, deployer: Any, endpoint: Endpoint
+) -> None:
+    before = endpoint.quantity("eth_blockNumber")
+    with pytest.raises(PlanError, match=said):
+        run(_with(order, change), deployer, endpoint)
+    assert endpoint.quantity("eth_blockNumber") == before
+    assert not order.journal.exists()
+
+
+@pytest.mark.parametrize("role", ["proposers", "executors", "cancellers"])
+def test_deployer_in_a_role(role: str, order: Order, deployer: Any, endpoint: Endpoint) -> None:
+    named = _with(order, lambda plan: plan["timelock"].update({role: [deployer.address]}))
+    with pytest.raises(PlanError, match="it is to hold nothing afterwards"):
+        run(named, deployer, endpoint)
+
+
+def test_chain_that_is_not_as_planned_gets_no_record(
+    order: Order, deployer: Any, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last look finds what a step should have set and did not."""
+    apply_plan = deploying.apply_plan
+
+    def forgetful(run: Any, made: Any, plan: Plan) -> None:
+        apply_plan(run, made, plan)
+        made.exchange.setWarningRate(10**18, sender=deployer)
+
+    monkeypatch.setattr(deploying, "apply_plan", forgetful)
+    with pytest.raises(DeployError, match=r"not as planned: exchange: warning_rate: 1, the plan has 0\.8"):
+        run(order, deployer, endpoint)
+    assert not order.file.exists()
+
+
+def test_what_the_deployer_announced_without_a_delay_is_found(
+    order: Order, deployer: Any, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Anybody who executes could carry it out when the deployer is long gone."""
+    act = runner.Runner.act
+
+    def sly(self: Any, name: str, holds: Any, method: Any, *arguments: Any) -> None:
+        if name == "announce the hand-over":
+            method.contract.schedule(deployer, 0, b"", bytes(32), bytes(32), 0, sender=deployer)
+        act(self, name, holds, method, *arguments)
+
+    monkeypatch.setattr(runner.Runner, "act", sly)
+    with pytest.raises(DeployError, match=r"announced: 0x[0-9a-f]{64} waits with a delay of only 0 s"):
+        run(order, deployer, endpoint)
+    assert not order.file.exists()
+
+
+def test_local_chain_may_have_a_timelock_and_prices_set_by_hand(
+    plan: Plan, tmp_path: Path, deployer: Any, endpoint: Endpoint
+) -> None:
+    with_market = with_test_markets(plan, [("SOL-USD", Decimal("12.5"))])
+    order = Order(plan=with_market, governed=True, public=False, file=tmp_path / "local.json")
+    made = run(order, deployer, endpoint)
+    timelock = json.loads(order.file.read_text())["details"]["timelock"]
+    assert made.exchange.owner() == timelock["address"]
+    feed = project.MockAggregator.at(made.price_feed.feedOf(2).aggregator)
+    assert made.price_feed.markPrice(2) == wad("12.5")
+    feed.setAnswer(13 * 10**8, sender=deployer)
+    assert made.price_feed.markPrice(2) == wad(13)
+
+
+def test_anvil_that_was_ended_is_forgotten(plan: Plan, tmp_path: Path, deployer: Any, endpoint: Endpoint) -> None:
+    """On a local chain nobody can finish what an earlier Anvil has begun."""
+    order = Order(plan=plan, governed=False, public=False, file=tmp_path / "local.json")
+    header = system.header_of(endpoint, deployer, plan)
+    header.genesis = "0x" + "00" * 32
+    Journal(header, order.journal).write()
+    made = run(order, deployer, endpoint)
+    assert made.exchange.owner() == deployer.address
+    assert json.loads(order.file.read_text())["details"]["timelock"] is None
