@@ -123,8 +123,8 @@ def deploy_contracts(runner: Runner, token: Any) -> System:
     engine = deploy("engine", exchange, fund, price_feed, round_book)
     deploy("lens", exchange, fund, price_feed)
     deploy("fund_lens", fund)
+    runner.act("wire price feed", lambda: price_feed.exchange() == exchange.address, price_feed.wire, exchange)
     runner.act(
-        runner.act("wire price feed", lambda: price_feed.exchange() == exchange.address, price_feed.wire, exchange)
         "wire exchange",
         lambda: (exchange.fund(), exchange.engine()) == (fund.address, engine.address),
         exchange.wire,
