@@ -94,6 +94,7 @@ def test_isolated_account_by_hand(
                 "adlLight": 3,
                 "fundingPaid": "0",
                 "fundingPending": "0",
+                "settlesAt": None,
             }
         ],
     }
