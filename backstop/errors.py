@@ -122,9 +122,11 @@ class CancelledTransactionError(TransactionError):
 
 
 class DutyError(BackstopError):
-    """A duty that could not be tried, for a reason of its own; what else was due was done. The text is the reason."""
+    """A duty that could not be tried, for a reason of its own; all else that was due was done."""
 
-    exit_code = 1
+    def __init__(self, duty: str, reason: BackstopError) -> None:
+        super().__init__(f"{duty}: {reason}")
+        self.exit_code = reason.exit_code
 
 
 class JournalError(BackstopError):

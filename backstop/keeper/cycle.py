@@ -301,7 +301,7 @@ class Cycle:
                 outcome.action = action
         except (NodeError, BudgetError, FeeCapError) as fault:
             self._tried[duty.key] = state.block
-            self._faults[duty.key] = DutyError(f"{' '.join(duty.key)}: {fault}")
+            self._faults[duty.key] = DutyError(" ".join(duty.key), fault)
             return None
         self._faults.pop(duty.key, None)
         return action

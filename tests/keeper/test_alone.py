@@ -70,7 +70,7 @@ def test_what_a_node_cannot_estimate_is_left_and_all_else_is_done(sea: Sea) -> N
         f"takeOver {sea.accounts['first']}: eth_estimateGas: gas required exceeds allowance (50000000)"
     )
     assert fault is not None
-    assert fault.exit_code == 1
+    assert fault.exit_code == 2
     assert "first" in sea.sizes()
 
 
@@ -80,6 +80,7 @@ def test_what_is_beyond_the_budget_is_left_and_what_is_within_it_is_done(sea: Se
     done, fault = run(cycle_of(sea, Stubborn(sea.accounts["first"], lambda gas: gas * 100_000), policy))
     assert [told(action_document(action), sea) for action in done] == [("takeOver", "second")]
     assert fault is not None
+    assert fault.exit_code == 1
     assert "first" in sea.sizes()
 
 

@@ -20,7 +20,7 @@ import pytest
 
 from backstop.chain.head import Head
 from backstop.chain.heads import Halted, NewHead
-from backstop.errors import ChainMismatchError, DutyError, OutputError, RpcError
+from backstop.errors import BudgetError, ChainMismatchError, DutyError, OutputError, RpcError
 from backstop.keeper.cycle import Action
 from backstop.keeper.duties import TakeOver
 from backstop.keeper.loop import Loop
@@ -391,8 +391,10 @@ def test_a_cycle_that_failed_is_run_again_on_the_same_block() -> None:
 
 
 def test_after_a_duty_that_could_not_be_tried_it_waits_for_the_next_block() -> None:
-    shown, said = looped(Blocks(1, 2), Cycles(DutyError("beyond the budget"), [take_over("a")]))
-    assert (shown, said) == (["a"], ["beyond the budget"])
+    shown, said = looped(
+        Blocks(1, 2), Cycles(DutyError("takeOver b", BudgetError("beyond the budget")), [take_over("a")])
+    )
+    assert (shown, said) == (["a"], ["takeOver b: beyond the budget"])
 
 
 def test_a_wrong_chain_ends_it_only_before_the_first_cycle() -> None:
