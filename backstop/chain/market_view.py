@@ -92,6 +92,7 @@ class MarketView(NamedTuple):
             isolated_only=listed.isolated_only,
             pot=funding.pot,
             fees=funding.fees,
+            has_funding=funding.cap != 0 or funding.premium != 0,
             auctions={side: Auction(price, contracts) for side, (price, contracts) in sales.items() if contracts},
         )
 
