@@ -99,6 +99,10 @@ class FeeCapError(TransactionError):
     """A transaction that would have to offer more than the operator allows: it is not sent, or not replaced."""
 
 
+class BalanceError(FeeCapError):
+    """A replacement that would have to offer more than the key's balance carries: it is not signed."""
+
+
 class BudgetError(TransactionError):
     """A transaction whose cost would pass what the operator allows for an hour or a day: it is not sent."""
 

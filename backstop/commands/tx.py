@@ -54,7 +54,7 @@ def list_command(journal: str, only_open: bool, last: int, as_json: bool) -> Non
     from backstop.transactions.render import intent_document, print_journal
 
     book = Journal(journal, create=False)
-    rows = [(intent, book.attempts(intent.id)) for intent in book.all(only_open=only_open)[-last:]]
+    rows = [(intent, book.attempts(intent.id)) for intent in book.all(only_open=only_open, last=last)]
     if as_json:
         click.echo(json.dumps([intent_document(*row) for row in rows], indent=2))
     elif rows:

@@ -148,6 +148,11 @@ def _journal(
 ) -> Journal:
     if not send or not (keeps or settings.journal.url):
         return Journal()
+    if keeps and settings.journal.url is not None and settings.journal.url.is_in_memory:
+        raise SettingsError(
+            "journal.url: a journal in memory is gone with the process, and with it what is under way: name a file or "
+            "a PostgreSQL, or leave it out for one in the state folder"
+        )
     if settings.journal.url is None:
         make_folder(settings, chain_id)
     journal = Journal(journal_store(settings, chain_id).get_secret_value())

@@ -60,6 +60,12 @@ class Store(SecretUrl):
         """Whether SQLite keeps it."""
         return self.url.startswith("sqlite")
 
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether SQLite keeps it in memory: it is gone with the process."""
+        place = self.url.partition("?")[0].removeprefix("sqlite:").removeprefix("sqlite+pysqlite:").lstrip("/")
+        return self.is_file and (place in ("", ":memory:", "file::memory:") or "mode=memory" in self.url)
+
     def _display(self) -> str:
         text = self.get_secret_value()
         return text if self.is_file else shown_url(text)

@@ -247,6 +247,15 @@ def test_a_key_without_a_bond_is_told_what_to_do(sea: Sea, tmp_path: Path) -> No
     assert lines[0].startswith(f"error: {poor.address} has no bond, and every round needs one: `backstop bond post")
 
 
+@pytest.mark.parametrize("url", ["sqlite://", ":memory:"])
+def test_a_journal_in_memory_is_refused_by_what_is_left_running(url: str, sea: Sea) -> None:
+    status, lines = run_wrong(sea, "--journal", url, key=sea.keeper)
+    assert (status, len(lines)) == (2, 1)
+    assert lines[0].startswith("error: journal.url: a journal in memory is gone with the process")
+    # What ends by itself may have one.
+    assert run_wrong(sea, "--once", "--journal", url, key=sea.keeper) == (0, [])
+
+
 def test_a_market_that_there_is_not_is_told(sea: Sea, tmp_path: Path) -> None:
     config = settings_file(tmp_path, '[duties.liquidate]\nup_to = "5"\nmarkets = ["SEE-USD"]')
     status, lines = run_wrong(sea, "--config", config, key=sea.keeper)

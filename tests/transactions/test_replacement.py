@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -257,9 +256,11 @@ def test_what_nodes_have_lost_and_would_fail_is_not_sent_again(chain: Chain, sig
     assert new.tip * 8 >= lost.tip * 9
     # The lost one turns up too late, and is known to be none.
     scene.sender.tend()
+    chain.mine(Policy().final_after)
     scene.sender.tend()
-    assert scene.states == [State.DROPPED, State.MINED]
-    assert replace(scene.intents[0]).is_settled
+    assert scene.states == [State.DROPPED, State.FINAL]
+    scene.sender.tend()
+    assert scene.intents[0].is_settled
 
 
 def test_lost_transaction_that_is_mined_after_all_is_seen(chain: Chain, signer: LocalAccount) -> None:
@@ -363,7 +364,7 @@ def test_one_that_is_mined_after_all_is_noted_and_the_urgent_one_is_planned_anew
 
     scene.at(Kind.WAITING, slow_wins)
     with pytest.raises(DroppedTransactionError, match="plan anew"):
-        scene.sender.send(COUNTER, ONCE, name="urgent", instead=is_slow)
+        scene.sender.send(COUNTER, ONCE, name="urgent", instead=is_slow, waiting=chain.mine)
     scene.sender.tend()
     assert scene.states == [State.MINED, State.DROPPED]
     assert (chain.effects(), scene.nonce()) == (1, 1)

@@ -118,6 +118,7 @@ def test_resume_says_what_cannot_be_done_any_more(stuck: Scene, tx: Tx, chain: C
     chain.foreign(stuck.signer, 1)
     chain.mine()
     assert tx("resume").out.startswith("2 deleverage: its nonce went to another transaction; would give up")
+    chain.request("evm_setIntervalMining", 1)  # it is believed at another head
     assert tx("resume", "--send", "--json").document[0]["state"] == "dropped"
 
 
