@@ -22,5 +22,5 @@ def head_of(header: Any, url: str) -> Head:
         head = Head(int(header["number"], 16), header["hash"], header["parentHash"], int(header["timestamp"], 16))
         bytes.fromhex(head.hash[2:] + head.parent[2:])
     except (TypeError, KeyError, ValueError):
-        raise RpcError(f"{url} answers with a block header that cannot be read: {header!r}") from None
+        raise RpcError(f"{url} answers with a block header that cannot be read") from None
     return head

@@ -208,7 +208,8 @@ class Nodes(Endpoint):
             if chain_id != hex(self._deployment.chain_id):
                 node.checked = None
                 return ChainMismatchError(
-                    f"{node.endpoint.url} serves chain {chain_id}, the deployment is on {self._deployment.chain_id}"
+                    f"{node.endpoint.url} serves chain {node.probe.said(chain_id)}, "
+                    f"the deployment is on {self._deployment.chain_id}"
                 )
             return head_of(header, node.endpoint.url)
         except RpcError as fault:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from backstop.errors import SettingsError
+from backstop.hiding import secrets_of_url
 from backstop.math.wad import WAD
 from backstop.settings.units import (
     Account,
@@ -29,7 +30,6 @@ from backstop.settings.units import (
     SocketUrl,
     StoreUrl,
     Wei,
-    secrets_of_url,
 )
 
 _GWEI = 10**9

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Secret
 
+from backstop.hiding import HIDDEN, why_no_url
 from backstop.math.wad import WAD, format_amount, parse_amount
 
-HIDDEN = "…"
 _WEI = {"wei": 1, "gwei": 10**9, "ether": 10**18}
 _WITH_UNIT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(wei|gwei|ether)")
 _MOST_SECONDS = 30 * 86_400
@@ -75,19 +75,6 @@ def shown_url(url: str) -> str:
         return HIDDEN
     rest = HIDDEN if parts.path.strip("/") or parts.query or parts.fragment else ""
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" + (f"/{rest}" if rest else "")
-
-
-def secrets_of_url(url: str) -> list[str]:
-    """The parts of a URL that a log must not have: what stands before the host, the path, the query."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return [url]
-    credentials = parts.netloc.rpartition("@")[0]
-    found = [credentials, credentials.partition(":")[2], parts.query]
-    if parts.scheme in ("http", "https", "ws", "wss"):  # of a database it is the name
-        found += [url, parts.path.strip("/")]
-    return [part for part in found if len(part) > 3 and part != shown_url(url)]
 
 
 def _wei(value: Any) -> int:
@@ -156,7 +143,7 @@ def _url_of(what: str, example: str, *schemes: str) -> AfterValidator:
             parts = urlsplit(text)
             port = parts.port
         except ValueError as fault:
-            raise ValueError(f"the URL of the {what} cannot be read: {fault}") from None
+            raise ValueError(f"the URL of the {what} cannot be read: {why_no_url(fault)}") from None
         if not parts.hostname or port == 0:
             missing = "port 0" if parts.hostname else "no host"
             raise ValueError(f"the URL of the {what} has {missing}: give one like {example}")
