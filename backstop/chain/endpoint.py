@@ -1,14 +1,16 @@
-"""One JSON-RPC endpoint, spoken to raw: nothing is formatted on the way."""
+"""One JSON-RPC endpoint, spoken to raw: web3 carries the requests, and nothing is formatted on the way."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from eth_utils.address import to_checksum_address
+from web3 import HTTPProvider
+from web3.types import RPCEndpoint
 
 from backstop.chain.bindings import (
     EXCHANGE_ENGINE,
@@ -45,6 +47,21 @@ class Call(NamedTuple):
     data: bytes
 
 
+class _Provider(HTTPProvider):
+    """Of web3, with a POST of our own."""
+
+    def __init__(self, url: str, timeout: float) -> None:
+        super().__init__(url, exception_retry_configuration=None)
+        self.post = Post(url, timeout)
+
+    def _make_request(self, method: RPCEndpoint, request_data: bytes) -> bytes:
+        return self.post(request_data)
+
+    @staticmethod
+    def decode_rpc_response(raw_response: bytes) -> Any:
+        return json.loads(raw_response)  # web3 would tell what it cannot decode
+
+
 class Endpoint:
     """A node at a URL. What it does not answer raises RpcError, what the contracts refuse RevertError.
 
@@ -67,11 +84,12 @@ class Endpoint:
         self.url = f"{parts.scheme}://{_line(parts.netloc.rpartition('@')[2])}"
         self._wired: Deployment | None = None
         self._secrets = secrets_of_url(url)
-        self._send = Post(url, timeout)
+        self._provider = _Provider(url, timeout)
 
     def request(self, method: str, *params: Any) -> Any:
         """The raw result of a request."""
-        return self._result(method, self._answer(method, _asked(0, method, params)))
+        answer = self._answer(method, lambda: self._provider.make_request(RPCEndpoint(method), list(params)))
+        return self._result(method, answer)
 
     def batch(self, asked: Sequence[tuple[str, Sequence[Any]]], size: int = BATCH) -> list[Any]:
         """The raw results of several requests, each a method and its parameters, in order: all of them, or none.
@@ -86,7 +104,11 @@ class Endpoint:
 
     def _post(self, asked: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
         what = f"a batch of {len(asked)} ({asked[0][0]} …)"
-        answers = self._answer(what, [_asked(place, *one) for place, one in enumerate(asked)])
+        body = [
+            {"jsonrpc": "2.0", "id": place, "method": method, "params": params}
+            for place, (method, params) in enumerate(asked)
+        ]
+        answers = self._answer(what, lambda: json.loads(self._provider.post(json.dumps(body).encode())))
         if isinstance(answers, dict) and answers.get("error") is not None:
             raise self._error(what, answers["error"])
         try:
@@ -97,14 +119,11 @@ class Endpoint:
             raise RpcError(f"{self.url} answers {len(by_place)} of {what}")
         return [self._result(method, by_place[place]) for place, (method, _) in enumerate(asked)]
 
-    def _answer(self, what: str, asked: Any) -> Any:
-        """What the node answers to a body, as JSON."""
+    def _answer(self, what: str, ask: Callable[[], Any]) -> Any:
         try:
-            body = self._send(json.dumps(asked).encode())
+            return ask()
         except RpcError as fault:
             raise RpcError(f"no answer from {self.url} to {what}: {fault}") from None
-        try:
-            return json.loads(body)
         except (ValueError, RecursionError) as fault:
             raise RpcError(f"{self.url} does not answer {what} in JSON: {self.said(fault)}") from None
 
@@ -211,10 +230,6 @@ def _returned(to: str, function: Function, result: Any) -> Any:
     except Exception:
         raise RpcError(f"{to} does not answer {function.signature}: is the deployment file of this chain?") from None
     return values[0] if len(values) == 1 else values
-
-
-def _asked(place: int, method: str, params: Sequence[Any]) -> dict[str, Any]:
-    return {"jsonrpc": "2.0", "id": place, "method": method, "params": list(params)}
 
 
 def _shown(url: str) -> str:

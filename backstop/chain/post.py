@@ -12,6 +12,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
 
 from backstop.errors import RpcError
 
@@ -53,7 +54,7 @@ class Post:
                 return self._read(response, end)
         except requests.Timeout:
             raise RpcError(f"not within {self._timeout:g} s") from None
-        except requests.RequestException as fault:
+        except (requests.RequestException, HTTPError, ValueError) as fault:  # the last for hosts that cannot be
             if time.monotonic() >= end:
                 raise RpcError(f"not within {self._timeout:g} s") from None
             raise RpcError(_reason(fault)) from None
@@ -131,10 +132,12 @@ class _Adapter(HTTPAdapter):
         return manager
 
 
-def _reason(fault: requests.RequestException) -> str:
+def _reason(fault: Exception) -> str:
     """Why, in the words of the system, not in those of the libraries: these name the URL."""
     seen: BaseException | None = fault
     named = type(fault).__name__
+    if isinstance(fault, ValueError) and not isinstance(fault, requests.ConnectionError):
+        return "no such host can be"
     while seen is not None:
         if not isinstance(seen, requests.RequestException):
             if isinstance(seen, OSError) and seen.strerror:

@@ -31,11 +31,10 @@ from backstop.keeper.upkeep import Upkeep
 from backstop.keeper.vitals import Vitals, tell_nodes
 from backstop.orders import sign as sign_order
 from backstop.settings import Settings
-from backstop.settings.model import Duties, Fees
+from backstop.settings.model import Duties
 from backstop.settings.places import index_store, journal_store, make_folder
-from backstop.settings.signing import open_key
+from backstop.settings.signing import open_key, policy_of
 from backstop.telemetry import Telemetry
-from backstop.transactions.fees import Policy
 from backstop.transactions.journal import Journal
 from backstop.transactions.lock import Hold, only_process
 from backstop.transactions.sender import Sender
@@ -61,21 +60,6 @@ class Parts:
     def chain_id(self) -> int:
         """Of the deployment."""
         return self.deployment.chain_id
-
-
-def policy_of(fees: Fees) -> Policy:
-    """What the settings allow a transaction to cost."""
-    return Policy(
-        tip_floor=fees.tip_floor,
-        tip_cap=fees.tip_cap,
-        max_fee=fees.max_fee,
-        per_hour=fees.budget_per_hour,
-        per_day=fees.budget_per_day,
-        replace_after=fees.replace_after,
-        replace_after_blocks=fees.replace_after_blocks,
-        confirmations=fees.confirmations,
-        final_after=fees.final_after,
-    )
 
 
 def upkeep_of(duties: Duties) -> Upkeep:

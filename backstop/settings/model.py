@@ -102,7 +102,7 @@ class Node(Section):
     poll: Pause = Field(default=1.0, description="Seconds between two looks for a new block.")
     stale_after: Pause = Field(
         default=60.0,
-        description="Seconds without a new block, or of its age, after which the chain is taken to stand still.",
+        description="Seconds without a new block, by this machine's clock, until the chain is taken to stand still.",
     )
 
     @model_validator(mode="after")

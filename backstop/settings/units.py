@@ -133,12 +133,14 @@ def _listen(value: Any) -> Listen:
     return Listen(bare, int(port))
 
 
+_KINDS = {"http": "HTTP", "ws": "websocket"}
+
+
 def _url_of(what: str, example: str, *schemes: str) -> AfterValidator:
     def check(url: SecretUrl) -> SecretUrl:
         text = url.get_secret_value()
         if not text.startswith(tuple(f"{scheme}://" for scheme in schemes)):
-            kind = " or ".join(dict.fromkeys(scheme.removesuffix("s").upper() for scheme in schemes))
-            raise ValueError(f"{_refused(text)!r} is no {kind} URL: give one like {example}")
+            raise ValueError(f"{_refused(text)!r} is no {_KINDS[schemes[0]]} URL: give one like {example}")
         try:
             parts = urlsplit(text)
             port = parts.port
@@ -161,12 +163,20 @@ def _refused(text: str) -> str:
 
 def _store(store: Store) -> Store:
     from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
+    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
     try:
-        name = make_url(store.url).get_backend_name()
+        url = make_url(store.url)
+        name = url.get_backend_name()
     except (ArgumentError, ValueError):
         name = ""
+    else:
+        try:
+            url.get_dialect()().create_connect_args(url)
+        except (ValueError, TypeError):
+            raise ValueError("the query of the URL has an option with a value that cannot be") from None
+        except SQLAlchemyError:  # no such driver: whoever opens it says so
+            pass
     if name not in ("sqlite", "postgresql"):
         raise ValueError('a file, "sqlite:///FILE" or "postgresql+psycopg://USER@HOST/NAME" is expected')
     return store
