@@ -237,7 +237,7 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         ({"BACKSTOP_RPC": "http://a", "BACKSTOP_NODE__URLS": "http://b"}, ("node.urls", "both", "keep one")),
         ({"BACKSTOP_NODE__URLS": "['a'"}, ("BACKSTOP_NODE__URLS", "JSON")),
         ({"BACKSTOP_NODE__URLS_FILE": "/nowhere/urls"}, ("BACKSTOP_NODE__URLS_FILE", "cannot read /nowhere/urls")),
-        ({"BACKSTOP_DUTIES__ADL__ENABLED": "maybe"}, ("duties.adl.enabled (BACKSTOP_DUTIES__ADL__ENABLED)", "true or false")),
+        ({"BACKSTOP_DUTIES__ADL__ENABLED": "maybe"}, ("adl.enabled (BACKSTOP_DUTIES__ADL__ENABLED)", "true or false")),
     ],
 )
 def test_an_environment_that_is_refused(environment: dict[str, str], words: tuple[str, ...]) -> None:
