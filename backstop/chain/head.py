@@ -6,6 +6,8 @@ from typing import Any, NamedTuple
 
 from backstop.errors import RpcError
 
+_BLOOM_BITS = 2048
+
 
 class Head(NamedTuple):
     """A block: its number, its hash and that of the block before it, its time in seconds.
@@ -34,8 +36,9 @@ def head_of(header: Any, url: str) -> Head:
 
 
 def bloom_of(header: Any) -> int:
-    """The filter of a block's events by its header; 0 where it cannot be read."""
+    """The filter of a block's events by its header; 0 where it cannot be read, or says yes to everything."""
     try:
-        return int(header["logsBloom"], 16)
+        bloom = int(header["logsBloom"], 16)
     except (TypeError, KeyError, ValueError):
         return 0
+    return 0 if bloom.bit_count() == _BLOOM_BITS else bloom
