@@ -96,6 +96,7 @@ def test_wrong_passphrase(passphrase: str, anywhere: Path, tmp_path: Path) -> No
     ("keystore", "words"),
     [
         ("not JSON", "is not a JSON keystore"),
+        pytest.param("[" * 3000, "is not a JSON keystore", id="deep"),
         ("{}", "does not open"),
         ("[]", "does not open"),
         ('{"version": 3}', "does not open"),

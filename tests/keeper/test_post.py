@@ -111,3 +111,9 @@ def test_what_is_asked_goes_to_nobody_else() -> None:
             ):
                 Endpoint(url, TIME).batch([("eth_chainId", ()), ("eth_blockNumber", ())])
     assert heard == []
+
+
+@pytest.mark.parametrize("host", ["a" * 300 + ".test", ".test", "a..b"])
+def test_a_host_that_cannot_be_is_one_line(host: str) -> None:
+    with pytest.raises(RpcError, match="no such host can be"):
+        Endpoint(f"http://{host}/").request("eth_chainId")

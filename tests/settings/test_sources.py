@@ -237,6 +237,10 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         ({"BACKSTOP_RPC": "http://a", "BACKSTOP_NODE__URLS": "http://b"}, ("node.urls", "both", "keep one")),
         ({"BACKSTOP_NODE__URLS": "['a'"}, ("BACKSTOP_NODE__URLS", "JSON")),
         ({"BACKSTOP_NODE__URLS_FILE": "/nowhere/urls"}, ("BACKSTOP_NODE__URLS_FILE", "cannot read /nowhere/urls")),
+        ({"BACKSTOP_STATE_DIR": "\udcff"}, ("BACKSTOP_STATE_DIR is not UTF-8",)),
+        ({"BACKSTOP_DUTIES__LIQUIDATE__MARKETS": "[" * 3000}, ("is not a JSON list",)),
+        ({"BACKSTOP_JOURNAL": "sqlite:///x?timeout=abc"}, ("journal.url", "an option with a value that cannot be")),
+        ({"BACKSTOP_NODE__WS_URL": "http://a.test"}, ("is no websocket URL",)),
         ({"BACKSTOP_DUTIES__ADL__ENABLED": "maybe"}, ("adl.enabled (BACKSTOP_DUTIES__ADL__ENABLED)", "true or false")),
     ],
 )

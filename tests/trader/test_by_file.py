@@ -62,6 +62,11 @@ def test_money_moves_by_the_file_alone(
     done(by(file, "bond", "withdraw", "20", "--send"))
     shown = done(by(file, "bond", "show", alice.address, "--json")).document
     assert (shown["posted"], shown["leaving"]) == ("60", "20")
+    again = done(by(file, "bond", "withdraw", "30"))
+    assert "instead of the 20 that were asked for, ripe in " in again.out
+    assert "the time to wait begins anew for all of it" in again.out
+    assert done(by(file, "bond", "withdraw", "30", "--json")).document["replaces"] == "20"
+    assert done(by(file, "challenge", "watch", "--once")).out == "no round is open to challenges\n"
     assert not state.exists()  # no journal, and no lock: a keeper may run beside it
     assert "pools" in done(by(file, "fund", "status", "--json")).document
     assert_refused(by(file, "bond", "release"), "nothing")
