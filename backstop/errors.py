@@ -127,6 +127,10 @@ class JournalError(BackstopError):
     """A journal of transactions that cannot be opened, read or written."""
 
 
+class LockLostError(JournalError):
+    """Another process has taken this one's place with its key and journal meanwhile: only one may go on."""
+
+
 def missing_package(fault: Exception) -> str | None:
     """What to tell of somebody else's package that is not installed; None of any other fault."""
     if not isinstance(fault, ModuleNotFoundError) or (fault.name or "").split(".")[0] in ("", "backstop"):

@@ -71,7 +71,7 @@ def offer(
         what = "the base fee is" if least.max_fee == base_fee else "a replacement has to offer"
         raise FeeCapError(
             f"{what} {gwei(least.max_fee)} gwei, and the cap of what a transaction may offer {gwei(policy.max_fee)}: "
-            "raise max_fee, or wait until gas is cheaper"
+            "raise fees.max_fee, or wait until gas is cheaper"
         )
     max_fee = min(max(2 * base_fee + tip, least.max_fee), policy.max_fee)
     return Fees(max_fee, min(tip, max_fee))
@@ -80,8 +80,8 @@ def offer(
 def check_budget(cost: int, in_hour: int, in_day: int, policy: Policy) -> None:
     """Raises BudgetError where `cost`, on top of what was spent or is reserved, passes a limit."""
     for limit, spent, window, setting in (
-        (policy.per_hour, in_hour, "an hour", "per_hour"),
-        (policy.per_day, in_day, "a day", "per_day"),
+        (policy.per_hour, in_hour, "an hour", "fees.budget_per_hour"),
+        (policy.per_day, in_day, "a day", "fees.budget_per_day"),
     ):
         if limit is not None and spent + cost > limit:
             raise BudgetError(

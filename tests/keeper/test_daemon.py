@@ -158,6 +158,19 @@ def test_a_second_process_with_its_key_and_journal_is_told_so(sea: Sea, start: S
 # ------------------------------------------------------------------ several keepers
 
 
+def test_whose_lock_is_lost_to_another_process_ends_at_the_next_block(sea: Sea, start: Start, tmp_path: Path) -> None:
+    first = start("--send")
+    assert first.word().startswith("watching")
+    (lock,) = tmp_path.rglob("*.lock")
+    lock.unlink()
+    second = start("--send")
+    assert second.word().startswith("watching")
+    sea.venue.endpoint.request("evm_mine")
+    assert first.process.wait(PATIENCE) == 2
+    assert first.word().startswith(f"error: another keeper runs with the key of {sea.keeper.address} and the journal ")
+    assert second.end() == 0
+
+
 @pytest.mark.parametrize("state", ["state", "twin"])
 def test_two_keepers_on_one_deployment_have_one_effect(sea: Sea, start: Start, state: str) -> None:
     """Each with a journal of its own, or both with one."""

@@ -20,7 +20,7 @@ import pytest
 
 from backstop.chain.head import Head
 from backstop.chain.heads import Halted, NewHead
-from backstop.errors import BudgetError, ChainMismatchError, DutyError, OutputError, RpcError
+from backstop.errors import BudgetError, ChainMismatchError, DutyError, LockLostError, OutputError, RpcError
 from backstop.keeper.cycle import Action
 from backstop.keeper.duties import TakeOver
 from backstop.keeper.loop import Loop
@@ -403,6 +403,11 @@ def test_a_wrong_chain_ends_it_only_before_the_first_cycle() -> None:
     shown, said = looped(Blocks(1, 2), Cycles([], ChainMismatchError("other chain"), [take_over("a")]))
     assert shown == ["a"]
     assert said == ["other chain; again in 0.001 s"]
+
+
+def test_a_place_that_another_process_has_ends_it_at_any_cycle() -> None:
+    with pytest.raises(LockLostError):
+        looped(Blocks(1, 2), Cycles([], LockLostError("another keeper runs"), []))
 
 
 def test_told_of_blocks_by_somebody_else_it_takes_a_turn_for_each_and_takes_one_that_fails_again() -> None:

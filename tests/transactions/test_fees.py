@@ -82,7 +82,7 @@ def test_replacement_is_one_that_every_node_takes(base: int, suggested: int, cap
     ("spent", "policy", "fault"),
     [
         ((90, 90), Policy(per_hour=100, per_day=100), None),
-        ((91, 91), Policy(per_hour=100), "in an hour 0.000000000000000091 are spent or reserved: raise per_hour"),
+        ((91, 91), Policy(per_hour=100), "in an hour 0.000000000000000091 are .* raise fees.budget_per_hour"),
         ((0, 91), Policy(per_hour=100, per_day=100), "in a day 0.000000000000000091 are spent or reserved"),
         ((10**30, 10**30), Policy(), None),
     ],

@@ -11,7 +11,7 @@ from threading import Barrier
 import pytest
 from sqlalchemy import Engine, event, inspect, text
 
-from backstop.errors import JournalError
+from backstop.errors import JournalError, LockLostError
 from backstop.transactions.fees import Fees
 from backstop.transactions.journal import KEPT, OPEN, Intent, Journal, Mined, State
 from backstop.transactions.lock import only_process
@@ -101,6 +101,39 @@ def test_one_process_for_each_key(database: str, tmp_path: Path, request: pytest
             pytest.fail("two at once")
     with only_process(second, 1, KEEPER):
         pass
+    first.close()
+    second.close()
+
+
+@pytest.mark.parametrize("database", ["SQLite", "PostgreSQL"])
+def test_a_place_that_was_lost_is_taken_anew_or_given_up(
+    database: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """A server that restarts forgets its locks; a file that is deleted is another file's place."""
+    is_file = database == "SQLite"
+    place = str(tmp_path / "journal.sqlite") if is_file else str(request.getfixturevalue("postgres_url"))
+    first, second = Journal(place), Journal(place)
+
+    def lose() -> None:
+        if is_file:
+            (lock,) = tmp_path.glob("*.lock")
+            lock.unlink()
+            return
+        with second._engine.connect() as connection:
+            held = connection.execute(text("SELECT pid FROM pg_locks WHERE locktype = 'advisory'")).scalars().all()
+            assert [connection.execute(text(f"SELECT pg_terminate_backend({pid})")).scalar() for pid in held] == [True]
+
+    with only_process(first, 1, KEEPER) as hold:
+        hold.check()
+        lose()
+        hold.check()  # nobody has it: it is taken again, and holds
+        with pytest.raises(JournalError, match="another keeper runs"), only_process(second, 1, KEEPER):
+            pytest.fail("two at once")
+        lose()
+        with only_process(second, 1, KEEPER) as others:
+            with pytest.raises(LockLostError, match=f"another keeper runs with the key of {KEEPER}"):
+                hold.check()
+            others.check()
     first.close()
     second.close()
 

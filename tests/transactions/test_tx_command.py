@@ -138,7 +138,7 @@ def test_what_is_wrong_is_one_line_and_status_2(stuck: Scene, tx: Tx, chain: Cha
     assert_refused(tx("cancel", "2", "--send", key=other), f"is of {stuck.signer.address} on chain {CHAIN_ID}, not of")
     missing = tmp_path / "missing"
     assert_refused(backstop_inside("tx", "list", "--journal", missing), f"there is no journal at {missing}")
-    assert_refused(backstop_inside("tx", "list"), "Missing option '--journal'")
+    assert_refused(backstop_inside("tx", "list"), "no journal is named")
     assert stuck.states == [State.MINED, State.BROADCAST]
     assert len(chain.pool()) == 1
 
