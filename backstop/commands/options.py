@@ -79,7 +79,7 @@ class Seconds(click.ParamType):
         except ValueError:
             seconds = 0.0
         if not 0 < seconds <= _HOUR:  # nor what is no number
-            raise BackstopError(f"{_name(param)}{_shown(str(value))} is no number of seconds above 0 and up to {_HOUR}")
+            self.fail(f"{_shown(str(value))} is no number of seconds above 0 and up to {_HOUR}", param, ctx)
         return seconds
 
 
