@@ -102,7 +102,7 @@ def test_gap_is_filled_within_the_budget_only(covers: bool, chain: Chain, signer
         sender.tend()
         assert [intent.name for intent in scene.intents] == ["count", "fill nonce 0"]
         return
-    with pytest.raises(BudgetError, match="raise fees.budget_per_day, or wait"):
+    with pytest.raises(BudgetError, match=r"raise fees\.budget_per_day, or wait"):
         sender.tend()
     assert [intent.name for intent in scene.intents] == ["count"]
 
