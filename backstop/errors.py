@@ -109,6 +109,10 @@ class FeeCapError(TransactionError):
     """A transaction that would have to offer more than the operator allows: it is not sent, or not replaced."""
 
 
+class BalanceError(FeeCapError):
+    """A replacement that would have to offer more than the key's balance carries: it is not signed."""
+
+
 class BudgetError(TransactionError):
     """A transaction whose cost would pass what the operator allows for an hour or a day: it is not sent."""
 
@@ -131,6 +135,10 @@ class DutyError(BackstopError):
 
 class JournalError(BackstopError):
     """A journal of transactions that cannot be opened, read or written."""
+
+
+class LockLostError(JournalError):
+    """Another process has taken this one's place with its key and journal meanwhile: only one may go on."""
 
 
 def missing_package(fault: Exception) -> str | None:

@@ -76,7 +76,6 @@ class KeptKeeper:
     def _begin(self) -> None:
         opening = running(self._settings, send=self._send, printer=lambda sender: printer(sender, as_json=False))
         self._keeper = self._open.enter_context(opening)
-        self._keeper.begin()
         self._keeper.loop.take_turn()
 
     def _close(self) -> None:

@@ -46,5 +46,5 @@ def code_hash(endpoint: Endpoint, deployment: Deployment, key: str) -> str | Non
     try:
         raw = bytes.fromhex((code or "0x")[2:])
     except (TypeError, ValueError):
-        raise RpcError(f"{endpoint.url} answers eth_getCode with what is no code: {str(code)[:40]!r}") from None
+        raise RpcError(f"{endpoint.url} answers eth_getCode with what is no code") from None
     return "0x" + keccak(raw).hex() if raw else None

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import requests
 from eth_utils.address import to_checksum_address
 from web3 import HTTPProvider
 from web3.types import RPCEndpoint
@@ -23,7 +22,9 @@ from backstop.chain.bindings import (
 )
 from backstop.chain.deployment import Deployment
 from backstop.chain.head import Head, head_of
+from backstop.chain.post import Post
 from backstop.errors import ChainMismatchError, NodeError, RevertError, RpcError
+from backstop.hiding import secrets_of_url, why_no_url, without
 
 _HEX = re.compile(r"0x(?:[0-9a-fA-F]{2})+")
 BATCH = 500  # requests in one POST; many nodes take no more than 1000
@@ -46,38 +47,49 @@ class Call(NamedTuple):
     data: bytes
 
 
+class _Provider(HTTPProvider):
+    """Of web3, with a POST of our own."""
+
+    def __init__(self, url: str, timeout: float) -> None:
+        super().__init__(url, exception_retry_configuration=None)
+        self.post = Post(url, timeout)
+
+    def _make_request(self, method: RPCEndpoint, request_data: bytes) -> bytes:
+        return self.post(request_data)
+
+    @staticmethod
+    def decode_rpc_response(raw_response: bytes) -> Any:
+        return json.loads(raw_response)  # web3 would tell what it cannot decode
+
+
 class Endpoint:
-    """A node at a URL. What it does not answer raises RpcError, what the contracts refuse RevertError."""
+    """A node at a URL. What it does not answer raises RpcError, what the contracts refuse RevertError.
+
+    An answer has `timeout` seconds, all of it together. A node's own words are shown on one line, without what is
+    secret in the URL.
+    """
 
     def __init__(self, url: str, timeout: float = 30.0) -> None:
         if not url.startswith(("http://", "https://")):
-            raise RpcError(f"{url!r} is no HTTP URL: give one like http://127.0.0.1:8545")
+            raise RpcError(f"{_shown(url)} is no HTTP URL: give one like http://127.0.0.1:8545")
         try:
             parts = urlsplit(url)
             port = parts.port
         except ValueError as fault:
-            raise RpcError(f"the URL of the node cannot be read: {_line(fault)}") from None
+            raise RpcError(f"the URL of the node cannot be read: {why_no_url(fault)}") from None
         if not parts.hostname or port == 0:
             what = "port 0" if parts.hostname else "no host"
             raise RpcError(f"the URL of the node has {what}: give one like http://127.0.0.1:8545")
         # What is shown: a provider's key may stand in the path, the query, or before the host.
-        credentials, _, host = parts.netloc.rpartition("@")
-        self.url = f"{parts.scheme}://{host}"
+        self.url = f"{parts.scheme}://{_line(parts.netloc.rpartition('@')[2])}"
         self._wired: Deployment | None = None
-        self._secrets = [part for part in (credentials, parts.path.strip("/"), parts.query) if part]
-        # No retries: what was asked is known to have been asked once.
-        self._provider = HTTPProvider(url, {"timeout": timeout}, exception_retry_configuration=None)
-        self._batches = requests.Session()
+        self._secrets = secrets_of_url(url)
+        self._provider = _Provider(url, timeout)
 
     def request(self, method: str, *params: Any) -> Any:
         """The raw result of a request."""
-        try:
-            response: Any = self._provider.make_request(RPCEndpoint(method), list(params))
-        except requests.RequestException as fault:
-            raise RpcError(f"no answer from {self.url} to {method}: {self._brief(fault)}") from None
-        except (ValueError, RecursionError) as fault:
-            raise RpcError(f"{self.url} does not answer {method} in JSON: {self._brief(fault)}") from None
-        return self._result(method, response)
+        answer = self._answer(method, lambda: self._provider.make_request(RPCEndpoint(method), list(params)))
+        return self._result(method, answer)
 
     def batch(self, asked: Sequence[tuple[str, Sequence[Any]]], size: int = BATCH) -> list[Any]:
         """The raw results of several requests, each a method and its parameters, in order: all of them, or none.
@@ -91,38 +103,57 @@ class Endpoint:
         return results
 
     def _post(self, asked: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        what = f"a batch of {len(asked)} ({asked[0][0]} …)"
         body = [
             {"jsonrpc": "2.0", "id": place, "method": method, "params": params}
             for place, (method, params) in enumerate(asked)
         ]
-        what = f"a batch of {len(asked)} ({asked[0][0]} …)"
-        try:
-            response = self._batches.post(
-                str(self._provider.endpoint_uri), data=json.dumps(body), **self._provider.get_request_kwargs()
-            )
-            response.raise_for_status()
-            answers: Any = json.loads(response.content)
-        except requests.RequestException as fault:
-            raise RpcError(f"no answer from {self.url} to {what}: {self._brief(fault)}") from None
-        except (ValueError, RecursionError) as fault:
-            raise RpcError(f"{self.url} does not answer {what} in JSON: {self._brief(fault)}") from None
+        answers = self._answer(what, lambda: json.loads(self._provider.post(json.dumps(body).encode())))
         if isinstance(answers, dict) and answers.get("error") is not None:
-            raise _as_error(what, answers["error"])
+            raise self._error(what, answers["error"])
         try:
             by_place = {answer["id"]: answer for answer in answers}
         except (TypeError, KeyError):
-            raise RpcError(f"{self.url} answers {what} with {_line(answers)}, a list is expected") from None
+            raise RpcError(f"{self.url} answers {what} with {self.said(answers)}, a list is expected") from None
         if len(answers) != len(asked) or by_place.keys() != set(range(len(asked))):
             raise RpcError(f"{self.url} answers {len(by_place)} of {what}")
         return [self._result(method, by_place[place]) for place, (method, _) in enumerate(asked)]
 
+    def _answer(self, what: str, ask: Callable[[], Any]) -> Any:
+        try:
+            return ask()
+        except RpcError as fault:
+            raise RpcError(f"no answer from {self.url} to {what}: {fault}") from None
+        except (ValueError, RecursionError) as fault:
+            raise RpcError(f"{self.url} does not answer {what} in JSON: {self.said(fault)}") from None
+
+    def said(self, words: object) -> str:
+        """Whatever the node says, as it may be shown: the one place through which its words go."""
+        return _line(without(str(words), self._secrets))
+
+    def _error(self, method: str, error: Any) -> RpcError:
+        """The error that a JSON-RPC response holds."""
+        if not isinstance(error, dict):
+            return NodeError(f"{method}: {self.said(error)}")
+        code = error.get("code")
+        data = error.get("data")
+        if isinstance(data, dict):  # some nodes nest it
+            data = data.get("data")
+        message = self.said(error.get("message", error))
+        if isinstance(data, str) and _HEX.fullmatch(data):
+            return RevertError(self.said(describe_revert(bytes.fromhex(data[2:]))))
+        # Some nodes keep the data to themselves.
+        if "revert" in message:
+            return RevertError(message)
+        return NodeError(f"{method}: {message}", code if isinstance(code, int) else None)
+
     def _result(self, method: str, response: Any) -> Any:
         """What a response of JSON-RPC holds. Raises the error that it holds instead."""
         if not isinstance(response, dict):
-            raise RpcError(f"{self.url} answers {method} with {_line(response)}, a JSON-RPC response is expected")
+            raise RpcError(f"{self.url} answers {method} with {self.said(response)}, a JSON-RPC response is expected")
         error = response.get("error")
         if error is not None:
-            raise _as_error(method, error)
+            raise self._error(method, error)
         if "result" not in response:
             raise RpcError(f"{self.url} answers {method} with neither a result nor an error")
         return response["result"]
@@ -134,20 +165,13 @@ class Endpoint:
             raise RpcError(f"{self.url} has no block at all")
         return head_of(header, self.url)
 
-    def _brief(self, fault: Exception) -> str:
-        reason = fault.args[0] if fault.args else fault
-        words = str(getattr(reason, "reason", reason))
-        for secret in self._secrets:
-            words = words.replace(secret, "…")
-        return _line(words)
-
     def quantity(self, method: str, *params: Any) -> int:
         """The result of a request that answers with a hex number."""
         result = self.request(method, *params)
         try:
             return int(result, 16)
         except (TypeError, ValueError):
-            raise RpcError(f"{self.url} answers {method} with {result!r}, a hex number is expected") from None
+            raise RpcError(f"{self.url} answers {method} with {self.said(result)}, a hex number is expected") from None
 
     def call(
         self, to: str, function: Function, *arguments: Any, block: Any = "latest", sender: str | None = None
@@ -208,20 +232,11 @@ def _returned(to: str, function: Function, result: Any) -> Any:
     return values[0] if len(values) == 1 else values
 
 
-def _as_error(method: str, error: Any) -> RpcError:
-    if not isinstance(error, dict):
-        return NodeError(f"{method}: {_line(error)}")
-    code = error.get("code")
-    data = error.get("data")
-    if isinstance(data, dict):  # some nodes nest it
-        data = data.get("data")
-    message = _line(error.get("message", error))
-    if isinstance(data, str) and _HEX.fullmatch(data):
-        return RevertError(_line(describe_revert(bytes.fromhex(data[2:]))))
-    # Some nodes keep the data to themselves.
-    if "revert" in message:
-        return RevertError(message)
-    return NodeError(f"{method}: {message}", code if isinstance(code, int) else None)
+def _shown(url: str) -> str:
+    """What may be shown of a text that should have been a URL of HTTP."""
+    scheme, found, rest = url.partition("://")
+    text = f"{scheme}{found}{re.split('[/?#]', rest.rpartition('@')[2])[0]}" if found else "what is given"
+    return repr(_line(text)) if found else text
 
 
 def _line(words: object) -> str:

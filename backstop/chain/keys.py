@@ -36,7 +36,7 @@ def _from_keystore(keystore: Path, passphrase_file: Path | None) -> LocalAccount
         passphrase = passphrase_file.read_text(encoding="utf-8").rstrip("\r\n")
     except OSError as fault:
         raise SigningKeyError(f"cannot read {fault.filename}: {fault.strerror or fault}") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise SigningKeyError(f"{keystore} is not a JSON keystore") from None
     try:
         key = Account.decrypt(document, passphrase)

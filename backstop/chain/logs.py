@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
+from eth_utils.crypto import keccak
+
 from backstop.adl.snapshot import Block
 from backstop.chain.endpoint import Endpoint
 from backstop.chain.snapshot import read_block
@@ -12,6 +14,7 @@ from backstop.errors import NodeError, RpcError
 
 PAGE = 10_000  # blocks asked for at once; halved for a node that gives fewer
 _SMALLEST_PAGE = 10
+_BLOOM_BITS = 2048
 
 
 class Log(NamedTuple):
@@ -76,6 +79,12 @@ def log_of(endpoint: Endpoint, log: Any) -> Log:
         )
     except (AttributeError, KeyError, TypeError, ValueError):
         raise RpcError(f"{endpoint.url} answers eth_getLogs with a log that cannot be read") from None
+
+
+def may_have(bloom: int, part: bytes) -> bool:
+    """Whether a block may have an event of an address, or with a topic, by its header's bloom filter; 0 has none."""
+    digest = keccak(part)
+    return all(bloom >> (int.from_bytes(digest[at : at + 2], "big") % _BLOOM_BITS) & 1 for at in (0, 2, 4))
 
 
 def topics_of(*events: bytes) -> list[Sequence[str]]:

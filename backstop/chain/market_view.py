@@ -94,6 +94,7 @@ class MarketView(NamedTuple):
             pot=funding.pot,
             fees=funding.fees,
             settles_at=self.settles_at,
+            has_funding=funding.cap != 0 or funding.premium != 0,
             auctions={side: Auction(price, contracts) for side, (price, contracts) in sales.items() if contracts},
         )
 

@@ -22,6 +22,8 @@ _DEEPEST = 16  # blocks back that nodes on different branches are compared at
 _THROTTLED = (-32005, -32002, 429)
 # What changes something where it is taken: a fault after it leaves open whether it was.
 _SENDS = ("eth_sendRawTransaction",)
+# What is done, or left undone, because of the answer: a refusal is believed only of as many as have to agree.
+_JUDGES = ("eth_estimateGas",)
 
 
 @dataclass(slots=True)
@@ -77,6 +79,7 @@ class Nodes(Endpoint):
         self._pool = ThreadPoolExecutor(len(urls), thread_name_prefix="nodes")
         self._on_fault = on_fault
         self._lags: dict[int, int] = {}
+        self._agreed: Head | None = None
 
     def close(self) -> None:
         """Ends the threads that nodes are asked in at once."""
@@ -88,9 +91,27 @@ class Nodes(Endpoint):
         """The raw result of a request, from the first node that gives one.
 
         What the contracts refuse is refused; what each node refuses raises the first one's NodeError. A transaction
-        that one node may have, and the next one refuses, raises RpcError: whether it was sent is not known.
+        that one node may have, and the next one refuses, raises RpcError: whether it was sent is not known. That the
+        contracts would refuse a transaction is believed where a quorum says so, or nobody more says otherwise. The
+        latest header is that of a block that a quorum has.
         """
-        return self._first(method, lambda endpoint: endpoint.request(method, *params))
+        found = self._first(method, lambda endpoint: endpoint.request(method, *params))
+        is_latest = method == "eth_getBlockByNumber" and params[:1] == ("latest",)
+        return self._agreed_header(found) if is_latest and self._quorum > 1 and self._deployment else found
+
+    def _agreed_header(self, header: Any) -> Any:
+        """A node's latest header, with what the quorum says of the block; of the quorum's own one where it differs."""
+        found, agreed = head_of(header, self.url), self._agreed
+        if agreed is None or found.hash != agreed.hash:
+            try:
+                agreed = self.head()
+            except NoQuorumError:
+                if agreed is None:
+                    raise
+        told = {"number": hex(agreed.number), "hash": agreed.hash, "parentHash": agreed.parent}
+        told |= {"timestamp": hex(agreed.timestamp)}
+        told |= {} if agreed.base_fee is None else {"baseFeePerGas": hex(agreed.base_fee)}
+        return header | told
 
     def batch(self, asked: Sequence[tuple[str, Sequence[Any]]], size: int = BATCH) -> list[Any]:
         """The raw results of several requests, in order: all of them from one node, or none."""
@@ -100,12 +121,18 @@ class Nodes(Endpoint):
     def _first(self, method: str, ask: Callable[[Endpoint], _T]) -> _T:
         refusals: list[NodeError] = []
         faults: list[RpcError] = []
+        reverts: list[RevertError] = []
+        results: list[_T] = []
         for node in self._readable():
+            if reverts and self._rests(node):
+                break
             try:
                 result = ask(node.endpoint)
-            except RevertError:
+            except RevertError as revert:
                 node.fault = ""
-                raise
+                reverts.append(revert)
+                if method not in _JUDGES or len(reverts) >= self._quorum:
+                    raise reverts[0] from None
             except NodeError as refusal:
                 refusals.append(refusal)
                 if refusal.code in _THROTTLED:
@@ -115,7 +142,11 @@ class Nodes(Endpoint):
                 self._failed(node, fault)
             else:
                 node.fault = ""
-                return result
+                results.append(result)
+                if len(results) > len(reverts):
+                    return result
+        if reverts:
+            raise reverts[0]
         if refusals and not (faults and method in _SENDS):
             raise refusals[0]
         if len(faults) == 1:
@@ -168,6 +199,7 @@ class Nodes(Endpoint):
                 self._put_aside(node, outcome)
         self._lags = {}
         agreed, members = self._agree(heads)
+        self._agreed = agreed
         self._lags = {place: max(0, agreed.number - head.number) for place, head in heads.items()}
         for place, node in enumerate(self._nodes):
             was = node.shunned
@@ -208,7 +240,8 @@ class Nodes(Endpoint):
             if chain_id != hex(self._deployment.chain_id):
                 node.checked = None
                 return ChainMismatchError(
-                    f"{node.endpoint.url} serves chain {chain_id}, the deployment is on {self._deployment.chain_id}"
+                    f"{node.endpoint.url} serves chain {node.probe.said(chain_id)}, "
+                    f"the deployment is on {self._deployment.chain_id}"
                 )
             return head_of(header, node.endpoint.url)
         except RpcError as fault:
@@ -223,9 +256,10 @@ class Nodes(Endpoint):
             )
         newest = sorted((head.number for head in heads.values()), reverse=True)[self._quorum - 1]
         for number in range(newest, max(newest - _DEEPEST, -1), -1):
-            having: dict[str, dict[int, Head]] = {}
+            having: dict[Head, dict[int, Head]] = {}
             for place, head in self._at(number, heads).items():
-                having.setdefault(head.hash, {})[place] = head
+                # A node that says something else of the same block, of its base fee say, is on no branch at all.
+                having.setdefault(head._replace(bloom=0), {})[place] = head
             for members in having.values():
                 if len(members) >= self._quorum:
                     return next(iter(members.values())), set(members)

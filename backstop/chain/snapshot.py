@@ -84,9 +84,10 @@ class ChainState:
         return sum(self.claims_of.values())
 
 
-def read_snapshot(rpc_url: str, deployment: Path, number: int | None = None) -> ChainState:
-    """`read_chain` from a URL and a deployment file. Raises a BackstopError where either is not what it should be."""
-    return read_chain(Endpoint(rpc_url), Deployment.load(deployment), number)
+def read_snapshot(node: str | Endpoint, deployment: Path, number: int | None = None) -> ChainState:
+    """`read_chain` from a node, or its URL, and a deployment file. Raises a BackstopError where either is wrong."""
+    endpoint = Endpoint(node) if isinstance(node, str) else node
+    return read_chain(endpoint, Deployment.load(deployment), number)
 
 
 def read_chain(endpoint: Endpoint, deployment: Deployment, number: int | None = None) -> ChainState:

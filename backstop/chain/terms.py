@@ -22,8 +22,9 @@ class MarketTerms:
     `pool` is the id of its pool. A trade needs `initial_margin_fraction`; a liquidator gets `liquidation_discount` of
     the notional, the pool `liquidation_fee`, fills cost `maker_fee` and `taker_fee`. Positions have at least `min_size`
     contracts and grow to `max_notional` quote; fills lie within `price_band` of mark. `pot` and `fees` are what is set
-    aside for funding and for those who share the fees. `auctions` by side of the inventory; no entry where none is for
-    sale. `settles_at` is from when on the positions of a closed market are settled, seconds; 0 while it is open.
+    aside for funding and for those who share the fees. `has_funding` says whether the end of an hour may move what
+    positions owe. `auctions` by side of the inventory; no entry where none is for sale. `settles_at` is from when on
+    the positions of a closed market are settled, seconds; 0 while it is open.
     """
 
     pool: int
@@ -39,5 +40,6 @@ class MarketTerms:
     isolated_only: bool
     pot: int
     fees: int
+    has_funding: bool
     auctions: dict[Side, Auction]
     settles_at: int = 0

@@ -5,21 +5,25 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from backstop.commands.options import chain_options
+from backstop.commands.settings_options import chain_options
 from backstop.errors import BackstopError
 
 _ACCOUNT = re.compile(r"0x[0-9a-fA-F]{64}")
 _SHOWN = 80
+
+if TYPE_CHECKING:
+    from backstop.chain.endpoint import Endpoint
 
 
 @click.command("account")
 @click.argument("who", metavar="OWNER_OR_ACCOUNT")
 @chain_options
 @click.option("--json", "as_json", is_flag=True, help="Print exact amounts as JSON instead of tables.")
-def account_command(who: str, rpc: str, deployment: Path, as_json: bool) -> None:
+def account_command(who: str, rpc: Endpoint, deployment: Path, as_json: bool) -> None:
     """Where accounts stand: margin, positions, what they paid for funding, and their place in the ADL queue.
 
     OWNER_OR_ACCOUNT is an address, for every account of it that holds anything, or the id of one account.

@@ -7,15 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from backstop.commands.options import (
-    Address,
-    Amount,
-    chain_options,
-    key_options,
-    open_sender,
-    send_options,
-    show_steps,
-)
+from backstop.commands.by_hand import open_sender
+from backstop.commands.options import Address, Amount, key_options, send_options, show_steps
+from backstop.commands.sending_options import signer_options
+from backstop.commands.settings_options import chain_options
 from backstop.math.wad import format_amount
 
 if TYPE_CHECKING:
@@ -33,6 +28,7 @@ def bond_group() -> None:
 @click.argument("amount", type=Amount())
 @chain_options
 @key_options
+@signer_options
 @send_options
 def post_command(amount: int, send: bool, as_json: bool, **options: Any) -> None:
     """Add AMOUNT tokens to the key's bond. A dry run unless --send is given.
@@ -54,6 +50,7 @@ def post_command(amount: int, send: bool, as_json: bool, **options: Any) -> None
 @click.option("--rewards", is_flag=True, help="Take out what challenges have brought.")
 @chain_options
 @key_options
+@signer_options
 @send_options
 def withdraw_command(
     amount: int | None, claims: bool, cancels: bool, rewards: bool, send: bool, as_json: bool, **options: Any
@@ -73,7 +70,13 @@ def withdraw_command(
     if amount is not None or cancels:
         steps = request_steps(client, bond, amount or 0)
         line = f"ask for {format_amount(amount)} {symbol} of the bond" if amount else "call off what was asked for"
+        if amount and bond.leaving:
+            line += (
+                f", instead of the {format_amount(bond.leaving)} that were asked for{_ripe(bond)}: "
+                "the time to wait begins anew for all of it"
+            )
         document = {"keeper": sender.address, "amount": format_amount(amount or 0)}
+        document |= {"replaces": format_amount(bond.leaving)} if amount and bond.leaving else {}
     elif claims:
         steps = withdraw_steps(client, bond)
         most = min(bond.leaving, bond.amount - bond.reserved)
@@ -89,6 +92,7 @@ def withdraw_command(
 @bond_group.command("release")
 @chain_options
 @key_options
+@signer_options
 @send_options
 def release_command(send: bool, as_json: bool, **options: Any) -> None:
     """Free what covers rounds that have closed while an older one is still open. A dry run unless --send is given.

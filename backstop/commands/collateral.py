@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from backstop.commands.by_hand import open_sender
 from backstop.commands.options import (
     AccountChoice,
     Address,
     Amount,
     account_options,
-    chain_options,
     key_options,
-    open_sender,
     send_options,
     show_steps,
 )
+from backstop.commands.sending_options import signer_options
+from backstop.commands.settings_options import chain_options
 from backstop.errors import RevertError
 from backstop.math.wad import format_amount
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 @account_options()
 @chain_options
 @key_options
+@signer_options
 @send_options
 def deposit_command(amount: int, market: str | None, cross: bool, index: int, **options: Any) -> None:
     """Put AMOUNT tokens into one of the key's own accounts. A dry run unless --send is given.
@@ -57,6 +59,7 @@ def deposit_command(amount: int, market: str | None, cross: bool, index: int, **
 @click.option("--to", "recipient", type=Address(), metavar="ADDRESS", help="Who gets the tokens; else the key's owner.")
 @chain_options
 @key_options
+@signer_options
 @send_options
 def withdraw_command(
     amount: int, market: str | None, cross: bool, index: int, recipient: str | None, **options: Any
@@ -84,6 +87,7 @@ def withdraw_command(
 @account_options("to")
 @chain_options
 @key_options
+@signer_options
 @send_options
 def transfer_command(
     amount: int,

@@ -9,6 +9,8 @@ import click
 
 from backstop.commands.settings_options import config_option
 
+_WIDEST = 40  # characters of a value; behind a longer one the column begins later
+
 
 @click.group("config")
 def config_group() -> None:
@@ -39,8 +41,10 @@ def show_command(config: Path | None, as_json: bool, as_toml: bool) -> None:
         return
     values = {name: "-" if value is None else toml_value(value) for name, value in document.items()}
     wide = max(map(len, values))
+    # One long value, a list of URLs, must not push all the others' origins out of sight.
+    column = max((len(value) for value in values.values() if len(value) <= _WIDEST), default=0)
     for name, value in values.items():
-        click.echo(f"{name:<{wide}}  {value:<24}  {origins[name]}")
+        click.echo(f"{name:<{wide}}  {value:<{column}}  {origins[name]}")
 
 
 @config_group.command("example")

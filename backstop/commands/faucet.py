@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from backstop.commands.options import (
-    Address,
-    Amount,
-    chain_options,
-    key_options,
-    open_sender,
-    send_options,
-    show_steps,
-)
+from backstop.commands.by_hand import open_sender
+from backstop.commands.options import Address, Amount, key_options, send_options, show_steps
+from backstop.commands.sending_options import signer_options
+from backstop.commands.settings_options import chain_options
 from backstop.errors import BackstopError
 from backstop.math.wad import format_amount
 
 # What contracts/mocks/MockUSDC.sol calls itself; anyone may mint it.
 _TEST_TOKEN = ("Test USD Coin", "tUSDC")
+
+if TYPE_CHECKING:
+    from backstop.chain.endpoint import Endpoint
 
 
 @click.command("faucet")
@@ -28,22 +27,22 @@ _TEST_TOKEN = ("Test USD Coin", "tUSDC")
 @click.option("--to", "recipient", type=Address(), metavar="ADDRESS", help="Who gets them; else the key's owner.")
 @chain_options
 @key_options
+@signer_options
 @send_options
 def faucet_command(
     amount: int,
     recipient: str | None,
-    rpc: str,
+    rpc: Endpoint,
     deployment: Path,
-    keystore: Path | None,
-    passphrase_file: Path | None,
     send: bool,
     as_json: bool,
+    **_: Any,
 ) -> None:
     """Mint AMOUNT test tokens, where the deployment takes the project's own. A dry run unless --send is given."""
     from backstop.chain.bindings import MINT
     from backstop.trading.actions import Step, take, taken_documents
 
-    client, sender = open_sender(rpc, deployment, keystore, passphrase_file)
+    client, sender = open_sender(rpc, deployment)
     token, to = client.token, recipient or sender.address
     if (client.token_name, token.symbol) != _TEST_TOKEN:
         raise BackstopError(

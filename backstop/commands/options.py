@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from backstop.commands.sent import remember
 from backstop.errors import BackstopError
 from backstop.math.wad import parse_amount
 
 if TYPE_CHECKING:
     from backstop.trading.actions import Taken
     from backstop.trading.client import Client
-    from backstop.transactions.sender import Sender
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -25,6 +23,7 @@ FILE = click.Path(path_type=Path)  # what cannot be read is told in one line by 
 STDOUT = Path("-")
 RPC_VARIABLE, DEPLOYMENT_VARIABLE = "BACKSTOP_RPC", "BACKSTOP_DEPLOYMENT"
 _EXAMPLE = "100.5"
+_HOUR = 3600
 _WHOLE = re.compile(r"-?[0-9]{1,80}")
 
 
@@ -69,6 +68,21 @@ class Whole(click.ParamType):
         return number
 
 
+class Seconds(click.ParamType):
+    """A pause: more than nothing, at most an hour."""
+
+    name = "seconds"
+
+    def convert(self, value: str | float, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            seconds = float(value)
+        except ValueError:
+            seconds = 0.0
+        if not 0 < seconds <= _HOUR:  # nor what is no number
+            self.fail(f"{_shown(str(value))} is no number of seconds above 0 and up to {_HOUR}", param, ctx)
+        return seconds
+
+
 INDEX = Whole(0, 2**64 - 1)
 
 
@@ -87,32 +101,14 @@ class Address(click.ParamType):
         return value
 
 
-def chain_options(command: _Command) -> _Command:
-    """Adds `--rpc` and `--deployment`, both required, each of which has a variable of the environment."""
-    command = click.option(
-        "--deployment",
-        required=True,
-        type=FILE,
-        metavar="FILE",
-        envvar=DEPLOYMENT_VARIABLE,
-        show_envvar=True,
-        help="deployments/NAME.json",
-    )(command)
-    return click.option(
-        "--rpc",
-        required=True,
-        metavar="URL",
-        envvar=RPC_VARIABLE,
-        show_envvar=True,
-        help="The node.",
-    )(command)
-
-
 def key_options(command: _Command) -> _Command:
     """Adds `--keystore` and `--passphrase-file`; the environment's key needs no option."""
     command = click.option("--passphrase-file", type=FILE, metavar="FILE", help="What opens the keystore.")(command)
     return click.option(
-        "--keystore", type=FILE, metavar="FILE", help="Key that signs; else BACKSTOP_PRIVATE_KEY of the environment."
+        "--keystore",
+        type=FILE,
+        metavar="FILE",
+        help="Key that signs; else BACKSTOP_PRIVATE_KEY of the environment, or the settings' key.",
     )(command)
 
 
@@ -185,19 +181,6 @@ def _shown(value: str) -> str:
 
 def _line(text: str) -> str:
     return text if text.isprintable() else repr(text)
-
-
-def open_sender(
-    rpc: str, deployment: Path, keystore: Path | None, passphrase_file: Path | None, **_: bool
-) -> tuple[Client, Sender]:
-    """The exchange and who signs, from the options; the key is looked at first."""
-    from backstop.chain.keys import load_key
-    from backstop.trading.client import Client
-    from backstop.transactions.sender import Sender
-
-    signer = load_key(keystore, passphrase_file)
-    client = Client.open(rpc, deployment)
-    return client, remember(Sender(client.endpoint, signer, client.deployment.chain_id))
 
 
 def show_steps(taken: Sequence[Taken]) -> None:

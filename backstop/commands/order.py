@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from backstop.commands.by_hand import open_sender
 from backstop.commands.options import (
     FILE,
     INDEX,
@@ -15,18 +17,20 @@ from backstop.commands.options import (
     Address,
     Amount,
     Whole,
-    chain_options,
     key_options,
-    open_sender,
     send_options,
     show_steps,
 )
 from backstop.commands.order_output import check_fresh, hand_over
 from backstop.commands.order_settle import settle_command
 from backstop.commands.order_show import show_command
+from backstop.commands.settings_options import chain_options
 from backstop.errors import BackstopError
 
 _DAY = 86400
+
+if TYPE_CHECKING:
+    from backstop.chain.endpoint import Endpoint
 
 
 @click.group("order")
@@ -72,7 +76,7 @@ def new_command(
     reduce_only: bool,
     output: Path | None,
     as_json: bool,
-    rpc: str,
+    rpc: Endpoint,
     deployment: Path,
     keystore: Path | None,
     passphrase_file: Path | None,
@@ -113,7 +117,7 @@ def sign_command(
     file: Path,
     output: Path | None,
     as_json: bool,
-    rpc: str,
+    rpc: Endpoint,
     deployment: Path,
     keystore: Path | None,
     passphrase_file: Path | None,
@@ -146,7 +150,7 @@ def sign_command(
 def cancel_command(
     file: Path | None,
     everything: bool,
-    rpc: str,
+    rpc: Endpoint,
     deployment: Path,
     keystore: Path | None,
     passphrase_file: Path | None,
@@ -162,7 +166,7 @@ def cancel_command(
     if (file is None) == (not everything):
         raise BackstopError("give one order FILE to cancel, or --all")
     item = load(file) if file else None
-    client, sender = open_sender(rpc, deployment, keystore, passphrase_file)
+    client, sender = open_sender(rpc, deployment)
     exchange = client.deployment.exchange
     if item is None:
         step = Step("cancelAll", exchange, CANCEL_ALL.encode())

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from backstop.commands.options import FILE, Amount, chain_options, key_options, send_options, show_steps
+from backstop.commands.options import FILE, Amount, key_options, send_options, show_steps
+from backstop.commands.settings_options import chain_options
 from backstop.math.wad import format_amount
+
+if TYPE_CHECKING:
+    from backstop.chain.endpoint import Endpoint
 
 
 @click.command("settle")
@@ -20,7 +25,7 @@ from backstop.math.wad import format_amount
 def settle_command(
     files: tuple[Path, ...],
     contracts: int | None,
-    rpc: str,
+    rpc: Endpoint,
     deployment: Path,
     keystore: Path | None,
     passphrase_file: Path | None,

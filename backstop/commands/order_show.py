@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from backstop.commands.options import FILE, chain_options
+from backstop.commands.options import FILE
+from backstop.commands.settings_options import chain_options
 from backstop.math.wad import format_amount
+
+if TYPE_CHECKING:
+    from backstop.chain.endpoint import Endpoint
 
 
 @click.command("show")
 @click.argument("file", type=FILE)
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 @chain_options
-def show_command(file: Path, as_json: bool, rpc: str, deployment: Path) -> None:
+def show_command(file: Path, as_json: bool, rpc: Endpoint, deployment: Path) -> None:
     """Show the order in FILE, and how much of it is filled. It needs no key, and nothing is sent."""
     from backstop.trading.client import Client
     from backstop.trading.order_file import load

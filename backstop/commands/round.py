@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from backstop.commands.options import chain_options, key_options
-from backstop.commands.sending_options import journal_option, signer_options
+from backstop.commands.options import Seconds, Whole, key_options
+from backstop.commands.sending_options import WHERE_LEFT_RUNNING, journal_option, signer_options
 from backstop.commands.sent import remember
-from backstop.commands.settings_options import chain_overrides, config_option, settings_of
+from backstop.commands.settings_options import chain_options, chain_overrides, config_option, settings_of
 from backstop.commands.signals import quits_at_signals
 
 if TYPE_CHECKING:
+    from backstop.chain.endpoint import Endpoint
     from backstop.rounds.watch import Finding
 
 
@@ -25,10 +26,10 @@ def round_group() -> None:
 
 
 @round_group.command("show")
-@click.argument("number", metavar="ID", type=click.IntRange(min=1))
+@click.argument("number", metavar="ID", type=Whole(1))
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @chain_options
-def show_command(number: int, as_json: bool, rpc: str, deployment: Path) -> None:
+def show_command(number: int, as_json: bool, rpc: Endpoint, deployment: Path) -> None:
     """Who was closed in round ID, in which order and why, at which price, what each gave up, and who was skipped."""
     from backstop.rounds.book import read_round
     from backstop.rounds.render import print_round, round_document
@@ -40,7 +41,7 @@ def show_command(number: int, as_json: bool, rpc: str, deployment: Path) -> None
     if as_json:
         click.echo(json.dumps(round_document(found, name), indent=2))
     else:
-        print_round(found, name, client.token.symbol)
+        print_round(found, name, client.token.symbol, client.head().timestamp)
 
 
 @click.group("challenge")
@@ -55,10 +56,10 @@ def challenge_group() -> None:
 @chain_overrides
 @key_options
 @signer_options
-@journal_option(required=False)
+@journal_option(WHERE_LEFT_RUNNING)
 @click.option(
     "--poll",
-    type=click.FloatRange(min=0.05, max=3600),
+    type=Seconds(),
     default=1.0,
     metavar="SECONDS",
     help="How often to look for a new block. Default 1.",
@@ -76,6 +77,7 @@ def watch_command(once: bool, send: bool, as_json: bool, **_: Any) -> None:
     from backstop.keeper.daemon import opened
     from backstop.keeper.loop import stopped_by_signals
     from backstop.keeper.watching import watching
+    from backstop.rounds.render import looked_at_line
     from backstop.rounds.watch import Watcher
 
     settings = settings_of(click.get_current_context())
@@ -95,6 +97,8 @@ def watch_command(once: bool, send: bool, as_json: bool, **_: Any) -> None:
         remember(parts.sender)
         watcher = Watcher(parts.nodes, parts.deployment, parts.sender, send=send, tell=tell)
         left = [finding for finding in watcher.look() if show(finding)]
+        if not as_json:
+            click.echo(looked_at_line(watcher.looked_at))
     if left:
         click.get_current_context().exit(1)
 

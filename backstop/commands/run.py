@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from backstop.commands.options import INDEX, Amount, key_options
-from backstop.commands.sending_options import journal_option, signer_options
+from backstop.commands.options import INDEX, Amount, Seconds, key_options
+from backstop.commands.sending_options import WHERE_LEFT_RUNNING, journal_option, signer_options
 from backstop.commands.sent import remember
 from backstop.commands.settings_options import chain_overrides, config_option, settings_of
 from backstop.commands.signals import quits_at_signals
@@ -23,19 +22,6 @@ if TYPE_CHECKING:
     from backstop.transactions.sender import Sender
 
 
-class _Seconds(click.FloatRange):
-    """A pause: more than nothing, at most an hour."""
-
-    def __init__(self) -> None:
-        super().__init__(min=0, min_open=True, max=3600)
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        seconds = float(super().convert(value, param, ctx))
-        if math.isnan(seconds):
-            self.fail(f"{value} is no number of seconds", param, ctx)
-        return seconds
-
-
 @click.command("run")
 @click.option("--once", is_flag=True, help="One cycle: everything that is due now, until nothing is.")
 @click.option("--send", is_flag=True, help="Sign and send. Without it nothing is sent: what would be done is shown.")
@@ -43,7 +29,7 @@ class _Seconds(click.FloatRange):
 @chain_overrides
 @key_options
 @signer_options
-@journal_option(required=False)
+@journal_option(WHERE_LEFT_RUNNING)
 @click.option(
     "--liquidate-up-to",
     "notional",
@@ -70,7 +56,7 @@ class _Seconds(click.FloatRange):
 @upkeep_options
 @click.option(
     "--poll",
-    type=_Seconds(),
+    type=Seconds(),
     default=1.0,
     metavar="SECONDS",
     help="How often to look for a new block. Default 1.",

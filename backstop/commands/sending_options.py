@@ -14,16 +14,21 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 JOURNAL_VARIABLE, SIGNER_VARIABLE = "BACKSTOP_JOURNAL", "BACKSTOP_SIGNER"
 
 
-def journal_option(*, required: bool) -> Callable[[_Command], _Command]:
-    """Adds `--journal`."""
-    default = "" if required else " Without one it is kept in memory, and forgotten at the end."
+IN_STATE_FOLDER = "Without one it is that of the settings, or in the state folder."
+WHERE_LEFT_RUNNING = (
+    "Without one it is that of the settings; else in the state folder where it is left running, and with --once in "
+    "memory, forgotten at the end."
+)
+
+
+def journal_option(default: str) -> Callable[[_Command], _Command]:
+    """Adds `--journal`; `default` says which it is without one."""
     return click.option(
         "--journal",
-        required=required,
         metavar="PATH",
         envvar=JOURNAL_VARIABLE,
         show_envvar=True,
-        help=f"The journal of transactions: a SQLite file, or a PostgreSQL by its URL.{default}",
+        help=f"The journal of transactions: a SQLite file, or a PostgreSQL by its URL. {default}",
     )
 
 

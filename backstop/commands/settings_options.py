@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 from click.core import ParameterSource
@@ -12,8 +14,10 @@ from backstop.commands.options import FILE, Amount
 from backstop.errors import SettingsError
 
 if TYPE_CHECKING:
+    from backstop.chain.endpoint import Endpoint
     from backstop.settings import Settings
 
+_SETTINGS = "backstop.settings"
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 # Which setting a parameter stands for; what begins with `no_` switches it off.
@@ -56,16 +60,51 @@ def chain_overrides(command: _Command) -> _Command:
     return click.option("--rpc", metavar="URL", help="The node; else BACKSTOP_RPC, or those of the file.")(command)
 
 
+def chain_options(command: _Command) -> _Command:
+    """Adds `--config`, `--rpc` and `--deployment`; the command gets the node, or the nodes as one, and the file.
+
+    They are those of the settings, so that whoever has a file, or the environment, need say nothing.
+    """
+
+    @wraps(command)
+    def with_chain(*arguments: Any, config: Path | None, **options: Any) -> Any:
+        del config  # of the context, as all that was given
+        settings = settings_of(click.get_current_context())
+        options |= {"rpc": node_of(settings), "deployment": settings.deployment_file}
+        return command(*arguments, **options)
+
+    return config_option(chain_overrides(cast(_Command, with_chain)))
+
+
+def node_of(settings: Settings) -> Endpoint:
+    """The node of the settings; where there are several, they have to agree as for a keeper."""
+    from backstop.chain.endpoint import Endpoint
+    from backstop.chain.nodes import Nodes
+
+    node, urls = settings.node, settings.node_urls
+    if len(urls) == 1:
+        return Endpoint(urls[0])
+    return Nodes(urls, quorum=node.quorum, lag=node.most_lag, timeout=node.timeout)
+
+
 def settings_of(context: click.Context) -> Settings:
     """The settings, with those of the present command line, which win. Raises UsageError without a node."""
-    from backstop.settings import load_settings
-
-    settings = load_settings(context.params.get("config"), overrides_of(context))
+    settings = any_settings_of(context)
     try:
         _ = settings.deployment_file, settings.node_urls
     except SettingsError as fault:
         raise click.UsageError(str(fault), context) from None
     return settings
+
+
+def any_settings_of(context: click.Context) -> Settings:
+    """The same, also without a node or a deployment; read once."""
+    from backstop.settings import load_settings
+
+    if _SETTINGS not in context.meta:
+        context.meta[_SETTINGS] = load_settings(context.params.get("config"), overrides_of(context))
+    found: Settings = context.meta[_SETTINGS]
+    return found
 
 
 def overrides_of(context: click.Context) -> dict[str, Any]:

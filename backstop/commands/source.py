@@ -16,6 +16,7 @@ from backstop.commands.options import DEPLOYMENT_VARIABLE, FILE, RPC_VARIABLE
 from backstop.errors import BackstopError, SnapshotError
 
 if TYPE_CHECKING:
+    from backstop.chain.endpoint import Endpoint
     from backstop.chain.snapshot import ChainState
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
@@ -43,13 +44,15 @@ def snapshot_source(command: _Command) -> _Command:
     )(command)
 
 
-def read_source(file: str | None, rpc: str | None, deployment: Path | None, block: int | None = None) -> Snapshot:
+def read_source(
+    file: str | None, rpc: str | Endpoint | None, deployment: Path | None, block: int | None = None
+) -> Snapshot:
     """The snapshot that the arguments name; raises as `read_source_and_chain` does."""
     return read_source_and_chain(file, rpc, deployment, block)[0]
 
 
 def read_source_and_chain(
-    file: str | None, rpc: str | None, deployment: Path | None, block: int | None = None
+    file: str | None, rpc: str | Endpoint | None, deployment: Path | None, block: int | None = None
 ) -> tuple[Snapshot, ChainState | None]:
     """The snapshot that the arguments name, and where it comes from a chain what else was read there.
 

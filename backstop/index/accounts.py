@@ -23,8 +23,8 @@ SAMPLE = 8  # accounts that are held against the chain at each read
 class AccountIndex:
     """Of one deployment, in a database at `url`; `tell` hears of what had to be mended.
 
-    What it keeps is checked at each read: how many accounts the chain has, and a few of them chosen by chance. Where
-    something differs all accounts are read, and it is told.
+    What it keeps is checked at each read: how many accounts the chain has, a few of them chosen by chance, and as many
+    by turns, so that in time each of them is. Where something differs all accounts are read, and it is told.
     """
 
     def __init__(
@@ -39,6 +39,7 @@ class AccountIndex:
         self._tell = tell
         self._sample = sample
         self._draws = SystemRandom()
+        self._turn = 0
         self._store = Store(url, deployment)
         self._book = self._store.load()
 
@@ -57,7 +58,8 @@ class AccountIndex:
             book, changes = reading.anew(before), None
         else:
             book, changes = followed
-            differs = reading.differs(book, self._draws, self._sample)
+            differs = reading.differs(book, self._draws, self._sample, self._turn)
+            self._turn += 1
             if differs:
                 self._tell(f"the index of accounts differs from block {head.number}, all are read: {differs}")
                 book, changes = reading.anew(book), None

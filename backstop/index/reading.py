@@ -11,8 +11,8 @@ from backstop.adl.snapshot import Block
 from backstop.chain.bindings import CROSS_ACCOUNT, LENS_ACCOUNTS, LENS_CROSS_ACCOUNTS, POSITION
 from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Call, Endpoint
-from backstop.chain.head import Head
-from backstop.chain.logs import Log, log_of, read_logs, topics_of
+from backstop.chain.head import Head, bloom_of
+from backstop.chain.logs import Log, log_of, may_have, read_logs, topics_of
 from backstop.chain.many import View, call_many
 from backstop.chain.market_view import MarketView
 from backstop.chain.snapshot import (
@@ -95,7 +95,34 @@ class Reading:
         found = self._endpoint.batch([("eth_getLogs", (query | {"blockHash": trail.recent[one]},)) for one in by_hash])
         if not all(isinstance(logs, list) for logs in found):
             raise RpcError(f"{self._endpoint.url} answers eth_getLogs with no list")
+        self._check_silence([trail.recent[one] for one, logs in zip(by_hash, found, strict=True) if not logs])
         return older + [log_of(self._endpoint, log) for logs in found for log in logs]
+
+    def _check_silence(self, blocks: list[str]) -> None:
+        """Raises RpcError where a block is said to have no events, and its header that the contracts have emitted some.
+
+        A bloom filter may say yes where it is no, but only now and then: then all events of the block are asked for.
+        The filter of the newest block is known; a chain whose headers have empty ones proves nothing.
+        """
+        others = [one for one in blocks if one != self._head.hash]
+        headers = self._endpoint.batch([("eth_getBlockByHash", (one, False)) for one in others]) if others else []
+        blooms = {one: bloom_of(header) for one, header in zip(others, headers, strict=True)}
+        blooms[self._head.hash] = self._head.bloom
+        emitters = [one.lower() for one in (self._deployment.exchange, self._deployment.engine)]
+        for block in blocks:
+            bloom = blooms[block]
+            if not any(may_have(bloom, bytes.fromhex(one[2:])) for one in emitters):
+                continue
+            if not any(may_have(bloom, topic) for topic in TOPICS):
+                continue
+            told = self._endpoint.request("eth_getLogs", {"blockHash": block})
+            if not isinstance(told, list):
+                raise RpcError(f"{self._endpoint.url} answers eth_getLogs with no list")
+            logs = [log_of(self._endpoint, log) for log in told]
+            if not logs or any(log.address in emitters and log.topics[:1] and log.topics[0] in TOPICS for log in logs):
+                raise RpcError(
+                    f"{self._endpoint.url} leaves out events of block {block[:10]}: its header says that there are some"
+                )
 
     def _reread(self, book: Book, accounts: set[bytes]) -> Changes:
         """Reads what these accounts hold now."""
@@ -126,19 +153,23 @@ class Reading:
 
     # ---------------------------------------------------------------- checking
 
-    def differs(self, book: Book, draws: Random, sample: int) -> str | None:
-        """What the chain says otherwise: of how many accounts there are, or of some that are chosen by chance."""
+    def differs(self, book: Book, draws: Random, sample: int, turn: int = 0) -> str | None:
+        """What the chain says otherwise: of how many accounts there are, or of some of them.
+
+        `sample` are chosen by chance, each account as likely as any other, and as many by turns, so that after enough
+        turns each was looked at.
+        """
         for view in self._views:
             known = len(book.positions.get(view.id, ()))
             if known != view.accounts:
                 return f"{known} accounts of {view.name} are known, there are {view.accounts}"
         if len(book.cross) != self._system.cross_accounts:
             return f"{len(book.cross)} cross accounts are known, there are {self._system.cross_accounts}"
-        return self._differing_position(book, draws, sample) or self._differing_margin(book, draws, sample)
+        return self._differing_position(book, draws, sample, turn) or self._differing_margin(book, draws, sample, turn)
 
-    def _differing_position(self, book: Book, draws: Random, sample: int) -> str | None:
-        places = [(view, place) for view in self._views for place in _some(view.accounts, draws, sample)]
-        chosen = [places[i] for i in _some(len(places), draws, sample)]
+    def _differing_position(self, book: Book, draws: Random, sample: int, turn: int) -> str | None:
+        places = [(view, place) for view in self._views for place in range(view.accounts)]
+        chosen = [places[number] for number in _chosen(len(places), draws, sample, turn)]
         lens = self._deployment.lens
         pages = self._endpoint.call_all(
             [Call(lens, LENS_ACCOUNTS, LENS_ACCOUNTS.encode(view.id, place, 1)) for view, place in chosen], self._at
@@ -149,9 +180,9 @@ class Reading:
                 return f"account {place} of {view.name} is another, or holds something else"
         return None
 
-    def _differing_margin(self, book: Book, draws: Random, sample: int) -> str | None:
+    def _differing_margin(self, book: Book, draws: Random, sample: int, turn: int) -> str | None:
         accounts = list(book.cross)
-        chosen = _some(len(accounts), draws, sample)
+        chosen = _chosen(len(accounts), draws, sample, turn)
         lens = self._deployment.lens
         pages = self._endpoint.call_all(
             [Call(lens, LENS_CROSS_ACCOUNTS, LENS_CROSS_ACCOUNTS.encode(place, 1)) for place in chosen], self._at
@@ -228,6 +259,7 @@ def _undone(rows: dict[bytes, _Kept], common: int) -> set[bytes]:
     return set(stale)
 
 
-def _some(count: int, draws: Random, sample: int) -> list[int]:
-    """Some of the numbers below `count`."""
-    return draws.sample(range(count), min(sample, count))
+def _chosen(count: int, draws: Random, sample: int, turn: int) -> list[int]:
+    """Of the numbers below `count`: so many by chance, and as many that are next in a round through all of them."""
+    some = min(sample, count)
+    return sorted({*draws.sample(range(count), some), *((turn * sample + step) % count for step in range(some))})

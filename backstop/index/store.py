@@ -102,7 +102,7 @@ class Store:
         self._key = f"{deployment.chain_id}/{deployment.exchange}"
         try:
             place = sa.make_url(url)
-            self.shown = place.render_as_string(hide_password=True)
+            self.shown = place.set(query={}).render_as_string(hide_password=True)  # a query may have a password, too
             if place.get_backend_name() not in _INSERTS:
                 raise StoreError(f"{self.shown}: the index is kept by sqlite or postgresql")
             if place.get_backend_name() == "sqlite" and place.database not in (None, "", ":memory:"):

@@ -31,13 +31,12 @@ from backstop.keeper.upkeep import Upkeep
 from backstop.keeper.vitals import Vitals, tell_nodes
 from backstop.orders import sign as sign_order
 from backstop.settings import Settings
-from backstop.settings.model import Duties, Fees
+from backstop.settings.model import Duties
 from backstop.settings.places import index_store, journal_store, make_folder
-from backstop.settings.signing import open_key
+from backstop.settings.signing import open_key, policy_of
 from backstop.telemetry import Telemetry
-from backstop.transactions.fees import Policy
 from backstop.transactions.journal import Journal
-from backstop.transactions.lock import only_process
+from backstop.transactions.lock import Hold, only_process
 from backstop.transactions.sender import Sender
 from backstop.transactions.signers import LocalSigner, Signer
 from backstop.transactions.steps import Step
@@ -55,26 +54,12 @@ class Parts:
     signer: Signer
     journal: Journal
     sender: Sender
+    hold: Hold | None = None
 
     @property
     def chain_id(self) -> int:
         """Of the deployment."""
         return self.deployment.chain_id
-
-
-def policy_of(fees: Fees) -> Policy:
-    """What the settings allow a transaction to cost."""
-    return Policy(
-        tip_floor=fees.tip_floor,
-        tip_cap=fees.tip_cap,
-        max_fee=fees.max_fee,
-        per_hour=fees.budget_per_hour,
-        per_day=fees.budget_per_day,
-        replace_after=fees.replace_after,
-        replace_after_blocks=fees.replace_after_blocks,
-        confirmations=fees.confirmations,
-        final_after=fees.final_after,
-    )
 
 
 def upkeep_of(duties: Duties) -> Upkeep:
@@ -114,7 +99,7 @@ def opened(
     anonymous = not (send or needs or settings.key.keystore or settings.key.signer)
     signer: Signer = LocalSigner(Account.create()) if anonymous else open_key(settings.key)
     with ExitStack() as stack:
-        journal = _journal(settings, place.chain_id, signer, stack, send=send, keeps=keeps)
+        journal, hold = _journal(settings, place.chain_id, signer, stack, send=send, keeps=keeps)
         on_step: Callable[[Step], None] = telling_steps(telemetry) if telemetry else lambda _: None
         private = settings.node.send_url
         sender = Sender(
@@ -126,7 +111,7 @@ def opened(
             private=Endpoint(private.get_secret_value(), settings.node.timeout) if private else None,
             on_step=on_step,
         )
-        yield Parts(settings, place, nodes, signer, journal, sender)
+        yield Parts(settings, place, nodes, signer, journal, sender, hold)
 
 
 def _nodes(settings: Settings, telemetry: Telemetry | None) -> Endpoint:
@@ -145,22 +130,32 @@ def _nodes(settings: Settings, telemetry: Telemetry | None) -> Endpoint:
 
 def _journal(
     settings: Settings, chain_id: int, signer: Signer, stack: ExitStack, *, send: bool, keeps: bool
-) -> Journal:
+) -> tuple[Journal, Hold | None]:
     if not send or not (keeps or settings.journal.url):
-        return Journal()
+        return Journal(), None
+    if keeps and settings.journal.url is not None and settings.journal.url.is_in_memory:
+        raise SettingsError(
+            "journal.url: a journal in memory is gone with the process, and with it what is under way: name a file or "
+            "a PostgreSQL, or leave it out for one in the state folder"
+        )
     if settings.journal.url is None:
         make_folder(settings, chain_id)
     journal = Journal(journal_store(settings, chain_id).get_secret_value())
     stack.callback(journal.close)
-    stack.enter_context(only_process(journal, chain_id, signer.address))
-    return journal
+    return journal, stack.enter_context(only_process(journal, chain_id, signer.address))
 
 
 class Checked:
-    """Reads states; of the first one it is looked whether the settings go with it. Raises SettingsError."""
+    """Reads states; of the first one it is looked whether the settings go with it, and `passed` called.
 
-    def __init__(self, read: Callable[[], ChainState], parts: Parts, *, needs_bond: bool) -> None:
+    Raises SettingsError.
+    """
+
+    def __init__(
+        self, read: Callable[[], ChainState], parts: Parts, *, needs_bond: bool, passed: Callable[[], None]
+    ) -> None:
         self._read = read
+        self._passed = passed
         self._parts = parts
         self._needs_bond = needs_bond and parts.settings.duties.adl.enabled
         self._is_first = True
@@ -171,6 +166,7 @@ class Checked:
         if self._is_first:
             self._check(state)
             self._is_first = False
+            self._passed()
         return state
 
     def _check(self, state: ChainState) -> None:
@@ -195,8 +191,12 @@ def make_cycle(
     read: Callable[[], ChainState] | None = None,
     observer: Reporting | None = None,
     bounded: bool = False,
+    passed: Callable[[], None] = lambda: None,
 ) -> Cycle:
-    """The duties that the settings name. `bounded`: no look at events takes so long that something urgent waits."""
+    """The duties that the settings name. `bounded`: no look at events takes so long that something urgent waits.
+
+    `passed` is called once it is seen that the settings go with the chain.
+    """
     settings, duties, owner = parts.settings, parts.settings.duties, parts.sender.address
     read = read or partial(read_chain, parts.nodes, parts.deployment)
     liquidate, buy = duties.liquidate, duties.buy_inventory
@@ -218,7 +218,7 @@ def make_cycle(
         unwinder=_unwinder(parts),
         anonymous=is_anonymous,
         priorities={name: duty.priority for name, duty in duties.all() if duty.enabled},
-        read=Checked(read, parts, needs_bond=send and bounded),
+        read=Checked(read, parts, needs_bond=send and bounded, passed=passed),
         observer=observer,
         stagger=Stagger(settings.stagger.index * settings.stagger.blocks),
         most_blocks=_MOST_BLOCKS if bounded else None,
@@ -293,6 +293,7 @@ class Keeper:
         settings = parts.settings
         self._telemetry = telemetry
         self._nodes = parts.nodes
+        self._hold = parts.hold
         self._send = send
         self._pulse = pulse = Pulse(parts.nodes, parts.chain_id, telemetry, settings.node.stale_after)
         self._reporting = Reporting(telemetry, parts.chain_id, pulse.beat)
@@ -301,7 +302,7 @@ class Keeper:
         def read() -> ChainState:
             return index.read(parts.nodes) if index else read_chain(parts.nodes, parts.deployment)
 
-        cycle = make_cycle(parts, send=send, read=read, observer=self._reporting, bounded=True)
+        cycle = make_cycle(parts, send=send, read=read, observer=self._reporting, bounded=True, passed=self._begin)
         self._showing = Showing(cycle, show=show, warn=telemetry.log.warning)
         self.loop = make_loop(parts, self._turn, telemetry, pulse)
         if not send:  # nothing is needed, and nothing was left open
@@ -310,11 +311,10 @@ class Keeper:
 
     def watch(self) -> None:
         """Runs until its loop is stopped."""
-        self.begin()
         self.loop.run()
 
-    def begin(self) -> None:
-        """Tells that it watches, and whether it sends."""
+    def _begin(self) -> None:
+        """Tells that it watches, and whether it sends: what could keep it from that was looked at."""
         self._telemetry.log.info("watching", node=self._nodes.url, dry_run=not self._send)
 
     def beat(self) -> None:
@@ -323,6 +323,8 @@ class Keeper:
 
     def _turn(self, is_stopping: Callable[[], bool]) -> None:
         self._telemetry.turned()
+        if self._hold is not None:
+            self._hold.check()
         reporting = self._reporting
         try:
             with self._telemetry.cycle(self._pulse.block):

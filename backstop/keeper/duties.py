@@ -94,7 +94,7 @@ class Deleverage:
             highest,
             [(state.market_ids[each.market], each.lowest, each.highest) for each in listing.marks],
             listing.lowest_return,
-            deadline_of(state.block.timestamp, state.exempt_age),
+            deadline_of(state),
         )
         return deployment.engine, DELEVERAGE.encode(
             state.market_ids[self.plan.market],
@@ -104,13 +104,16 @@ class Deleverage:
         )
 
 
-def deadline_of(planned_at: int, exempt_age: int) -> int:
-    """Until when a round may come, in chain time.
+def deadline_of(state: ChainState) -> int:
+    """Until when a round that is planned on a state may come, in chain time.
 
     Whoever raises their risk meanwhile must still be exempt, and funding, which moves equities, not be accrued anew.
     """
-    hour_ends = planned_at - planned_at % _HOUR + _HOUR - 1
-    return min(planned_at + min(_DEADLINE, 3 * exempt_age // 4), hour_ends)
+    planned_at = state.block.timestamp
+    latest = planned_at + min(_DEADLINE, 3 * state.exempt_age // 4)
+    if not any(terms.has_funding for terms in state.terms.values()):
+        return latest
+    return min(latest, planned_at - planned_at % _HOUR + _HOUR - 1)
 
 
 def take_overs(state: ChainState) -> list[TakeOver]:

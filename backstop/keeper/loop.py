@@ -15,7 +15,7 @@ from types import FrameType
 from typing import Protocol
 
 from backstop.chain.heads import Halted, NewHead
-from backstop.errors import BackstopError, ChainMismatchError, DutyError, OutputError, SettingsError
+from backstop.errors import BackstopError, ChainMismatchError, DutyError, LockLostError, OutputError, SettingsError
 
 LONGEST_PAUSE = 30.0  # seconds between two attempts while a node does not answer
 
@@ -65,7 +65,10 @@ class Loop:
         self._heads.stop()
 
     def run(self) -> None:
-        """Runs until `stop`. Raises ChainMismatchError or SettingsError where the first turn finds them."""
+        """Runs until `stop`. Raises ChainMismatchError or SettingsError where the first turn finds them.
+
+        And at any turn LockLostError, and what says that nobody reads the output any more.
+        """
         if self._stopping.is_set():
             return
         for found in self._heads.follow():
@@ -102,7 +105,7 @@ class Loop:
             began, has_acted = self._clock(), False
             try:
                 self._turn(is_stopping)
-            except (BrokenPipeError, OutputError):  # nobody listens any more
+            except (BrokenPipeError, OutputError, LockLostError):  # nobody listens any more, or somebody else acts
                 raise
             except DutyError as fault:  # all else was done: the next block is soon enough
                 self._tell(str(fault))

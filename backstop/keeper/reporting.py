@@ -73,9 +73,8 @@ class Reporting(Observer):
         executed = executed_round(action.receipt)
         shown = {key: executed.get(key) for key in ("id", "contracts", "adlPrice", "compensation")}
         shown["fills"] = len(executed["fills"])
-        self._telemetry.round(
-            f"{self._chain_id}:{executed.get('id')}", action.duty.plan.market, {**shown, "block": action.block}
-        )
+        about = {"chainId": self._chain_id, "block": action.block}
+        self._telemetry.round(f"{self._chain_id}:{executed.get('id')}", action.duty.plan.market, {**about, **shown})
 
 
 def telling_steps(telemetry: Telemetry) -> Callable[[Step], None]:

@@ -13,7 +13,7 @@ from backstop.telemetry import Telemetry
 from backstop.transactions.fees import DAY
 from backstop.transactions.journal import OPEN, Journal
 
-_BOND_EVERY = 60  # seconds of chain time; what a round may need is read from every pool
+_NEED_EVERY = 60  # seconds of chain time; what a round may need is read from every pool
 
 
 class Vitals:
@@ -27,7 +27,7 @@ class Vitals:
         self._journal = journal
         self._address = address
         self._telemetry = telemetry
-        self._bond_at = 0
+        self._need = self._need_at = 0
 
     def look(self, block: Block, *, exhausted: bool) -> None:
         """As of a block. `exhausted` where something was not sent because of a budget."""
@@ -37,18 +37,19 @@ class Vitals:
             balance = self._endpoint.quantity("eth_getBalance", self._address, "latest")
             spent = self._journal.spent(*key, block.timestamp - DAY)
             self._telemetry.key(self._address, balance, spent, block, exhausted=exhausted)
-            if block.timestamp - self._bond_at >= _BOND_EVERY:
-                self._look_at_bond()
-                self._bond_at = block.timestamp
+            self._look_at_bond(block.timestamp)
         except BackstopError as fault:
             self._telemetry.log.warning("vitals", reason=str(fault))
 
-    def _look_at_bond(self) -> None:
+    def _look_at_bond(self, now: int) -> None:
+        """What is free of it at every look: a round, or an operator, may change it in any block."""
         book = self._deployment.round_book
         free = int(self._endpoint.call(book, AVAILABLE_BOND, self._address))
-        *_, least, most = self._endpoint.call(book, ROUND_PARAMETERS)
-        needed, _ = largest_need(self._endpoint, self._deployment, least, most)
-        self._telemetry.bond(free, needed)
+        if now - self._need_at >= _NEED_EVERY:
+            *_, least, most = self._endpoint.call(book, ROUND_PARAMETERS)
+            self._need, _ = largest_need(self._endpoint, self._deployment, least, most)
+            self._need_at = now
+        self._telemetry.bond(free, self._need)
 
 
 def tell_nodes(nodes: Endpoint, telemetry: Telemetry) -> None:

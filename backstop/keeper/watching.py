@@ -25,6 +25,7 @@ class Watch:
         self._telemetry = telemetry
         self._send = send
         self._show = show
+        self._has_begun = False
         self._pulse = Pulse(parts.nodes, parts.chain_id, telemetry, parts.settings.node.stale_after)
         self._vitals = Vitals(parts.nodes, parts.deployment, parts.journal, parts.sender.address, telemetry)
         self._watcher = Watcher(
@@ -44,11 +45,16 @@ class Watch:
 
     def watch(self) -> None:
         """Runs until its loop is stopped."""
-        self._telemetry.log.info("watching", node=self._parts.nodes.url, dry_run=not self._send)
         self.loop.run()
 
     def _turn(self, is_stopping: Callable[[], bool]) -> None:
         self._telemetry.turned()
+        if self._parts.hold is not None:
+            self._parts.hold.check()
+        if not self._has_begun:
+            self._parts.nodes.check(self._parts.deployment)
+            self._telemetry.log.info("watching", node=self._parts.nodes.url, dry_run=not self._send)
+            self._has_begun = True
         try:
             with self._telemetry.cycle(self._pulse.block):
                 if self._send:

@@ -21,7 +21,9 @@ _PATIENCE = 5  # seconds for a database to answer
 def look_at_store(name: str, store: Store, secrets: Iterable[str], *, makes_folder: bool = False) -> Finding:
     """Whether a database answers and takes writes; what is written is rolled back, and no file is made."""
     url = make_url(store.url)
-    if store.is_file and url.database in (None, "", ":memory:"):
+    if store.is_in_memory:
+        if name == "journal":
+            return fail(name, "in memory: a keeper left running does not start with it", "set journal.url to a file")
         return ok(name, "in memory: nothing of it outlives the keeper")
     if store.is_file and not (file := Path(url.database or "")).exists():
         folder = file.absolute().parent

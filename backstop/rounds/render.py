@@ -66,8 +66,8 @@ def round_document(found: RoundView, market: str) -> dict[str, Any]:
     }
 
 
-def print_round(found: RoundView, market: str, symbol: str) -> None:
-    """A round for people."""
+def print_round(found: RoundView, market: str, symbol: str, now: int) -> None:
+    """A round for people, as of a time of the chain."""
     console = make_console()
     why = f"by {found.trigger.value}" if found.trigger else ""
     console.print(f"Round {found.id}: {market}, {found.side.value} inventory, due {why}. Amounts in {symbol}.")
@@ -98,10 +98,11 @@ def print_round(found: RoundView, market: str, symbol: str) -> None:
     if found.second_pass:
         console.print("  solvent accounts did not suffice: some were closed at the price that took their whole equity")
     if found.parameters is not None:
+        is_open = now <= found.open_until
         console.print(
-            f"  cutoff {format_amount(found.cutoff_return)} ({found.cutoff_account}); open to challenges until "
-            f"{show_time(found.open_until)}, {format_amount(found.bond_left)} of the bond of "
-            f"{format_amount(found.bond)} left"
+            f"  cutoff {format_amount(found.cutoff_return)} ({found.cutoff_account}); "
+            f"{'open to challenges until' if is_open else 'closed to challenges since'} {show_time(found.open_until)}, "
+            f"{format_amount(found.bond_left)} of the bond of {format_amount(found.bond)} left"
         )
     for one in found.proven:
         console.print(
@@ -139,3 +140,10 @@ def finding_line(finding: Finding) -> str:
     if finding.refusal is not None:
         return f"{what}; the challenge is refused: {finding.refusal}"
     return f"{what}; a challenge would use about {finding.gas:,} gas"
+
+
+def looked_at_line(rounds: list[int]) -> str:
+    """Which rounds were looked at, in one line: also where nobody was left out, or none was open."""
+    if not rounds:
+        return "no round is open to challenges"
+    return f"looked at round{'s' if len(rounds) > 1 else ''} {', '.join(map(str, rounds))}"

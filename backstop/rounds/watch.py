@@ -64,16 +64,19 @@ class Watcher:
         self._waiting = waiting
         self._states: dict[int, ChainState] = {}
         self._looked_at = 0
+        self.looked_at: list[int] = []  # the rounds that were open at the last look
 
     def look(self) -> Iterator[Finding]:
         """The omissions of the rounds that nobody has looked at yet and that are open; afterwards the state is kept."""
         now = read_chain(self._endpoint, self._deployment)
         if self._telemetry is not None:
             self._telemetry.state(now)
+        self.looked_at = []
         last = count_rounds(self._endpoint, self._deployment)
         for number in open_rounds(self._endpoint, self._deployment, self._looked_at, last, now.block.timestamp):
             yield from self._inspect(number, now)
             self._looked_at = number
+            self.looked_at.append(number)
         self._looked_at = max(self._looked_at, last)
         self._states[now.block.number] = now
         for old in sorted(self._states)[:-_KEPT]:

@@ -83,7 +83,11 @@ def environment_layer(environment: Mapping[str, str]) -> Layer:
     names = {leaf.variable: name for name, leaf in leaves().items()} | ALIASES
     layer: Layer = {}
     for variable, text in sorted(environment.items()):
-        if not variable.startswith(PREFIX) or variable == CONFIG or not text.strip():
+        if not variable.startswith(PREFIX) or not text.strip():
+            continue
+        if not _is_text(variable + text):
+            raise SettingsError(f"{_line(variable)} is not UTF-8")
+        if variable == CONFIG:
             continue
         if variable in names:
             name, value, origin = names[variable], text.strip(), variable
@@ -119,7 +123,7 @@ def _split(leaf: Leaf, text: str, variable: str) -> Any:
         return text.replace(",", " ").split()
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise SettingsError(f"{variable} is not a JSON list: put commas between the values, or write one") from None
 
 
@@ -129,6 +133,15 @@ def override_layer(overrides: Mapping[str, Any], origin: str = "the command line
         if name not in leaves():
             raise _unknown(name, origin)
     return {name: Told(value, origin) for name, value in overrides.items()}
+
+
+def _is_text(text: str) -> bool:
+    """Whether it is not what Python makes of bytes of the environment that are no text."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _line(words: object) -> str:

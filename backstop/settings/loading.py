@@ -15,6 +15,21 @@ from backstop.settings.fields import leaves
 from backstop.settings.layers import CONFIG, Layer, Told, environment_layer, file_layer, override_layer
 from backstop.settings.model import Settings
 
+# What pydantic says in terms of Python, by the type of its error.
+_KINDS = {
+    "tuple_type": "a list is expected",
+    "string_type": "a text is expected",
+    "bool_type": "true or false is expected",
+    "bool_parsing": "true or false is expected",
+    "int_type": "a whole number is expected",
+    "int_parsing": "a whole number is expected",
+    "int_parsing_size": "a whole number of fewer digits is expected",
+    "int_from_float": "a whole number is expected",
+    "float_type": "a number is expected",
+    "float_parsing": "a number is expected",
+    "path_type": "the path of a file is expected",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -68,7 +83,7 @@ def _sentence(fault: ValidationError, told: Layer) -> str:
     where = ".".join(str(part) for part in first["loc"])
     name = next((known for known in leaves() if where == known or where.startswith(f"{known}.")), None)
     origin = told[name].origin if name in told else _origin_of_section(where, told)
-    reason = _lowered(first["msg"])
+    reason = _KINDS.get(first["type"]) or _lowered(first["msg"])
     return " ".join(f"{name or where} ({origin}): {reason}".split())
 
 

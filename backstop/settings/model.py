@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from backstop.errors import SettingsError
+from backstop.hiding import secrets_of_url
 from backstop.math.wad import WAD
 from backstop.settings.units import (
     Account,
@@ -29,7 +30,6 @@ from backstop.settings.units import (
     SocketUrl,
     StoreUrl,
     Wei,
-    secrets_of_url,
 )
 
 _GWEI = 10**9
@@ -102,7 +102,7 @@ class Node(Section):
     poll: Pause = Field(default=1.0, description="Seconds between two looks for a new block.")
     stale_after: Pause = Field(
         default=60.0,
-        description="Seconds without a new block, or of its age, after which the chain is taken to stand still.",
+        description="Seconds without a new block, by this machine's clock, until the chain is taken to stand still.",
     )
 
     @model_validator(mode="after")

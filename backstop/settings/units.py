@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Secret
 
+from backstop.hiding import HIDDEN, why_no_url
 from backstop.math.wad import WAD, format_amount, parse_amount
 
-HIDDEN = "…"
 _WEI = {"wei": 1, "gwei": 10**9, "ether": 10**18}
 _WITH_UNIT = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(wei|gwei|ether)")
 _MOST_SECONDS = 30 * 86_400
@@ -60,6 +60,12 @@ class Store(SecretUrl):
         """Whether SQLite keeps it."""
         return self.url.startswith("sqlite")
 
+    @property
+    def is_in_memory(self) -> bool:
+        """Whether SQLite keeps it in memory: it is gone with the process."""
+        place = self.url.partition("?")[0].removeprefix("sqlite:").removeprefix("sqlite+pysqlite:").lstrip("/")
+        return self.is_file and (place in ("", ":memory:", "file::memory:") or "mode=memory" in self.url)
+
     def _display(self) -> str:
         text = self.get_secret_value()
         return text if self.is_file else shown_url(text)
@@ -75,19 +81,6 @@ def shown_url(url: str) -> str:
         return HIDDEN
     rest = HIDDEN if parts.path.strip("/") or parts.query or parts.fragment else ""
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" + (f"/{rest}" if rest else "")
-
-
-def secrets_of_url(url: str) -> list[str]:
-    """The parts of a URL that a log must not have: what stands before the host, the path, the query."""
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        return [url]
-    credentials = parts.netloc.rpartition("@")[0]
-    found = [credentials, credentials.partition(":")[2], parts.query]
-    if parts.scheme in ("http", "https", "ws", "wss"):  # of a database it is the name
-        found += [url, parts.path.strip("/")]
-    return [part for part in found if len(part) > 3 and part != shown_url(url)]
 
 
 def _wei(value: Any) -> int:
@@ -146,17 +139,19 @@ def _listen(value: Any) -> Listen:
     return Listen(bare, int(port))
 
 
+_KINDS = {"http": "HTTP", "ws": "websocket"}
+
+
 def _url_of(what: str, example: str, *schemes: str) -> AfterValidator:
     def check(url: SecretUrl) -> SecretUrl:
         text = url.get_secret_value()
         if not text.startswith(tuple(f"{scheme}://" for scheme in schemes)):
-            kind = " or ".join(dict.fromkeys(scheme.removesuffix("s").upper() for scheme in schemes))
-            raise ValueError(f"{_refused(text)!r} is no {kind} URL: give one like {example}")
+            raise ValueError(f"{_refused(text)!r} is no {_KINDS[schemes[0]]} URL: give one like {example}")
         try:
             parts = urlsplit(text)
             port = parts.port
         except ValueError as fault:
-            raise ValueError(f"the URL of the {what} cannot be read: {fault}") from None
+            raise ValueError(f"the URL of the {what} cannot be read: {why_no_url(fault)}") from None
         if not parts.hostname or port == 0:
             missing = "port 0" if parts.hostname else "no host"
             raise ValueError(f"the URL of the {what} has {missing}: give one like {example}")
@@ -174,12 +169,20 @@ def _refused(text: str) -> str:
 
 def _store(store: Store) -> Store:
     from sqlalchemy.engine import make_url
-    from sqlalchemy.exc import ArgumentError
+    from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
     try:
-        name = make_url(store.url).get_backend_name()
+        url = make_url(store.url)
+        name = url.get_backend_name()
     except (ArgumentError, ValueError):
         name = ""
+    else:
+        try:
+            url.get_dialect()().create_connect_args(url)
+        except (ValueError, TypeError):
+            raise ValueError("the query of the URL has an option with a value that cannot be") from None
+        except SQLAlchemyError:  # no such driver: whoever opens it says so
+            pass
     if name not in ("sqlite", "postgresql"):
         raise ValueError('a file, "sqlite:///FILE" or "postgresql+psycopg://USER@HOST/NAME" is expected')
     return store

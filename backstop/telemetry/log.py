@@ -15,8 +15,8 @@ import structlog
 from structlog.contextvars import bound_contextvars, merge_contextvars
 from structlog.typing import EventDict, FilteringBoundLogger, Processor, WrappedLogger
 
+from backstop.hiding import HIDDEN, without
 from backstop.settings.model import Log
-from backstop.settings.units import HIDDEN
 
 bound = bound_contextvars
 
@@ -43,21 +43,7 @@ class Redact:
 
     def text(self, text: str) -> str:
         """A text without them, whatever case hex digits are in."""
-        lowered = text.lower()
-        for secret in self._secrets:
-            if secret.lower() in lowered:
-                text = _without(text, secret)
-                lowered = text.lower()
-        return text
-
-
-def _without(text: str, secret: str) -> str:
-    lowered, sought = text.lower(), secret.lower()
-    parts, start = [], 0
-    while (found := lowered.find(sought, start)) >= 0:
-        parts.append(text[start:found])
-        start = found + len(secret)
-    return HIDDEN.join([*parts, text[start:]])
+        return without(text, self._secrets)
 
 
 class _Lossy(TextIOBase):

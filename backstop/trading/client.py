@@ -23,6 +23,7 @@ from backstop.chain.bindings import (
 from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
 from backstop.chain.market_view import MarketView
+from backstop.chain.nodes import Nodes
 from backstop.chain.snapshot import read_block, read_markets
 from backstop.errors import BackstopError, ChainMismatchError, RevertError, RpcError
 from backstop.math.wad import DECIMALS as WAD_DECIMALS
@@ -67,9 +68,12 @@ class Client:
         self.deployment = deployment
 
     @classmethod
-    def open(cls, rpc: str, deployment: Path) -> Client:
-        """From a URL and a deployment file."""
-        return cls(Endpoint(rpc), Deployment.load(deployment))
+    def open(cls, rpc: Endpoint, deployment: Path) -> Client:
+        """From a node and a deployment file."""
+        client = cls(rpc, Deployment.load(deployment))
+        if isinstance(rpc, Nodes):
+            rpc.head()  # from now on those that are behind are not read from
+        return client
 
     @property
     def domain(self) -> Domain:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 from eth_utils.address import to_checksum_address
 
 from backstop.chain.endpoint import Endpoint
-from backstop.errors import NodeError, RevertError, RpcError
-from backstop.transactions.fees import DAY, HOUR, Fees, Policy, check_budget, offer
+from backstop.errors import BalanceError, FeeCapError, NodeError, RevertError, RpcError
+from backstop.transactions.fees import DAY, HOUR, Fees, Policy, check_budget, ether, offer
 from backstop.transactions.journal import Attempt, Intent, Journal
 from backstop.transactions.lookup import FeeHead
 from backstop.transactions.refusals import Refusal, refusal_of
@@ -63,6 +64,29 @@ class Dispatch:
         """What to offer now. Raises FeeCapError."""
         return offer(base_fee, self.endpoint.quantity("eth_maxPriorityFeePerGas"), self.policy, above)
 
+    def raised_fees(self, gas: int, base_fee: int, above: Fees, *, keeps_tip_cap: bool) -> Fees:
+        """What a replacement of so much gas offers: as much as the balance carries, where that is enough.
+
+        Raises FeeCapError, and BalanceError where the balance is what forbids it: a node would refuse it.
+        """
+        suggested = self.endpoint.quantity("eth_maxPriorityFeePerGas")
+        fees = offer(base_fee, suggested, self.policy, above, keeps_tip_cap=keeps_tip_cap)
+        balance = self.endpoint.quantity("eth_getBalance", self.signer.address, "latest")
+        if gas * fees.max_fee <= balance:
+            return fees
+        carried = replace(self.policy, max_fee=balance // gas)
+        try:
+            return offer(base_fee, suggested, carried, above, keeps_tip_cap=keeps_tip_cap)
+        except FeeCapError:
+            raise BalanceError(
+                f"a replacement may cost {ether(gas * fees.max_fee)} ether, and {self.signer.address} has "
+                f"{ether(balance)}: send it ether, or wait until gas is cheaper"
+            ) from None
+
+    def gas_of_nothing(self) -> int:
+        """Gas of an empty transaction to the key itself."""
+        return self.endpoint.quantity("eth_estimateGas", self.call(self.signer.address, b""))
+
     def next_base_fee(self, head: FeeHead) -> int:
         """The base fee of the block after the head, where the node says it and it is the higher one."""
         try:
@@ -71,12 +95,21 @@ class Dispatch:
         except (RpcError, TypeError, KeyError, IndexError, ValueError):
             return head.base_fee
 
-    def check_budget(self, cost: int, now: int, *, without: int | None = None) -> None:
-        """Raises BudgetError where `cost` passes what may be spent. `without`: the intent that is replaced."""
+    def check_budget(self, cost: int, now: int, *, nonce: int, cancels: bool = False) -> None:
+        """Raises BudgetError where what costs at most `cost`, and takes or keeps a nonce, passes what may be spent.
+
+        Of a nonce at most one transaction is mined: what was offered for this one before is not reserved twice. What
+        `cancels` and costs no more than that is never too much.
+        """
         if self.policy.per_hour is None and self.policy.per_day is None:
             return
-        in_hour, in_day = (self.journal.spent(*self.key, now - window, without=without) for window in (HOUR, DAY))
-        check_budget(cost, in_hour, in_day, self.policy)
+        reserved = self.journal.reserved(*self.key)
+        before = reserved.pop(nonce, 0)
+        if cancels and cost <= before:
+            return
+        others = sum(reserved.values())
+        in_hour, in_day = (others + self.journal.paid(*self.key, now - window) for window in (HOUR, DAY))
+        check_budget(max(cost, before), in_hour, in_day, self.policy)
 
     def sign(
         self,
@@ -85,17 +118,16 @@ class Dispatch:
         fees: Fees,
         head: FeeHead,
         *,
+        gas: int | None = None,
         cancels: bool = False,
         instead: Intent | None = None,
     ) -> Attempt:
         """An attempt that is in the journal and that nobody has seen; `cancels`: an empty one to the key itself.
 
-        `instead` is an open intent of the same nonce that gives way.
+        `gas` is the intent's unless it is given. `instead` is an open intent of the same nonce that gives way.
         """
-        to, data, gas = intent.to, intent.data, intent.gas
-        if cancels:
-            to, data = self.signer.address, b""
-            gas = self.endpoint.quantity("eth_estimateGas", self.call(to, data))
+        to, data = (self.signer.address, b"") if cancels else (intent.to, intent.data)
+        gas = intent.gas if gas is None else gas
         signed = sign(
             self.signer,
             {

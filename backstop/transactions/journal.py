@@ -16,10 +16,12 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from backstop.errors import JournalError
-from backstop.transactions.fees import Fees
+from backstop.transactions.fees import DAY, Fees
 from backstop.transactions.schema import IN_MEMORY, attempts, brief, intents, open_engine, shown
 from backstop.transactions.signers import Signed
 
+KEPT = 7 * DAY  # chain time for which what is settled is kept
+_PRUNED_AT_ONCE = 200
 _LONGEST_NAME, _LONGEST_REASON = 200, 500
 
 
@@ -65,6 +67,7 @@ class Intent:
     cost: int | None
     was_mined: bool
     is_settled: bool
+    passed_block: int | None  # the head at which its nonce was first seen to be taken, and has been since
 
     @property
     def is_open(self) -> bool:
@@ -125,10 +128,11 @@ class Journal:
 
     # ------------------------------------------------------------------ reading
 
-    def all(self, *, only_open: bool = False) -> list[Intent]:
-        """Every intent of everybody, the oldest first."""
-        query = sa.select(intents).order_by(intents.c.id)
-        return self._intents(query.where(intents.c.state.in_((*OPEN, State.PLANNED))) if only_open else query)
+    def all(self, *, only_open: bool = False, last: int | None = None) -> list[Intent]:
+        """Every intent of everybody, or the `last` of them, the oldest first."""
+        query = sa.select(intents).order_by(intents.c.id.desc()).limit(last)
+        found = self._intents(query.where(intents.c.state.in_((*OPEN, State.PLANNED))) if only_open else query)
+        return found[::-1]
 
     def intent(self, number: int) -> Intent:
         """One intent. Raises JournalError where there is none."""
@@ -146,8 +150,8 @@ class Journal:
             return [Attempt(**row) for row in rows]
 
     def of(self, chain_id: int, sender: str, states: Sequence[State]) -> list[Intent]:
-        """The intents of a key in some states, by nonce."""
-        query = self._of(chain_id, sender).where(intents.c.state.in_(states))
+        """The intents of a key in some states, by nonce; of which something may still become."""
+        query = self._of(chain_id, sender).where(~intents.c.is_settled, intents.c.state.in_(states))
         return self._intents(query.order_by(intents.c.nonce, intents.c.id))
 
     def unsettled(self, chain_id: int, sender: str) -> list[Intent]:
@@ -157,11 +161,8 @@ class Journal:
 
     def next_nonce(self, chain_id: int, sender: str) -> int:
         """The first nonce after all that are mined or open."""
-        query = sa.select(sa.func.max(intents.c.nonce)).where(
-            intents.c.chain_id == chain_id, intents.c.sender == sender, intents.c.state.in_((*OPEN, *_SPENT))
-        )
         with self._begin() as connection:
-            highest = connection.execute(query).scalar()
+            highest = connection.execute(_highest(chain_id, sender)).scalar()
         return 0 if highest is None else int(highest) + 1
 
     def offered(self, chain_id: int, sender: str, nonce: int) -> Fees | None:
@@ -172,7 +173,7 @@ class Journal:
             .where(
                 intents.c.chain_id == chain_id,
                 intents.c.sender == sender,
-                attempts.c.nonce == nonce,
+                intents.c.nonce == nonce,
                 attempts.c.broadcast_wall.is_not(None),
             )
         )
@@ -180,26 +181,38 @@ class Journal:
             rows = connection.execute(query).all()
         return Fees(max(row.max_fee for row in rows), max(row.tip for row in rows)) if rows else None
 
-    def spent(self, chain_id: int, sender: str, since: int, *, without: int | None = None) -> int:
-        """Wei that what was mined after a moment of chain time has cost, and what is open may cost at most."""
+    def spent(self, chain_id: int, sender: str, since: int) -> int:
+        """Wei that what was mined after a moment of chain time has cost, and what may still be mined costs at most."""
+        return self.paid(chain_id, sender, since) + sum(self.reserved(chain_id, sender).values())
+
+    def paid(self, chain_id: int, sender: str, since: int) -> int:
+        """Wei that what was mined after a moment of chain time has cost."""
         query = sa.select(intents.c.cost).where(
             intents.c.chain_id == chain_id,
             intents.c.sender == sender,
-            intents.c.state.in_(_SPENT),
             intents.c.mined_at > since,
         )
-        reserved = (
-            sa.select(attempts.c.intent, attempts.c.gas, attempts.c.max_fee)
-            .join(intents)
-            .where(intents.c.chain_id == chain_id, intents.c.sender == sender, intents.c.state.in_(OPEN))
+        with self._begin() as connection:
+            return sum(int(cost) for cost in connection.execute(query).scalars() if cost is not None)
+
+    def reserved(self, chain_id: int, sender: str) -> dict[int, int]:
+        """Wei that a nonce may still cost: the most that was signed for it, given up or not, by what is not settled.
+
+        At most one transaction of a nonce is mined: where one of the journal is, its cost is known instead.
+        """
+        query = (
+            sa.select(intents.c.nonce, intents.c.state, attempts.c.gas, attempts.c.max_fee)
+            .join(attempts)
+            .where(intents.c.chain_id == chain_id, intents.c.sender == sender, ~intents.c.is_settled)
         )
         with self._begin() as connection:
-            total = sum(int(cost) for cost in connection.execute(query).scalars() if cost is not None)
-            most: dict[int, int] = {}
-            for row in connection.execute(reserved):
-                if row.intent != without:
-                    most[row.intent] = max(most.get(row.intent, 0), row.gas * row.max_fee)
-        return total + sum(most.values())
+            rows = connection.execute(query).all()
+        mined = {row.nonce for row in rows if row.state in _SPENT}
+        most: dict[int, int] = {}
+        for row in rows:
+            if row.nonce not in mined:
+                most[row.nonce] = max(most.get(row.nonce, 0), row.gas * row.max_fee)
+        return most
 
     # ------------------------------------------------------------------ writing
 
@@ -303,6 +316,7 @@ class Journal:
             mined_at=mined.at,
             cost=mined.cost,
             was_mined=True,
+            passed_block=None,
             reason="",
         )
 
@@ -324,9 +338,43 @@ class Journal:
         self._update(intent.id, state=state, reason=reason[:_LONGEST_REASON], is_settled=intent.nonce is None)
         return state
 
+    def passed(self, intent: int, block: int | None) -> None:
+        """At which head its nonce was first seen to be taken; None where it is free again."""
+        self._update(intent, passed_block=block)
+
     def note(self, intent: int, reason: str) -> None:
         """Why it failed."""
         self._update(intent, reason=reason[:_LONGEST_REASON])
+
+    def prune(self, chain_id: int, sender: str) -> int:
+        """Forgets what is settled and older than `KEPT` before the newest of the key, a few at a time; how many.
+
+        Budgets look back a day, and the highest nonce says which is next: neither is forgotten.
+        """
+        of_key = (intents.c.chain_id == chain_id, intents.c.sender == sender)
+        newest = sa.select(sa.func.max(intents.c.planned_at)).where(*of_key)
+        with self._begin() as connection:
+            before = (connection.execute(newest).scalar() or 0) - KEPT
+            if before <= 0:
+                return 0
+            highest = connection.execute(_highest(chain_id, sender)).scalar()
+            found = (
+                sa.select(intents.c.id)
+                .where(
+                    *of_key,
+                    intents.c.planned_at < before,
+                    intents.c.is_settled,
+                    sa.or_(intents.c.mined_at.is_(None), intents.c.mined_at < before),
+                    sa.or_(intents.c.nonce.is_(None), intents.c.nonce != highest),
+                )
+                .order_by(intents.c.planned_at)
+                .limit(_PRUNED_AT_ONCE)
+            )
+            old = list(connection.execute(found).scalars())
+            if old:
+                connection.execute(attempts.delete().where(attempts.c.intent.in_(old)))
+                connection.execute(intents.delete().where(intents.c.id.in_(old)))
+        return len(old)
 
     # ------------------------------------------------------------------ the database
 
@@ -351,3 +399,18 @@ class Journal:
             raise
         except sa.exc.SQLAlchemyError as fault:
             raise JournalError(f"the journal {self.name}: {brief(fault)}") from None
+
+
+def _highest(chain_id: int, sender: str) -> sa.Select[Any]:
+    """The highest nonce of what is mined or open."""
+    return (
+        sa.select(intents.c.nonce)
+        .where(
+            intents.c.chain_id == chain_id,
+            intents.c.sender == sender,
+            intents.c.nonce.is_not(None),
+            intents.c.state.in_((*OPEN, *_SPENT)),
+        )
+        .order_by(intents.c.nonce.desc())
+        .limit(1)
+    )

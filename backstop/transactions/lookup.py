@@ -26,7 +26,7 @@ class FeeHead:
 class Sighting:
     """What a node says of an intent's attempts: which was mined, if any, as of which head.
 
-    `is_doubtful`: there is a receipt, but of a block that the node does not have, or not any more.
+    `is_doubtful`: there is a receipt, but of a block above the head: the node does not have it yet, or not any more.
     """
 
     head: FeeHead
@@ -58,14 +58,20 @@ def find(endpoint: Endpoint, attempts: Sequence[Attempt]) -> Sighting:
     """Looks for all attempts of an intent by hash, the newest first. Of one nonce at most one is mined."""
     for attempt in reversed(attempts):
         receipt = endpoint.request("eth_getTransactionReceipt", attempt.hash)
-        if receipt is not None:
-            return _judged(endpoint, attempt, receipt)
+        if receipt is not None and (judged := _judged(endpoint, attempt, receipt)) is not None:
+            return judged
     return Sighting(read_head(endpoint))
 
 
-def _judged(endpoint: Endpoint, attempt: Attempt, receipt: Any) -> Sighting:
-    """A receipt counts only where the node's canonical chain has its block: not beyond the head, not beside it."""
+def _judged(endpoint: Endpoint, attempt: Attempt, receipt: Any) -> Sighting | None:
+    """A receipt counts only where the node's canonical chain has its block: not beyond the head, not beside it.
+
+    None for one beside it: it was kept from before a reorganisation, and says nothing of the chain that there is.
+    Raises RpcError for one that is of another transaction.
+    """
     try:
+        if str(receipt["transactionHash"]).lower() != attempt.hash.lower():
+            raise RpcError(f"{endpoint.url} answers with the receipt of another transaction than {attempt.hash}")
         number, block_hash = int(receipt["blockNumber"], 16), str(receipt["blockHash"])
         read = Receipt(
             transaction=attempt.hash,
@@ -76,7 +82,7 @@ def _judged(endpoint: Endpoint, attempt: Attempt, receipt: Any) -> Sighting:
                 for log in receipt["logs"]
             ),
             block_hash=block_hash,
-            cost=int(receipt["gasUsed"], 16) * int(receipt.get("effectiveGasPrice") or hex(attempt.max_fee), 16),
+            cost=_cost(receipt, attempt),
         )
         succeeded = int(receipt["status"], 16) == 1
     except (AttributeError, KeyError, TypeError, ValueError):
@@ -86,9 +92,15 @@ def _judged(endpoint: Endpoint, attempt: Attempt, receipt: Any) -> Sighting:
         return Sighting(head, is_doubtful=True)
     block = head if number == head.number else read_head(endpoint, hex(number))
     if block.hash != block_hash:
-        return Sighting(head, is_doubtful=True)
+        return None
     mined = Mined(attempt.hash, number, block_hash, block.timestamp, read.cost, succeeded)
     return Sighting(head, attempt, mined, read)
+
+
+def _cost(receipt: Any, attempt: Attempt) -> int:
+    """Wei that were paid: for its gas, and to the chain below where it is a rollup's that says so (`l1Fee`)."""
+    price = int(receipt.get("effectiveGasPrice") or hex(attempt.max_fee), 16)
+    return int(receipt["gasUsed"], 16) * price + int(receipt.get("l1Fee") or "0x0", 16)
 
 
 def _bytes(text: str) -> bytes:

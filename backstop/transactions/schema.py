@@ -12,7 +12,7 @@ from sqlalchemy.pool import StaticPool
 from backstop.database import BUSY, making_tables, write_ahead
 from backstop.errors import JournalError
 
-VERSION = 1
+VERSION = 2
 IN_MEMORY = "sqlite://"
 _DRIVERS = {"postgres": "postgresql+psycopg", "postgresql": "postgresql+psycopg"}
 
@@ -56,8 +56,24 @@ intents = sa.Table(
     sa.Column("cost", Wei),
     sa.Column("was_mined", sa.Boolean, nullable=False, default=False),  # also one that a reorganisation took back
     sa.Column("is_settled", sa.Boolean, nullable=False, default=False),  # nothing more can become of it
+    sa.Column("passed_block", sa.BigInteger),  # the head at which its nonce was first seen to be taken
     sa.Index("intents_of_a_key", "chain_id", "sender", "state"),
 )
+
+# What is asked for at every block must not get slower with what is long settled. `is_settled` is the same in all of the
+# first one; with it there SQLite, which has no statistics, takes this index before the others of a key.
+_unsettled = sa.Index(
+    "unsettled_intents_of_a_key",
+    intents.c.chain_id,
+    intents.c.sender,
+    intents.c.is_settled,
+    intents.c.nonce,
+    sqlite_where=~intents.c.is_settled,
+    postgresql_where=~intents.c.is_settled,
+)
+_nonces = sa.Index("nonces_of_a_key", intents.c.chain_id, intents.c.sender, intents.c.nonce)
+_paid = sa.Index("paid_by_a_key", intents.c.chain_id, intents.c.sender, intents.c.mined_at)
+_oldest = sa.Index("oldest_of_a_key", intents.c.chain_id, intents.c.sender, intents.c.planned_at)
 
 # Two processes that share a journal and a key by mistake cannot both go for one nonce.
 sa.Index(
@@ -150,14 +166,31 @@ def _sqlite(url: sa.URL) -> Engine:
 
 
 def _prepare(engine: Engine, url: sa.URL, *, create: bool) -> None:
-    """Makes the tables where they are missing. Raises JournalError for those of another version."""
-    with making_tables(engine) if create else engine.begin() as connection:
+    """Makes the tables where they are missing, and brings those of version 1 up to date.
+
+    Raises JournalError for those of another version.
+    """
+    if not create:
+        with engine.begin() as connection:
+            if not sa.inspect(connection).has_table(versions.name):
+                raise JournalError(f"{shown(url)} is no journal of transactions")
+            if connection.execute(sa.select(versions.c.version)).scalar() == VERSION:
+                return
+    with making_tables(engine) as connection:
         if create:
             metadata.create_all(connection)
-        elif not sa.inspect(connection).has_table(versions.name):
-            raise JournalError(f"{shown(url)} is no journal of transactions")
         found = connection.execute(sa.select(versions.c.version)).scalar()
         if found is None and create:
             connection.execute(versions.insert().values(version=VERSION))
+        elif found == 1:
+            _from_first(connection)
         elif found != VERSION:
             raise JournalError(f"the journal {shown(url)} is of version {found}, this is of {VERSION}: use another one")
+
+
+def _from_first(connection: sa.Connection) -> None:
+    """Version 1 had neither `passed_block` nor the indexes: making the tables that are missing adds neither."""
+    connection.exec_driver_sql("ALTER TABLE intents ADD COLUMN passed_block BIGINT")
+    for index in (_unsettled, _nonces, _paid, _oldest):
+        index.create(connection)
+    connection.execute(versions.update().values(version=VERSION))

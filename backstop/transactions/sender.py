@@ -101,25 +101,27 @@ class Sender:
 
         What nobody knows is broadcast again, what waits too long is replaced, and what a reorganisation took back is
         open again or given up: whoever plans after this plans on what there is. Raises FeeCapError or BudgetError where
-        something cannot be mined at what it offers and must not offer more.
+        something cannot be mined at what it offers and must not offer more, and what a node said where it refused one;
+        but first looks at all the others.
         """
         if not self._is_recovered:
             for intent in self._journal.of(*self._dispatch.key, [State.PLANNED]):
                 self._follower.give_up(intent, "the process ended before it was signed")
-        alarm: FeeCapError | BudgetError | None = None
+        alarm: BackstopError | None = None
         head = None
         for intent in self._journal.unsettled(*self._dispatch.key):
-            if intent.state in _MINED:
-                head = head or read_head(self._endpoint)
-                if self._follower.is_canonical(intent, head):
-                    continue
             try:
+                if intent.state in _MINED:
+                    head = head or read_head(self._endpoint)
+                    if self._follower.is_canonical(intent, head):
+                        continue
                 self._follower.look(intent)
-            except (FeeCapError, BudgetError) as fault:
+            except (FeeCapError, BudgetError, NodeError, RevertError) as fault:
                 alarm = alarm or fault
             except TransactionError:  # the journal has it
                 pass
         self._is_recovered = True
+        self._journal.prune(*self._dispatch.key)
         if alarm is not None:
             raise alarm
 
@@ -166,7 +168,8 @@ class Sender:
     def cancel(self, number: int) -> Receipt | None:
         """Has an empty transaction take the nonce of an open intent. Its receipt where it was mined all the same.
 
-        Raises JournalError where the journal has no such intent of this key and chain, or it is not open.
+        By hand neither the budget nor the cap of tips holds it up. Raises JournalError where the journal has no such
+        intent of this key and chain, or it is not open.
         """
         intent = self._journal.intent(number)
         if (intent.chain_id, intent.sender) != self._dispatch.key:
@@ -183,7 +186,7 @@ class Sender:
         sighting = find(self._endpoint, attempts)
         if sighting.mined is None and not attempts[-1].cancels:
             base_fee = sighting.head.base_fee
-            self._follower.replace(intent, attempts[-1], sighting.head, cancels=True, base_fee=base_fee)
+            self._follower.replace(intent, attempts[-1], sighting.head, cancels=True, base_fee=base_fee, by_hand=True)
         try:
             return self._wait(intent)
         except CancelledTransactionError:
@@ -246,7 +249,7 @@ class Sender:
             )
         head = read_head(self._endpoint)
         fees = dispatch.fees(head.base_fee, self._offered(nonce, yielding))
-        dispatch.check_budget(gas * fees.max_fee, head.timestamp, without=yielding.id if yielding else None)
+        dispatch.check_budget(gas * fees.max_fee, head.timestamp, nonce=nonce)
         intent = self._journal.plan(*dispatch.key, to, data, name=name, gas=gas, at=head.timestamp)
         dispatch.tell(Kind.PLANNED, intent)
         try:

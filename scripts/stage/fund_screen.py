@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from backstop.chain.endpoint import Endpoint
 from backstop.chain.fund_view import read_fund
 from backstop.fund.history import read_history
 from backstop.fund.plot import write_history_plot
@@ -31,7 +32,7 @@ _COLUMNS = {
 def show_fund(screen: Screen, rpc: str, deployment: Path, plot: Path) -> list[dict[str, Any]]:
     """Prints the accounts of all pools, plots their history, and returns the entries for build/demo.json."""
     screen.heading("The insurance fund: every pool's account")
-    client = Client.open(rpc, deployment)
+    client = Client.open(Endpoint(rpc), deployment)
     fund = read_fund(client.endpoint, client.deployment)
     table = bare_table("Pool", "Kind", *_COLUMNS, "Inventory", "Balance")
     entries = []

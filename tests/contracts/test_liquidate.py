@@ -394,6 +394,7 @@ def test_the_fractions_are_set_by_the_owner_within_mmf(desk: Desk) -> None:
         isolated_only=True,
         pot=0,
         fees=0,
+        has_funding=False,
         auctions={},
     )
 

@@ -44,7 +44,7 @@ FAULTS = (
     Fault("feed frozen", "the alarm stale_feed, and no transaction", 1),
     Fault("feed zero", "the alarm stale_feed, and no transaction", 1),
     Fault("out of gas money", "the alarm low_balance before it is empty, and while it still acts", 1),
-    Fault("foreign transaction from the key", "given up, and planned anew with the next nonce", 1),
+    Fault("foreign transaction from the key", "given up, and planned anew with the next nonce", 2),
 )
 
 BOUNDS = {fault.name: fault.most for fault in FAULTS}

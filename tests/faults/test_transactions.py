@@ -172,6 +172,8 @@ def test_foreign_transaction_from_the_key(scene: Scene, shows: Shows) -> None:
         raw = signer.sign_transaction(foreign).raw_transaction
         by_hand = scene.chain.request("eth_sendRawTransaction", "0x" + raw.hex())
         foreign_at = scene.mine()
+        wait_until(lambda: scene.journal()[0].passed_block == foreign_at)
+        scene.mine()  # it is believed at another head
         assert scene.waiting(besides=[by_hand])["nonce"] == hex(scene.nonce + 1)
         scene.mine()
         scene.settle(keeper)

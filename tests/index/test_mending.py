@@ -346,3 +346,62 @@ def test_a_file_that_is_no_database(world: World, tmp_path: Path) -> None:
     (tmp_path / "index.db").write_text("something else, and long enough to be looked at" * 100)
     with pytest.raises(StoreError, match="file is not a database"):
         AccountIndex(f"sqlite:///{tmp_path}/index.db", world.venue.deployment)
+
+
+# ---------------------------------------------------------------------- a node that leaves events out
+
+
+class Silent(Endpoint):
+    """A node that has no events to tell."""
+
+    lies = False
+
+    def request(self, method: str, *params: Any) -> Any:
+        return [] if self.lies and method == "eth_getLogs" else super().request(method, *params)
+
+    def batch(self, asked: Any, size: int = 500) -> list[Any]:
+        silent = self.lies and asked and asked[0][0] == "eth_getLogs"
+        return [[] for _ in asked] if silent else super().batch(asked, size)
+
+
+def test_events_that_are_left_out_are_a_fault_of_the_node(
+    index: AccountIndex, world: World, sqlite_url: str, told: list[str]
+) -> None:
+    """By the header's filter: no state is given that lacks what they have changed."""
+    index = reopened(index, world, sqlite_url, told, sample=0)
+    node = Silent(rpc_url())
+    chain.mine(1)
+    node.lies = True
+    assert index.read(node) == truth(world)  # nothing has happened, and nothing is said
+    world.venue.deposit(world.traders[0], world.markets[0], 7)
+    for mined in (0, 1):  # in the newest block, and in one before it
+        chain.mine(mined) if mined else None
+        with pytest.raises(RpcError, match="leaves out events of block 0x"):
+            index.read(node)
+    node.lies = False
+    assert index.read(node) == truth(world)
+    assert told == []
+    index.close()
+
+
+@pytest.mark.parametrize("count", [1, 7, 8, 100])
+def test_in_time_each_account_is_looked_at(count: int) -> None:
+    class Never(Random):
+        def sample(self, population: Any, k: int, **_: Any) -> list[Any]:
+            return list(population)[:k]
+
+    looked: set[int] = set()
+    for turn in range(-(-count // 8)):
+        looked |= set(reading._chosen(count, Never(), 8, turn))
+    assert looked == set(range(count))
+    assert reading._chosen(0, Random(1), 8, 3) == []
+
+
+def test_each_account_is_as_likely_as_any_other_in_a_sample() -> None:
+    """Also those of a large market beside many small ones."""
+    draws, times = Random(1), 4000
+    seen = [0] * 40
+    for _ in range(times):
+        for number in reading._chosen(40, draws, 4, 0):
+            seen[number] += 1
+    assert all(abs(count - times / 10) < times / 40 for count in seen[4:])

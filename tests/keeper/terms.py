@@ -22,5 +22,6 @@ TERMS = MarketTerms(
     isolated_only=False,
     pot=0,
     fees=0,
+    has_funding=False,
     auctions={},
 )

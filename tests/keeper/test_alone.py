@@ -33,12 +33,12 @@ class Stubborn(Endpoint):
     def __init__(self, account: str, answer: Callable[[int], int]) -> None:
         super().__init__(rpc_url())
         self._account = account[2:]
-        self._answer = answer
+        self._estimated = answer
 
     def quantity(self, method: str, *params: Any) -> int:
         found = super().quantity(method, *params)
         names = method == "eth_estimateGas" and self._account in params[0]["data"]
-        return self._answer(found) if names else found
+        return self._estimated(found) if names else found
 
 
 def cycle_of(sea: Sea, node: Endpoint, policy: Policy | None = None) -> Cycle:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 from ape import chain
 from eth_account.signers.local import LocalAccount
 
-from backstop.adl.snapshot import Account
+from backstop.adl.snapshot import Account, Block
 from backstop.chain.bindings import DEPOSIT, WITHDRAW
 from backstop.chain.endpoint import Endpoint
 from backstop.chain.snapshot import ChainState, read_chain
@@ -25,6 +27,7 @@ from scripts.stage.venue import TestMarket, Venue, rpc_url, wad
 from tests.support.desk import Desk, open_desk
 
 from .taking import take_over
+from .terms import TERMS
 
 
 class Eventful(Endpoint):
@@ -218,8 +221,27 @@ def test_plan_that_is_too_old_is_refused(
     eventful.request("evm_increaseTime", 91)
     eventful.request("evm_mine")
     cycle = Cycle(eventful, venue.deployment, Sender(eventful, operator, chain.chain_id), send=True)
-    deadline = deadline_of(planned_at.block.timestamp, planned_at.exempt_age)
-    assert cycle._act(duty, planned_at).refusal == f"DeadlinePassed({deadline})"
+    assert cycle._act(duty, planned_at).refusal == f"DeadlinePassed({planned_at.block.timestamp + 90})"
+
+
+@pytest.mark.parametrize(
+    ("age", "into_the_hour", "has_funding", "seconds"),
+    [
+        (120, 0, True, 90),
+        (40, 0, True, 30),
+        (120, 3509, True, 90),
+        (120, 3510, True, 89),
+        (120, 3599, True, 0),
+        (120, 3599, False, 90),  # without funding the end of an hour changes nothing
+    ],
+)
+def test_a_deadline_ends_with_exemptions_and_before_funding_is_accrued(
+    age: int, into_the_hour: int, has_funding: bool, seconds: int
+) -> None:
+    terms = replace(TERMS, has_funding=has_funding)
+    at = 1_790_000_000 - 1_790_000_000 % 3600 + into_the_hour
+    state = SimpleNamespace(block=Block(1, 1, "0x01", at), exempt_age=age, terms={"ETH-USD": TERMS, "SOL-USD": terms})
+    assert deadline_of(cast(ChainState, state)) == at + seconds
 
 
 # ------------------------------------------------------------------ a twin

@@ -158,6 +158,19 @@ def test_a_second_process_with_its_key_and_journal_is_told_so(sea: Sea, start: S
 # ------------------------------------------------------------------ several keepers
 
 
+def test_whose_lock_is_lost_to_another_process_ends_at_the_next_block(sea: Sea, start: Start, tmp_path: Path) -> None:
+    first = start("--send")
+    assert first.word().startswith("watching")
+    (lock,) = tmp_path.rglob("*.lock")
+    lock.unlink()
+    second = start("--send")
+    assert second.word().startswith("watching")
+    sea.venue.endpoint.request("evm_mine")
+    assert first.process.wait(PATIENCE) == 2
+    assert first.word().startswith(f"error: another keeper runs with the key of {sea.keeper.address} and the journal ")
+    assert second.end() == 0
+
+
 @pytest.mark.parametrize("state", ["state", "twin"])
 def test_two_keepers_on_one_deployment_have_one_effect(sea: Sea, start: Start, state: str) -> None:
     """Each with a journal of its own, or both with one."""
@@ -245,6 +258,15 @@ def test_a_key_without_a_bond_is_told_what_to_do(sea: Sea, tmp_path: Path) -> No
     status, lines = run_wrong(sea, key=poor)
     assert (status, len(lines)) == (2, 1)
     assert lines[0].startswith(f"error: {poor.address} has no bond, and every round needs one: `backstop bond post")
+
+
+@pytest.mark.parametrize("url", ["sqlite://", ":memory:"])
+def test_a_journal_in_memory_is_refused_by_what_is_left_running(url: str, sea: Sea) -> None:
+    status, lines = run_wrong(sea, "--journal", url, key=sea.keeper)
+    assert (status, len(lines)) == (2, 1)
+    assert lines[0].startswith("error: journal.url: a journal in memory is gone with the process")
+    # What ends by itself may have one.
+    assert run_wrong(sea, "--once", "--journal", url, key=sea.keeper) == (0, [])
 
 
 def test_a_market_that_there_is_not_is_told(sea: Sea, tmp_path: Path) -> None:

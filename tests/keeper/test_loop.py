@@ -20,7 +20,7 @@ import pytest
 
 from backstop.chain.head import Head
 from backstop.chain.heads import Halted, NewHead
-from backstop.errors import BudgetError, ChainMismatchError, DutyError, OutputError, RpcError
+from backstop.errors import BudgetError, ChainMismatchError, DutyError, LockLostError, OutputError, RpcError
 from backstop.keeper.cycle import Action
 from backstop.keeper.duties import TakeOver
 from backstop.keeper.loop import Loop
@@ -187,9 +187,11 @@ def test_a_node_that_is_not_there_yet_is_waited_for(sea: Sea, start: Start) -> N
     proxy.cut()
     sea.set_price(PRICES["first takeover"])
     keeper = start("--send", "--json", url=proxy.url)
-    assert keeper.word() == f"watching {proxy.url}"
     assert f"no answer from {proxy.url} to " in keeper.word()
     proxy.restore()
+    # Only now what could keep it from watching has been looked at.
+    while (word := keeper.word()) != f"watching {proxy.url}":
+        assert f"no answer from {proxy.url} to " in word
     assert told(keeper.action(), sea) == ("takeOver", "first")
     assert keeper.end() == 0
 
@@ -235,7 +237,6 @@ def test_a_chain_that_is_not_the_deployments_ends_it_at_once(sea: Sea, start: St
     sea.deployment.write_text(json.dumps(document | {"chain_id": 1}))
     keeper = start("--send")
     assert keeper.process.wait(PATIENCE) == 2
-    assert keeper.word().startswith("watching")
     assert keeper.word() == f"error: {rpc_url()} serves chain 31337, the deployment is on chain 1"
 
 
@@ -403,6 +404,11 @@ def test_a_wrong_chain_ends_it_only_before_the_first_cycle() -> None:
     shown, said = looped(Blocks(1, 2), Cycles([], ChainMismatchError("other chain"), [take_over("a")]))
     assert shown == ["a"]
     assert said == ["other chain; again in 0.001 s"]
+
+
+def test_a_place_that_another_process_has_ends_it_at_any_cycle() -> None:
+    with pytest.raises(LockLostError):
+        looped(Blocks(1, 2), Cycles([], LockLostError("another keeper runs"), []))
 
 
 def test_told_of_blocks_by_somebody_else_it_takes_a_turn_for_each_and_takes_one_that_fails_again() -> None:

@@ -16,6 +16,7 @@ from backstop.chain.head import head_of
 from backstop.chain.nodes import Nodes
 from backstop.chain.snapshot import read_chain
 from backstop.errors import ChainMismatchError, NodeError, NoQuorumError, RevertError, RpcError
+from backstop.transactions.lookup import read_head
 from scripts.stage.faulty_proxy import (
     Answer,
     DropReply,
@@ -162,6 +163,49 @@ def test_a_refusal_of_the_contracts_is_an_answer(
             "eth_call", {"to": venue.deployment.exchange, "data": "0x" + TAKE_OVER.encode(account).hex()}, "latest"
         )
     assert asked(proxies) == [1, 0, 0]
+
+
+def test_a_refusal_that_decides_is_believed_of_a_quorum_and_not_of_one(
+    nodes: Nodes, proxies: list[FaultyProxy], venue: Venue
+) -> None:
+    """What one node says the contracts would refuse is not left undone for that; what two say is."""
+    call = {"to": venue.deployment.exchange, "data": "0x", "from": NOBODY}
+    for proxy in proxies[1:]:
+        proxy.inject("eth_estimateGas", Answer("0x5208"))
+    proxies[0].inject("eth_estimateGas", Refuse("execution reverted: by one", 3))
+    assert nodes.quantity("eth_estimateGas", call) == 0x5208
+    assert asked(proxies) == [1, 1, 1]
+    proxies[0].clear()
+    proxies[1].clear()
+    forget(proxies)
+    for proxy in proxies[:2]:
+        proxy.inject("eth_estimateGas", Refuse("execution reverted: by two", 3))
+    with pytest.raises(RevertError, match="by two"):
+        nodes.quantity("eth_estimateGas", call)
+    assert asked(proxies) == [1, 1, 0]
+
+
+def test_a_refusal_that_nobody_can_deny_is_believed(nodes: Nodes, proxies: list[FaultyProxy]) -> None:
+    proxies[0].inject("eth_estimateGas", Refuse("execution reverted: by one", 3))
+    for proxy in proxies[1:]:
+        proxy.inject("eth_estimateGas", Status(503))
+    with pytest.raises(RevertError, match="by one"):
+        nodes.quantity("eth_estimateGas", {"to": NOBODY})
+
+
+@pytest.mark.parametrize("field", ["baseFeePerGas", "timestamp", "hash"])
+def test_what_gas_costs_is_what_a_quorum_says(
+    nodes: Nodes, proxies: list[FaultyProxy], venue: Venue, field: str
+) -> None:
+    honest = read_head(venue.endpoint)
+    header = venue.endpoint.request("eth_getBlockByNumber", "latest", False)
+    assert nodes.head().hash == honest.hash  # so far the first is as good as any
+    wrong = "0x" + "ab" * 32 if field == "hash" else hex(4000 * 10**9)
+    proxies[0].inject("eth_getBlockByNumber", Answer(header | {field: wrong}))
+    assert read_head(nodes) == honest
+    # And once all are asked for their heads, it is not read from.
+    nodes.head()
+    assert [standing[0] for standing in nodes.standings()] == [False, True, True]
 
 
 def test_what_one_refuses_another_may_have(nodes: Nodes, proxies: list[FaultyProxy]) -> None:

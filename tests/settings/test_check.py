@@ -347,6 +347,27 @@ def test_a_file_of_sqlite(database: Path) -> None:
     assert "not a database" in found.found
 
 
+@pytest.mark.parametrize(
+    ("url", "is_in_memory"),
+    [
+        ("sqlite://", True),
+        ("sqlite:///", True),
+        (":memory:", True),
+        ("sqlite+pysqlite:///:memory:", True),
+        ("sqlite:///file:j?mode=memory&uri=true", True),
+        ("sqlite:////var/lib/j.sqlite", False),
+        ("memory", False),
+        ("postgresql://host/memory", False),
+    ],
+)
+def test_a_journal_in_memory_is_none(url: str, is_in_memory: bool) -> None:
+    assert Store(url).is_in_memory is is_in_memory
+    if is_in_memory:
+        found = look_at_store("journal", Store(url), ())
+        assert (found.status, found.found.partition(":")[0]) == (Status.FAIL, "in memory")
+        assert look_at_store("index", Store(url), ()).status is Status.OK
+
+
 def test_a_file_that_somebody_else_writes(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("backstop.preflight.local._PATIENCE", 0)
     engine = create_engine(f"sqlite:///{database}")

@@ -178,7 +178,7 @@ def refused(call: Any) -> str:
         ("max_fee = '1 gwei'", ("unknown setting max_fee", "fees.max_fee")),
         ("zebra = 1", ("unknown setting zebra", "backstop config example")),
         ("node = 3", ("node is a table", "[node]")),
-        ("[node]\nurls = 'http://a.test'", ("node.urls", "tuple")),
+        ("[node]\nurls = 'http://a.test'", ("node.urls", "a list is expected")),
         ("[node]\nurls = ['ftp://u:hunter2@a.test']", ("node.urls", "'ftp://a.test' is no HTTP URL")),
         ("[node]\nurls = ['http://a.test']\nquorum = 2", ("quorum is 2, with 1 in urls",)),
         ("[node]\npoll = 'nan'", ("node.poll", "finite")),
@@ -237,7 +237,11 @@ def test_a_file_that_cannot_be_read(tmp_path: Path) -> None:
         ({"BACKSTOP_RPC": "http://a", "BACKSTOP_NODE__URLS": "http://b"}, ("node.urls", "both", "keep one")),
         ({"BACKSTOP_NODE__URLS": "['a'"}, ("BACKSTOP_NODE__URLS", "JSON")),
         ({"BACKSTOP_NODE__URLS_FILE": "/nowhere/urls"}, ("BACKSTOP_NODE__URLS_FILE", "cannot read /nowhere/urls")),
-        ({"BACKSTOP_DUTIES__ADL__ENABLED": "maybe"}, ("duties.adl.enabled (BACKSTOP_DUTIES__ADL__ENABLED)", "boolean")),
+        ({"BACKSTOP_STATE_DIR": "\udcff"}, ("BACKSTOP_STATE_DIR is not UTF-8",)),
+        ({"BACKSTOP_DUTIES__LIQUIDATE__MARKETS": "[" * 3000}, ("is not a JSON list",)),
+        ({"BACKSTOP_JOURNAL": "sqlite:///x?timeout=abc"}, ("journal.url", "an option with a value that cannot be")),
+        ({"BACKSTOP_NODE__WS_URL": "http://a.test"}, ("is no websocket URL",)),
+        ({"BACKSTOP_DUTIES__ADL__ENABLED": "maybe"}, ("adl.enabled (BACKSTOP_DUTIES__ADL__ENABLED)", "true or false")),
     ],
 )
 def test_an_environment_that_is_refused(environment: dict[str, str], words: tuple[str, ...]) -> None:

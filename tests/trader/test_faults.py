@@ -90,7 +90,7 @@ def lost(request: dict[str, Any]) -> tuple[int, bytes] | None:
 @pytest.mark.parametrize(
     ("fault", "words"),
     [
-        (receipts(b"gone", 500), "500 Server Error"),
+        (receipts(b"gone", 500), "HTTP status 500"),
         (receipts(error("overloaded")), "overloaded"),
         (receipts(result({"blockNumber": "0x1"})), "with a receipt that cannot be read"),
         (receipts(result("soon")), "with a receipt that cannot be read"),

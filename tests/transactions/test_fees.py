@@ -53,6 +53,15 @@ def test_what_is_above_the_cap(base: int, policy: Policy, above: Fees | None, wo
         offer(base, 1, policy, above)
 
 
+def test_cap_of_tips_is_kept_unless_the_base_fee_has_passed_the_offer() -> None:
+    above = Fees(80, 8)
+    assert offer(10, 50, Policy(tip_cap=9), above, keeps_tip_cap=True) == Fees(90, 9)
+    for base in (10, 80):
+        with pytest.raises(FeeCapError, match=r"offer a tip of 0\.000000009 gwei, and the cap of tips is 0\.000000008"):
+            offer(base, 50, Policy(tip_cap=8), above, keeps_tip_cap=True)
+    assert offer(81, 50, Policy(tip_cap=8), above, keeps_tip_cap=True) == Fees(171, 9)
+
+
 @given(base=wei, suggested=wei, cap=wei, first=st.tuples(wei, wei))
 def test_replacement_is_one_that_every_node_takes(base: int, suggested: int, cap: int, first: tuple[int, int]) -> None:
     above = Fees(max(first), min(first))
@@ -73,7 +82,7 @@ def test_replacement_is_one_that_every_node_takes(base: int, suggested: int, cap
     ("spent", "policy", "fault"),
     [
         ((90, 90), Policy(per_hour=100, per_day=100), None),
-        ((91, 91), Policy(per_hour=100), "in an hour 0.000000000000000091 are spent or reserved: raise per_hour"),
+        ((91, 91), Policy(per_hour=100), "in an hour 0.000000000000000091 are .* raise fees.budget_per_hour"),
         ((0, 91), Policy(per_hour=100, per_day=100), "in a day 0.000000000000000091 are spent or reserved"),
         ((10**30, 10**30), Policy(), None),
     ],

@@ -9,12 +9,13 @@ from pathlib import Path
 from threading import Barrier
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Engine, event, inspect, text
 
-from backstop.errors import JournalError
+from backstop.errors import JournalError, LockLostError
 from backstop.transactions.fees import Fees
-from backstop.transactions.journal import Intent, Journal, Mined, State
+from backstop.transactions.journal import KEPT, OPEN, Intent, Journal, Mined, State
 from backstop.transactions.lock import only_process
+from backstop.transactions.schema import intents
 from backstop.transactions.signers import Signed
 
 KEEPER, TWIN, TARGET = "0x" + "11" * 20, "0x" + "22" * 20, "0x" + "33" * 20
@@ -104,6 +105,39 @@ def test_one_process_for_each_key(database: str, tmp_path: Path, request: pytest
     second.close()
 
 
+@pytest.mark.parametrize("database", ["SQLite", "PostgreSQL"])
+def test_a_place_that_was_lost_is_taken_anew_or_given_up(
+    database: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    """A server that restarts forgets its locks; a file that is deleted is another file's place."""
+    is_file = database == "SQLite"
+    place = str(tmp_path / "journal.sqlite") if is_file else str(request.getfixturevalue("postgres_url"))
+    first, second = Journal(place), Journal(place)
+
+    def lose() -> None:
+        if is_file:
+            (lock,) = tmp_path.glob("*.lock")
+            lock.unlink()
+            return
+        with second._engine.connect() as connection:
+            held = connection.execute(text("SELECT pid FROM pg_locks WHERE locktype = 'advisory'")).scalars().all()
+            assert [connection.execute(text(f"SELECT pg_terminate_backend({pid})")).scalar() for pid in held] == [True]
+
+    with only_process(first, 1, KEEPER) as hold:
+        hold.check()
+        lose()
+        hold.check()  # nobody has it: it is taken again, and holds
+        with pytest.raises(JournalError, match="another keeper runs"), only_process(second, 1, KEEPER):
+            pytest.fail("two at once")
+        lose()
+        with only_process(second, 1, KEEPER) as others:
+            with pytest.raises(LockLostError, match=f"another keeper runs with the key of {KEEPER}"):
+                hold.check()
+            others.check()
+    first.close()
+    second.close()
+
+
 def test_commits_are_written_ahead_and_synchronised(tmp_path: Path) -> None:
     journal = Journal(str(tmp_path / "journal.sqlite"))
     with journal._engine.connect() as connection:
@@ -142,7 +176,8 @@ def test_spending_is_what_was_paid_and_the_most_that_is_open(journal: Journal) -
     signed(journal, waiting, 2, Fees(12, 3))
     assert journal.spent(1, KEEPER, 100) == 1101 + 50_000 * 12
     assert journal.spent(1, KEEPER, 99) == 1100 + 1101 + 50_000 * 12
-    assert journal.spent(1, KEEPER, 100, without=waiting.id) == 1101
+    assert journal.paid(1, KEEPER, 100) == 1101
+    assert journal.reserved(1, KEEPER) == {2: 50_000 * 12}
     assert journal.spent(1, TWIN, 0) == journal.spent(2, KEEPER, 0) == 0
     assert journal.intent(planned_only.id).state is State.PLANNED
 
@@ -166,14 +201,14 @@ def test_what_cannot_be_opened_is_told_in_one_line(tmp_path: Path) -> None:
     sqlite3.connect(other).execute("CREATE TABLE somebody (id INTEGER)").connection.commit()
     newer = tmp_path / "newer.sqlite"
     Journal(str(newer)).close()
-    sqlite3.connect(newer).execute("UPDATE journal_version SET version = 2").connection.commit()
+    sqlite3.connect(newer).execute("UPDATE journal_version SET version = 3").connection.commit()
     for place, create, words in (
         (tmp_path / "missing.sqlite", False, "there is no journal at"),
         (tmp_path / "nowhere" / "journal", True, "there is no folder"),
         (tmp_path / "text", True, "file is not a database"),
         (tmp_path, True, "unable to open database file"),
         (other, False, "is no journal of transactions"),
-        (newer, True, "is of version 2, this is of 1"),
+        (newer, True, "is of version 3, this is of 2"),
         ("mysql://host/db", True, "a journal is a SQLite file or a PostgreSQL, not mysql"),
         ("postgresql://host:port/journal", True, "the URL of the journal cannot be read"),
         ("postgresql://keeper:hunter2@127.0.0.1:1/journal", True, "cannot open the journal postgresql"),
@@ -182,3 +217,125 @@ def test_what_cannot_be_opened_is_told_in_one_line(tmp_path: Path) -> None:
             Journal(str(place), create=create)
         assert "\n" not in str(fault.value)
         assert "hunter2" not in str(fault.value)
+
+
+# ------------------------------------------------------------------ what was reserved, what is forgotten
+
+
+def test_one_of_a_nonce_is_reserved_until_one_is_mined_and_again_when_that_is_taken_back(journal: Journal) -> None:
+    first, second = planned(journal), planned(journal)
+    signed(journal, first, 0, Fees(20, 1))
+    journal.give_up(journal.intent(first.id), "preempted")
+    assert journal.reserved(1, KEEPER) == {0: 50_000 * 20}
+    signed(journal, second, 0, Fees(30, 2))
+    assert journal.reserved(1, KEEPER) == {0: 50_000 * 30}
+    journal.mine(second.id, Mined("0xab", 9, "0xcd", 100, 1000, True), cancels=False)
+    assert (journal.reserved(1, KEEPER), journal.spent(1, KEEPER, 0)) == ({}, 1000)
+    journal.reopen(second.id)
+    assert journal.spent(1, KEEPER, 0) == 50_000 * 30
+    for intent in (first, second):
+        journal.settle(journal.intent(intent.id))
+    assert journal.spent(1, KEEPER, 0) == 0
+
+
+def final(journal: Journal, nonce: int, at: int, sender: str = KEEPER) -> Intent:
+    """One that is mined and settled."""
+    intent = planned(journal, sender, at)
+    signed(journal, intent, nonce, Fees(10, 1))
+    journal.mine(intent.id, Mined("0xab", 9, "0xcd", at + 10, 1000, True), cancels=False)
+    journal.settle(journal.intent(intent.id))
+    return intent
+
+
+def test_only_what_is_settled_and_old_is_forgotten_and_never_the_highest_nonce(journal: Journal) -> None:
+    begun = 1_000_000
+    old, waits, given_up = final(journal, 0, begun), planned(journal, at=begun), planned(journal, at=begun)
+    signed(journal, waits, 1, Fees(10, 1))
+    journal.give_up(given_up, "never signed")
+    others = final(journal, 0, begun, TWIN)
+    highest = final(journal, 2, begun)
+    assert journal.prune(1, KEEPER) == 0
+    # Planned a moment before what is kept; mined within it.
+    edge = planned(journal, at=begun + 20)
+    newest = planned(journal, at=begun + 20 + KEPT)
+    assert journal.prune(1, KEEPER) == 2
+    assert [intent.id for intent in journal.all()] == [waits.id, others.id, highest.id, edge.id, newest.id]
+    assert journal.attempts(old.id) == []
+    assert len(journal.attempts(waits.id)) == 1
+    assert journal.next_nonce(1, KEEPER) == 3
+    assert journal.prune(1, KEEPER) == 0
+
+
+def test_it_is_forgotten_a_few_at_a_time(journal: Journal) -> None:
+    row = {"chain_id": 1, "sender": KEEPER, "to": TARGET, "data": b"", "name": "", "gas": 1, "state": State.DROPPED}
+    with journal._engine.begin() as connection:
+        rows = [row | {"planned_at": at, "planned_wall": 0.0, "is_settled": True} for at in range(450)]
+        connection.execute(intents.insert(), rows)
+    planned(journal, at=KEPT + 450)
+    assert [journal.prune(1, KEEPER) for _ in range(4)] == [200, 200, 50, 0]
+    assert len(journal.all()) == 1
+
+
+def test_list_takes_the_last_ones(journal: Journal) -> None:
+    numbers = [planned(journal).id for _ in range(4)]
+    assert [intent.id for intent in journal.all(last=3)] == numbers[1:]
+    journal.give_up(journal.intent(numbers[-1]), "never signed")
+    assert [intent.id for intent in journal.all(only_open=True, last=2)] == numbers[1:3]
+
+
+# ------------------------------------------------------------------ the one before
+
+_ADDED = {"unsettled_intents_of_a_key", "nonces_of_a_key", "paid_by_a_key", "oldest_of_a_key"}
+
+
+def as_first_version(engine: Engine) -> None:
+    """What version 1 had not is taken away."""
+    with engine.begin() as connection:
+        for index in _ADDED:
+            connection.execute(text(f"DROP INDEX {index}"))
+        connection.execute(text("ALTER TABLE intents DROP COLUMN passed_block"))
+        connection.execute(text("UPDATE journal_version SET version = 1"))
+
+
+@pytest.mark.parametrize("create", [True, False], ids=["by a keeper", "by a command"])
+@pytest.mark.parametrize("database", ["SQLite", "PostgreSQL"])
+def test_journal_of_version_1_is_brought_up_to_date_when_it_is_opened(
+    database: str, create: bool, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    is_file = database == "SQLite"
+    place = str(tmp_path / "journal.sqlite") if is_file else str(request.getfixturevalue("postgres_url"))
+    journal = Journal(place)
+    intent = final(journal, 7, 1000)
+    as_first_version(journal._engine)
+    journal.close()
+    again = Journal(place, create=create)
+    assert (again.intent(intent.id).state, again.intent(intent.id).passed_block) == (State.FINAL, None)
+    again.passed(intent.id, 12)
+    assert again.intent(intent.id).passed_block == 12
+    assert {str(index["name"]) for index in inspect(again._engine).get_indexes("intents")} >= _ADDED
+    again.close()
+    Journal(place, create=create).close()
+
+
+# ------------------------------------------------------------------ as it grows
+
+
+def test_what_is_asked_for_at_every_block_goes_by_an_index_of_its_own(tmp_path: Path) -> None:
+    """SQLite says which: one that holds everything of a key would get slower with what is long settled."""
+    journal = Journal(str(tmp_path / "journal.sqlite"))
+    asked: list[tuple[str, object]] = []
+    event.listen(journal._engine, "before_cursor_execute", lambda *seen: asked.append((seen[2], seen[3])))
+    for look, index in (
+        (lambda: journal.of(1, KEEPER, OPEN), "unsettled_intents_of_a_key"),
+        (lambda: journal.unsettled(1, KEEPER), "unsettled_intents_of_a_key"),
+        (lambda: journal.reserved(1, KEEPER), "unsettled_intents_of_a_key"),
+        (lambda: journal.paid(1, KEEPER, 0), "paid_by_a_key (chain_id=? AND sender=? AND mined_at>?)"),
+        (lambda: journal.next_nonce(1, KEEPER), "nonces_of_a_key"),
+        (lambda: journal.offered(1, KEEPER, 7), "nonces_of_a_key (chain_id=? AND sender=? AND nonce=?)"),
+    ):
+        asked.clear()
+        look()
+        ((statement, values),) = asked
+        with journal._engine.connect() as connection:
+            plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all()
+        assert f"INDEX {index}" in plan[0][3], plan

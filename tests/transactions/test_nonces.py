@@ -142,7 +142,7 @@ def test_receipt_that_cannot_be_believed_is_asked_for_again(fault: Any, chain: C
 def test_foreign_transaction_that_is_faster_costs_a_nonce_and_nothing_else(chain: Chain, signer: LocalAccount) -> None:
     scene = Scene(chain, signer)
     scene.at(Kind.JOURNALLED, lambda _: chain.foreign(signer, 0))
-    receipt = scene.sender.send(COUNTER, b"")
+    receipt = scene.sender.send(COUNTER, b"", waiting=chain.mine)
     assert scene.states == [State.DROPPED, State.MINED]
     assert [intent.nonce for intent in scene.intents] == [0, 1]
     assert receipt.transaction == scene.intents[1].mined_hash
@@ -154,7 +154,7 @@ def test_foreign_transaction_that_takes_the_place_in_the_pool_is_told(chain: Cha
     chain.no_mining()
     scene.at(Kind.WAITING, lambda _: (chain.foreign(signer, 0), chain.mine()))
     with pytest.raises(DroppedTransactionError, match="its nonce went to another transaction; plan anew"):
-        scene.sender.send(COUNTER, b"")
+        scene.sender.send(COUNTER, b"", waiting=chain.mine)
     assert (scene.states, chain.effects()) == ([State.DROPPED], 0)
     scene.at(Kind.WAITING, lambda _: chain.mine())
     scene.sender.send(COUNTER, b"")
@@ -251,6 +251,8 @@ def test_nonce_that_a_foreign_transaction_takes_after_a_reorganisation_is_lost(
     chain.request("anvil_reorg", 1, [])
     chain.foreign(signer, 0)
     scene.sender.tend()
+    assert scene.states == [State.BROADCAST]
+    chain.mine()
     scene.sender.tend()
     assert (scene.states, chain.effects()) == ([State.LOST], 0)
     assert Kind.LOST in scene.kinds

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -115,7 +114,7 @@ def test_spike_above_the_cap_is_an_alarm_and_no_transaction(chain: Chain, signer
     chain.request("anvil_setNextBlockBaseFeePerGas", hex(51 * GWEI))
     chain.mine()
     scene = Scene(chain, signer, Policy(max_fee=50 * GWEI))
-    with pytest.raises(FeeCapError, match=r"the base fee is 51 gwei, and the cap .* 50: raise max_fee, or wait"):
+    with pytest.raises(FeeCapError, match=r"the base fee is 51 gwei, and the cap .* 50: raise fees.max_fee, or wait"):
         scene.sender.send(COUNTER, b"")
     assert (chain.raws, scene.intents) == ([], [])
 
@@ -166,14 +165,14 @@ def test_budget_of_an_hour_is_counted_from_the_journal(chain: Chain, signer: Loc
     tight.sender.send(COUNTER, b"")
     sent = len(chain.raws)
     stopped = Scene(chain, signer, Policy(per_hour=most), journal=scene.journal)
-    with pytest.raises(BudgetError, match=r"may be spent in an hour 0\.0\d+ are spent or reserved: raise per_hour"):
+    with pytest.raises(BudgetError, match=r"may be spent in an hour 0\.0\d+ are .* raise fees\.budget_per_hour"):
         stopped.sender.send(COUNTER, b"")
     assert len(chain.raws) == sent
     assert scene.states == [State.MINED] * 2
     # An hour of chain time later there is a budget again; a day's would still be spent.
     chain.mine(2, HOUR)
     daily = Scene(chain, signer, Policy(per_day=most), journal=scene.journal)
-    with pytest.raises(BudgetError, match="raise per_day"):
+    with pytest.raises(BudgetError, match=r"raise fees\.budget_per_day"):
         daily.sender.send(COUNTER, b"")
     stopped.sender.send(COUNTER, b"")
     assert chain.effects() == 3
@@ -257,9 +256,11 @@ def test_what_nodes_have_lost_and_would_fail_is_not_sent_again(chain: Chain, sig
     assert new.tip * 8 >= lost.tip * 9
     # The lost one turns up too late, and is known to be none.
     scene.sender.tend()
+    chain.mine(Policy().final_after)
     scene.sender.tend()
-    assert scene.states == [State.DROPPED, State.MINED]
-    assert replace(scene.intents[0]).is_settled
+    assert scene.states == [State.DROPPED, State.FINAL]
+    scene.sender.tend()
+    assert scene.intents[0].is_settled
 
 
 def test_lost_transaction_that_is_mined_after_all_is_seen(chain: Chain, signer: LocalAccount) -> None:
@@ -363,7 +364,7 @@ def test_one_that_is_mined_after_all_is_noted_and_the_urgent_one_is_planned_anew
 
     scene.at(Kind.WAITING, slow_wins)
     with pytest.raises(DroppedTransactionError, match="plan anew"):
-        scene.sender.send(COUNTER, ONCE, name="urgent", instead=is_slow)
+        scene.sender.send(COUNTER, ONCE, name="urgent", instead=is_slow, waiting=chain.mine)
     scene.sender.tend()
     assert scene.states == [State.MINED, State.DROPPED]
     assert (chain.effects(), scene.nonce()) == (1, 1)

@@ -8,7 +8,9 @@ import click
 
 from backstop.commands.fund.reading import open_fund_and_sender
 from backstop.commands.fund.sending import do
-from backstop.commands.options import Amount, chain_options, key_options, send_options
+from backstop.commands.options import Amount, key_options, send_options
+from backstop.commands.sending_options import signer_options
+from backstop.commands.settings_options import chain_options
 from backstop.math.wad import format_amount
 
 
@@ -18,6 +20,7 @@ from backstop.math.wad import format_amount
 @click.option("--market", metavar="NAME", help="A market of the pool whose result the gift improves.")
 @chain_options
 @key_options
+@signer_options
 @send_options
 def contribute_command(pool: str, amount: int, market: str | None, send: bool, as_json: bool, **options: Any) -> None:
     """Give AMOUNT tokens to POOL, for good. A dry run unless --send is given.

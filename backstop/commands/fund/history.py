@@ -13,10 +13,12 @@ import click
 from backstop.commands.fund.fractions import shown
 from backstop.commands.fund.plot_file import PlotFile
 from backstop.commands.fund.reading import open_fund
-from backstop.commands.options import FILE, chain_options
+from backstop.commands.options import FILE
+from backstop.commands.settings_options import chain_options
 from backstop.errors import BackstopError, OutputError
 
 if TYPE_CHECKING:
+    from backstop.chain.endpoint import Endpoint
     from backstop.chain.fund_view import FundView
     from backstop.fund.history import Row
 
@@ -71,7 +73,7 @@ def history_command(
     csv_file: Path | None,
     plot: Path | None,
     as_json: bool,
-    rpc: str,
+    rpc: Endpoint,
     deployment: Path,
 ) -> None:
     """What moved the pools' cash, samples, ADL, inventory and stakes, from the events since the deployment.

@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from backstop.commands.options import open_sender
+from backstop.commands.by_hand import open_sender
 
 if TYPE_CHECKING:
+    from backstop.chain.endpoint import Endpoint
     from backstop.chain.fund_view import FundView
     from backstop.fund.refusals import Words
     from backstop.fund.units import Units
@@ -24,7 +25,7 @@ class Reading(NamedTuple):
     words: Words
 
 
-def open_fund(rpc: str, deployment: Path) -> Reading:
+def open_fund(rpc: Endpoint, deployment: Path) -> Reading:
     """The fund from the options of the chain."""
     from backstop.trading.client import Client
 

@@ -8,7 +8,9 @@ import click
 
 from backstop.commands.fund.reading import open_fund_and_sender
 from backstop.commands.fund.sending import do
-from backstop.commands.options import Amount, chain_options, key_options, send_options
+from backstop.commands.options import Amount, key_options, send_options
+from backstop.commands.sending_options import signer_options
+from backstop.commands.settings_options import chain_options
 from backstop.math.wad import format_amount
 
 
@@ -17,6 +19,7 @@ from backstop.math.wad import format_amount
 @click.argument("amount", type=Amount())
 @chain_options
 @key_options
+@signer_options
 @send_options
 def repay_command(pool: str, amount: int, send: bool, as_json: bool, **options: Any) -> None:
     """Pay AMOUNT tokens for the open deficit of POOL, up to it. A dry run unless --send is given.

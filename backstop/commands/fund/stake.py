@@ -8,7 +8,9 @@ import click
 
 from backstop.commands.fund.reading import open_fund_and_sender
 from backstop.commands.fund.sending import do, event_of
-from backstop.commands.options import Amount, chain_options, key_options, send_options
+from backstop.commands.options import Amount, key_options, send_options
+from backstop.commands.sending_options import signer_options
+from backstop.commands.settings_options import chain_options
 from backstop.math.wad import format_amount
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 @click.argument("amount", type=Amount())
 @chain_options
 @key_options
+@signer_options
 @send_options
 def stake_command(pool: str, amount: int, send: bool, as_json: bool, **options: Any) -> None:
     """Stake AMOUNT tokens in POOL, for shares of what it has. A dry run unless --send is given.

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from backstop.commands.fund.reading import open_fund
-from backstop.commands.options import chain_options
+from backstop.commands.settings_options import chain_options
+
+if TYPE_CHECKING:
+    from backstop.chain.endpoint import Endpoint
 
 
 @click.command("status")
 @click.option("--pool", metavar="NAME", help="This pool alone.")
 @chain_options
 @click.option("--json", "as_json", is_flag=True, help="Print exact amounts as JSON instead of text.")
-def status_command(pool: str | None, rpc: str, deployment: Path, as_json: bool) -> None:
+def status_command(pool: str | None, rpc: Endpoint, deployment: Path, as_json: bool) -> None:
     """Where the pools stand: drawdown, ADL, inventory, account, shares, and how far marks may move before ADL.
 
     Everything is read at one block.

@@ -8,7 +8,9 @@ import click
 
 from backstop.commands.fund.reading import Reading, open_fund_and_sender
 from backstop.commands.fund.sending import do, event_of
-from backstop.commands.options import Amount, chain_options, key_options, send_options
+from backstop.commands.options import Amount, key_options, send_options
+from backstop.commands.sending_options import signer_options
+from backstop.commands.settings_options import chain_options
 from backstop.errors import BackstopError
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
 @click.option("--claim", is_flag=True, help="Have the ripe exit paid.")
 @chain_options
 @key_options
+@signer_options
 @send_options
 def unstake_command(
     pool: str,
