@@ -74,7 +74,7 @@ endif
 
 .PHONY: audit
 audit: compile ## the evidence for an auditor, ending with one table; ARGS="--only slither" runs one part
-	@$(IN_A_HOME) && python -m scripts.audit $(ARGS)
+	@$(IN_A_HOME) python -m scripts.audit $(ARGS)
 
 .PHONY: lint
 lint: setup ## ruff, forge fmt and solhint, changing nothing
