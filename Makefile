@@ -37,7 +37,7 @@ IN_A_HOME := home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && HOME=$$home
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s  %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s  %s\n", $$1, $$2}' Makefile
 	@echo '  ARGS="…" is handed to demo and test; PYTHON=… chooses the interpreter.'
 
 .PHONY: setup
@@ -75,6 +75,14 @@ endif
 .PHONY: audit
 audit: compile ## the evidence for an auditor, ending with one table; ARGS="--only slither" runs one part
 	@$(IN_A_HOME) python -m scripts.audit $(ARGS)
+
+.PHONY: mutate
+mutate: compile ## try small faults in the contracts, into tests/mutation; ARGS="--only contracts/ADLEngine.sol"
+	@$(IN_A_HOME) python -m scripts.audit.mutation $(ARGS)
+
+.PHONY: snapshots
+snapshots: compile ## write bytecode sizes and gas into snapshots/
+	@$(IN_A_HOME) python -m scripts.audit.snapshots
 
 .PHONY: lint
 lint: setup ## ruff, forge fmt and solhint, changing nothing

@@ -15,6 +15,10 @@ from .results import REPORT, Part, show, write
 PARTS = {
     "invariants": "the sequences, every invariant after every action, and all seeded bugs",
     "libraries": "the differential fuzz of the libraries",
+    "callers": "who may call what",
+    "snapshots": "bytecode sizes and gas against those in git",
+    "coverage": "lines and branches of the contracts, by forge",
+    "mutants": "results of make mutate against the sources, and a sample of them again",
 }
 
 

@@ -29,11 +29,13 @@ class Row:
 
 @dataclass(slots=True)
 class Part:
-    """What one part found. `faults` say what falls short, one line or more each; `figures` go into the report."""
+    """What one part found. `faults` say what falls short, one line or more each, `notes` what is to be known
+    all the same; `figures` go into the report."""
 
     title: str
     rows: list[Row] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
     figures: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -58,6 +60,9 @@ def show(parts: dict[str, Part]) -> None:
             table.add_row(*row)
         table.add_section()
     console.print(table)
+    for part in parts.values():
+        for note in part.notes:
+            console.print(note, markup=False)
     for part in parts.values():
         for fault in part.faults:
             console.print(f"[red]{part.title}[/]:", end=" ")
@@ -94,6 +99,7 @@ def write(parts: dict[str, Part]) -> None:
                 for row in part.rows
             ],
             "faults": part.faults,
+            "notes": part.notes,
             "figures": part.figures,
         }
         for name, part in parts.items()

@@ -76,6 +76,22 @@ contract Replay {
         _play("build/coverage/recording-3.txt");
     }
 
+    function test_part_4() external {
+        _play("build/coverage/recording-4.txt");
+    }
+
+    function test_part_5() external {
+        _play("build/coverage/recording-5.txt");
+    }
+
+    function test_part_6() external {
+        _play("build/coverage/recording-6.txt");
+    }
+
+    function test_part_7() external {
+        _play("build/coverage/recording-7.txt");
+    }
+
     /// @notice Runs a call and undoes it: reverts with how it ended.
     function imagine(Step calldata step) external {
         bool isAccepted;
