@@ -153,12 +153,14 @@ def _record_here() -> None:
         for seed in range(SEQUENCES):
             ground.play(seed)
     codes = known_codes()
-    with _recorded("libraries.txt"):
-        harnesses: dict[str, in_process.InProcess] = {}
-        for check in in_process.checks(CASES):
-            if check.harness not in harnesses:
-                harnesses[check.harness] = in_process.InProcess(codes[check.harness])
-            check.run(harnesses[check.harness])
+    asked = list(in_process.checks(CASES))
+    # Each on a chain of its own, and so in a recording of its own.
+    for name in {check.harness: None for check in asked}:
+        with _recorded(f"{name}.txt"):
+            harness = in_process.InProcess(codes[name])
+            for check in asked:
+                if check.harness == name:
+                    check.run(harness)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ ADD = Function("add(uint256,uint16)", "uint256")
 REMOVE = Function("remove(uint256,uint16)", "uint256")
 IS_FULL = Function("isFull(uint256)", "bool")
 CAPACITY = 16
+ENOUGH = 1000  # cases that come to everything that is drawn
 
 Case = tuple[int, ...]
 Account = tuple[int, list[Leg], list[int]]  # margin, legs, marks
@@ -113,7 +114,7 @@ def check_shares(cross: Harness, cases: int) -> None:
         sides.add((own > 0) - (own < 0))
         assert sum(shares) == own
         assert [leg.value - share for leg, share in zip(legs, shares, strict=True)] == bankruptcy_notionals(legs, own)
-    assert sides == {-1, 0, 1}
+    assert cases < ENOUGH or sides == {-1, 0, 1}
 
 
 def check_orders_of_legs(cross: Harness, cases: int) -> None:
@@ -165,7 +166,7 @@ def check_legs(cross: Harness, cases: int) -> None:
             one = rng.choice(held)
             removed.append(((_packed(held), one), _packed([m for m in held if m != one])))
             held.remove(one)
-    for function, cases in ((ADD, added), (REMOVE, removed), (IS_FULL, full)):
-        answers = cross.ask(function, [case for case, _ in cases])
-        assert answers == [(meant,) for _, meant in cases]
-    assert any(meant for _, meant in full)
+    for function, asked in ((ADD, added), (REMOVE, removed), (IS_FULL, full)):
+        answers = cross.ask(function, [case for case, _ in asked])
+        assert answers == [(meant,) for _, meant in asked]
+    assert cases < ENOUGH or any(meant for _, meant in full)

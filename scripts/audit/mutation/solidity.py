@@ -32,6 +32,7 @@ class Mutant:
     id: str
     file: str
     line: int
+    function: str
     kind: str
     original: str
     replacement: str
@@ -52,7 +53,7 @@ def mutants_of(file: str) -> list[Mutant]:
         name = sha256(f"{what}\0{seen[what]}".encode()).hexdigest()[:12]
         text = (source[:start] + replacement.encode() + source[end:]).decode()
         line = source[:start].count(b"\n") + 1
-        made.append(Mutant(name, file, line, kind, original, replacement, text))
+        made.append(Mutant(name, file, line, scope.rpartition(".")[2], kind, original, replacement, text))
     return made
 
 
@@ -65,7 +66,10 @@ def _walk(node: Any, source: bytes, scope: str) -> Iterator[Change]:
             yield from _walk(one, source, scope)
     elif isinstance(node, dict):
         if node.get("nodeType") in ("FunctionDefinition", "ModifierDefinition", "ContractDefinition"):
-            scope = f"{scope}.{node.get('name') or node.get('kind')}"
+            name = node.get("name") or node.get("kind")
+            # An underscore tells what others of the library call from what is called from outside.
+            hidden = "_" if node.get("visibility") == "private" and not name.startswith("_") else ""
+            scope = f"{scope}.{hidden}{name}"
         for start, end, kind, replacement in _changes(node, source):
             yield start, end, kind, replacement, scope
         for name, child in node.items():

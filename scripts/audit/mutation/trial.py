@@ -8,7 +8,7 @@ from tests.invariants.compiler import DEPLOYED, compile_edits, compile_system
 
 from .ledger import INVALID, SURVIVED
 from .solidity import Mutant, mutants_of
-from .suites import HARNESSES, OF_SEQUENCES, by_libraries, by_sequences
+from .suites import HARNESSES, OF_SEQUENCES, by_libraries, by_sequences, is_in_a_harness
 
 
 def try_all(file: str, names: list[str]) -> dict[str, str]:
@@ -18,7 +18,8 @@ def try_all(file: str, names: list[str]) -> dict[str, str]:
     results: dict[str, str] = {}
     if file.startswith("contracts/libraries/") and library not in OF_SEQUENCES:
         results = _try(mutants, HARNESSES, library)
-        mutants = {name: mutants[name] for name, result in results.items() if result == SURVIVED}
+        survivors = [mutants[name] for name, result in results.items() if result == SURVIVED]
+        mutants = {mutant.id: mutant for mutant in survivors if not is_in_a_harness(mutant)}
     for mutant in mutants.values():
         results |= _try({mutant.id: mutant}, DEPLOYED, "")
     return results
