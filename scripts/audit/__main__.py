@@ -17,6 +17,7 @@ PARTS = {
     "libraries": "the differential fuzz of the libraries",
     "callers": "who may call what",
     "snapshots": "bytecode sizes and gas against those in git",
+    "slither": "what slither finds, but for what is excluded with a reason",
     "coverage": "lines and branches of the contracts, by forge",
     "mutants": "results of make mutate against the sources, and a sample of them again",
 }
