@@ -20,6 +20,7 @@ INDEX_MOST, INDEX_LEAST = 2**103 - 1, -(2**103)
 SHARES = Function("sharesOf(int256,int256[],uint256[],uint256)", "int256[]")
 ADD = Function("add(uint256,uint16)", "uint256")
 REMOVE = Function("remove(uint256,uint16)", "uint256")
+HAS = Function("has(uint256,uint16)", "bool")
 IS_FULL = Function("isFull(uint256)", "bool")
 CAPACITY = 16
 ENOUGH = 1000  # cases that come to everything that is drawn
@@ -154,9 +155,10 @@ def check_legs(cross: Harness, cases: int) -> None:
     """They stay ascending whatever comes and goes."""
     rng = Random("legs")
     held: list[int] = []
-    added, removed, full = [], [], []
+    added, removed, full, has = [], [], [], []
     for _ in range(cases):
         full.append(((_packed(held),), len(held) == CAPACITY))
+        has += [((_packed(held), one), one in held) for one in (*held[-2:], rng.randint(1, 20))]
         grows = not held or (len(held) < CAPACITY and rng.random() < 0.55)
         if grows:
             one = _newcomer(rng, held)
@@ -166,7 +168,7 @@ def check_legs(cross: Harness, cases: int) -> None:
             one = rng.choice(held)
             removed.append(((_packed(held), one), _packed([m for m in held if m != one])))
             held.remove(one)
-    for function, asked in ((ADD, added), (REMOVE, removed), (IS_FULL, full)):
+    for function, asked in ((ADD, added), (REMOVE, removed), (IS_FULL, full), (HAS, has)):
         answers = cross.ask(function, [case for case, _ in asked])
         assert answers == [(meant,) for _, meant in asked]
     assert cases < ENOUGH or any(meant for _, meant in full)

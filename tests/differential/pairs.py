@@ -231,8 +231,10 @@ def check(pair: Pair, harness: Harness, cases: int) -> None:
 def check_saturation(harness: Harness) -> None:
     """The largest and the smallest of what the contract can be asked: neither reverts."""
     cases = [(2**255 - 1, 1, 1, UINT256_MAX), (-(2**255) + 1, 1, 2**255 - 1, 0), (-1, 2**111 - 1, 2**255 - 1, 0)]
+    # A gain and a loss of 2**255 to the unit, and two rates of 2**128, whose product has one bit too many.
+    cases += [(2**254, WAD // 2, 1, 1), (-(2**254), WAD // 2, 1, 1), (2**128, WAD, WAD, 2**128)]
     answers = harness.ask(Function(LEVERAGED_RETURN[0].signature, "int256"), cases)
-    assert answers == [(2**255 - 1,), (-(2**255),), (0,)]
+    assert answers == [(2**255 - 1,), (-(2**255),), (0,), (2**255 - 1,), (-(2**255),), (2**256 // WAD,)]
     assert answers == [(_leveraged_return(*case),) for case in cases]
 
 

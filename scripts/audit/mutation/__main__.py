@@ -32,6 +32,7 @@ def main(only: tuple[str, ...], anew: bool, survivors: bool) -> None:
     for file, ledger in ledgers.items():
         if anew:
             ledger.results.clear()
+        ledger.write()
         todo = ledger.missing() + (ledger.survivors() if survivors else [])
         jobs += [(file, todo[i : i + 12]) for i in range(0, len(todo), 12)]
     click.echo(f"{sum(len(ids) for _, ids in jobs)} mutants of {len(files)} files", err=True)
