@@ -180,9 +180,8 @@ contract Replay {
     }
 
     function _deploy(Step memory step) private returns (address at) {
-        bytes memory code = bytes(step.artifact).length == 0
-            ? step.data
-            : bytes.concat(VM.getCode(step.artifact), step.data);
+        bytes memory code =
+            bytes(step.artifact).length == 0 ? step.data : bytes.concat(VM.getCode(step.artifact), step.data);
         VM.prank(step.from);
         assembly {
             at := create(0, add(code, 32), mload(code))
