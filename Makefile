@@ -37,7 +37,7 @@ IN_A_HOME := home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && HOME=$$home
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s  %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s  %s\n", $$1, $$2}' Makefile
 	@echo '  ARGS="…" is handed to demo and test; PYTHON=… chooses the interpreter.'
 
 .PHONY: setup
@@ -78,8 +78,20 @@ bots: compile .venv-bots/.ok ## install silverback, and run the keeper under it 
 	@$(IN_A_HOME) python -m pytest -q tests/bots $(ARGS)
 
 .PHONY: audit
-audit: compile ## show that every seeded bug is caught
-	@$(IN_A_HOME) python -m pytest -q -m audit tests/invariants
+audit: compile .venv-slither/.ok ## the evidence for an auditor, ending with one table; ARGS="--only slither" runs one part
+	@$(IN_A_HOME) python -m scripts.audit $(ARGS)
+
+# Slither wants another eth-account than ape allows: a venv of its own, made when the audit asks for it.
+.PHONY: slither
+slither: setup .venv-slither/.ok
+
+.PHONY: mutate
+mutate: compile ## try small faults in the contracts, into tests/mutation; ARGS="--only contracts/ADLEngine.sol"
+	@$(IN_A_HOME) python -m scripts.audit.mutation $(ARGS)
+
+.PHONY: snapshots
+snapshots: compile ## write bytecode sizes and gas into snapshots/
+	@$(IN_A_HOME) python -m scripts.audit.snapshots
 
 .PHONY: lint
 lint: setup ## ruff, forge fmt and solhint, changing nothing
@@ -111,6 +123,9 @@ lock: setup ## bring the lock files up to date with pyproject.toml and package.j
 	env -u PIP_FIND_LINKS -u UV_FIND_LINKS uv pip compile pyproject.toml --extra bots --universal --python-version 3.11 \
 	  --constraint requirements.lock --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links \
 	  --custom-compile-command 'make lock' --quiet -o requirements-bots.lock
+	env -u PIP_FIND_LINKS -u UV_FIND_LINKS uv pip compile requirements-slither.in --universal --python-version 3.11 \
+	  --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
+	  --quiet -o requirements-slither.lock
 	npm install --package-lock-only
 
 .PHONY: env
@@ -121,7 +136,7 @@ env: ## print the environment for a shell: eval "$(make -s env)"
 
 .PHONY: clean
 clean: ## remove everything that make has made, but accounts in .ape
-	rm -rf .venv .venv-bots node_modules .build .tmp/* build contracts/.cache .ape/packages .ape/processes
+	rm -rf .venv .venv-bots .venv-slither node_modules .build .tmp/* build contracts/.cache .ape/packages .ape/processes
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .silverback-sessions backstop.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -146,6 +161,14 @@ node-version:
 	@VIRTUAL_ENV='$(CURDIR)/.venv' uv pip install --quiet --no-deps --require-hashes -r requirements.lock || { \
 	  echo 'uv could not install; trying pip, which knows the settings of pip.conf' >&2; \
 	  .venv/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements.lock; }
+	@touch $@
+
+.venv-slither/.ok: requirements-slither.lock .venv/.ok
+	@rm -f $@
+	@echo 'Slither in .venv-slither'
+	@.venv/bin/python -m venv --clear .venv-slither
+	@VIRTUAL_ENV='$(CURDIR)/.venv-slither' uv pip install --quiet --no-deps --require-hashes -r requirements-slither.lock || \
+	  .venv-slither/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-slither.lock
 	@touch $@
 
 # The package itself, editable: it gives .venv/bin/backstop.

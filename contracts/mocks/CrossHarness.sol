@@ -66,6 +66,10 @@ contract CrossHarness {
         return LegSet.remove(legs, market);
     }
 
+    function has(uint256 legs, uint16 market) external pure returns (bool) {
+        return LegSet.has(legs, market);
+    }
+
     function isFull(uint256 legs) external pure returns (bool) {
         return LegSet.isFull(legs);
     }

@@ -1,4 +1,4 @@
-"""Random numbers that live at the edges: bounds, one wei, whole units and the wei beside them, every magnitude."""
+"""Random numbers that live at the edges: bounds, one wei, whole units and the wei beside, powers of two, any other."""
 
 from __future__ import annotations
 
@@ -20,6 +20,8 @@ def magnitude(rng: Random, bits: int) -> int:
         return min(rng.choice(_EDGES), 2**bits - 1)
     if kind < 0.35:
         return 2**bits - 1 - rng.choice((0, 0, 1, 2))
+    if kind < 0.4:
+        return 1 << rng.randrange(bits)  # where shortcuts for small numbers look at bits
     return rng.getrandbits(rng.randint(1, bits))
 
 

@@ -2,126 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from random import Random
 from typing import Any
 
 import pytest
 from ape import project
 
-from backstop.chain.bindings import Function
-from backstop.math import auction, liquidation
-from backstop.math.margin import margin_requirement
-from backstop.math.wad import WAD
-from scripts.stage.venue import Venue
+from backstop.chain.endpoint import Endpoint
+from scripts.stage.venue import rpc_url
 
-MANY = Function("many(bytes[])", "bytes[]")
+from .harness import Harness
+from .liquidation_pairs import LIQUIDATION
+from .pairs import Pair, check
+
 CASES = 4000
 
-Case = tuple[int | bool, ...]
+
+@pytest.fixture(scope="module")
+def liquidations(owner: Any) -> Harness:
+    """A deployed `LiquidationHarness`."""
+    return Harness(Endpoint(rpc_url()), owner.deploy(project.LiquidationHarness).address)
 
 
-def _edge(rng: Random, low: int, high: int) -> int:
-    """A number in [low, high]: a bound, beside one, or of any magnitude between."""
-    kind = rng.random()
-    if kind < 0.1:
-        return rng.choice((low, high))
-    if kind < 0.2:
-        return min(high, max(low, rng.choice((low + 1, high - 1, WAD, WAD - 1, WAD + 1))))
-    return min(high, low + rng.getrandbits(rng.randint(1, max(1, high.bit_length()))))
-
-
-def _fractions(rng: Random) -> tuple[int, int, int, int]:
-    """imf, mmf, discount and fee, within the bounds that the exchange sets."""
-    initial = _edge(rng, 5 * 10**15, WAD)
-    maintenance = _edge(rng, 10**15, initial - 1)
-    whole = _edge(rng, 0, maintenance)
-    discount = _edge(rng, 0, whole)
-    return initial, maintenance, discount, whole - discount
-
-
-def _to_restore(rng: Random) -> Case:
-    initial, maintenance, discount, fee = _fractions(rng)
-    contracts, mark = _edge(rng, 1, 2**111 - 1), _edge(rng, 1, 2**96 - 1)
-    return contracts, mark, _edge(rng, 1, margin_requirement(contracts, mark, maintenance)), initial, discount + fee
-
-
-def _share(rng: Random) -> Case:
-    """A leg's part of what an account has below its maintenance margin, or of any equity at all."""
-    whole = _edge(rng, 1, 2**210)
-    return _edge(rng, 1, rng.choice((whole, 2**210))), _edge(rng, 0, whole), whole
-
-
-def _penalty(rng: Random) -> Case:
-    _, maintenance, discount, fee = _fractions(rng)
-    contracts, mark = _edge(rng, 1, 2**111 - 1), _edge(rng, 1, 2**96 - 1)
-    equity = _edge(rng, 1, margin_requirement(contracts, mark, maintenance))
-    return _edge(rng, 1, contracts), contracts, mark, equity, discount, fee
-
-
-def _price(rng: Random) -> Case:
-    duration = _edge(rng, 60, 86400)
-    elapsed = rng.choice((_edge(rng, 0, duration), _edge(rng, 0, 2**32)))
-    mark, premium = _edge(rng, 1, 2**96 - 1), _edge(rng, 0, WAD // 5)
-    return rng.random() < 0.5, mark, premium, _edge(rng, 10**15, WAD - 1), elapsed, duration
-
-
-def _merge(rng: Random) -> Case:
-    start = _edge(rng, 0, 2**32 - 1)
-    time, duration = _edge(rng, start, 2**32 - 1), _edge(rng, 60, 86400)
-    if rng.random() < 0.5:  # around the time it takes
-        time = min(start + max(0, duration + rng.randint(-2, 2)), 2**32 - 1)
-    return start, _edge(rng, 0, 2**111 - 1), time, _edge(rng, 1, 2**111 - 1), duration
-
-
-def _mirror_price(is_long: bool, mark: int, premium: int, floor_fraction: int, elapsed: int, duration: int) -> int:
-    return auction.price_of(
-        is_long=is_long,
-        mark=mark,
-        premium=premium,
-        floor_fraction=floor_fraction,
-        elapsed=elapsed,
-        duration=duration,
-    )
-
-
-@pytest.mark.parametrize(
-    ("signature", "returns", "draw", "mirror"),
-    [
-        (
-            "contractsToRestore(uint256,uint256,uint256,uint256,uint256)",
-            "uint256",
-            _to_restore,
-            liquidation.contracts_to_restore,
-        ),
-        ("shareOfEquity(uint256,uint256,uint256)", "uint256", _share, liquidation.share_of_equity),
-        (
-            "penalty(uint256,uint256,uint256,uint256,uint256,uint256)",
-            "uint256,uint256",
-            _penalty,
-            liquidation.penalty,
-        ),
-        ("priceOf(bool,uint256,uint256,uint256,uint256,uint256)", "uint256", _price, _mirror_price),
-        ("mergedStart(uint256,uint256,uint256,uint256,uint256)", "uint256", _merge, auction.merged_start),
-    ],
-    ids=["contractsToRestore", "shareOfEquity", "penalty", "priceOf", "mergedStart"],
-)
-def test_libraries(
-    signature: str,
-    returns: str,
-    draw: Callable[[Random], Case],
-    mirror: Callable[..., Any],
-    venue: Venue,
-    owner: Any,
-) -> None:
-    function, rng = Function(signature, returns), Random(signature)
-    harness = owner.deploy(project.LiquidationHarness).address
-    cases = [draw(rng) for _ in range(CASES)]
-    for start in range(0, CASES, 1000):
-        page = cases[start : start + 1000]
-        calldata = MANY.encode([function.encode(*case) for case in page])
-        call = {"to": harness, "gas": hex(10**12), "data": "0x" + calldata.hex()}
-        [answers] = MANY.decode(bytes.fromhex(venue.endpoint.request("eth_call", call, "latest")[2:]))
-        for case, answer in zip(page, answers, strict=True):
-            expected = mirror(*case)
-            assert function.decode(answer) == (expected if isinstance(expected, tuple) else (expected,)), case
+@pytest.mark.parametrize("pair", LIQUIDATION, ids=lambda pair: pair.signature.split("(")[0])
+def test_libraries(pair: Pair, liquidations: Harness) -> None:
+    check(pair, liquidations, CASES)

@@ -10,33 +10,19 @@ from ape import chain, project
 from hypothesis import given
 from hypothesis import strategies as st
 
-from backstop.math.rolling_max import BUCKET_SECONDS, RING_BUCKETS, WINDOW_BUCKETS, RollingMax
+from backstop.math.rolling_max import BUCKET_SECONDS, WINDOW_BUCKETS, RollingMax
 from tests.invariants.chain import PyrevmChain
 
 from . import extremes
 from .clock import Clock
 from .harness import MAXIMA, NO_SAMPLE, TOUCH, Harness
+from .windows import TAGS, leap
 
 RINGS = 24
 STEPS = 220
 WINDOW_SECONDS = WINDOW_BUCKETS * BUCKET_SECONDS
-TAGS = 2**15  # an entry's tag repeats after so many buckets; with it the slot must differ
 
 Samples = list[tuple[int, int]]
-
-
-def _leap(rng: Random, now: int) -> int:
-    """Seconds to the next block: in a bucket, to its edge and beside, some buckets, the window, the tags' period."""
-    to_edge = BUCKET_SECONDS - now % BUCKET_SECONDS
-    buckets = rng.choice((1, 2, 3, 8, 16, WINDOW_BUCKETS - 1, WINDOW_BUCKETS, RING_BUCKETS, RING_BUCKETS + 1, 100))
-    kind = rng.random()
-    if kind < 0.35:
-        return rng.randint(0, BUCKET_SECONDS)
-    if kind < 0.65:
-        return max(0, to_edge + rng.choice((-1, 0, 1)))
-    if kind < 0.97:
-        return max(0, buckets * BUCKET_SECONDS + rng.choice((-1, 0, 1, to_edge, rng.randint(-900, 900))))
-    return (TAGS + rng.choice((-1, 0, 1))) * BUCKET_SECONDS
 
 
 def _of_window(samples: Samples, now: int, seconds: int) -> int:
@@ -53,7 +39,7 @@ def test_ring_equals_its_mirror(harness: Harness, owner: Any) -> None:
     # Some rings hardly move, so that an old maximum is what counts; some fall steadily; some take any value at all.
     now = chain.blocks.head.timestamp + 1
     for step in range(STEPS):
-        now += _leap(rng, now)
+        now += leap(rng, now)
         values = []
         for i, ring in enumerate(rings):
             value = (extremes.amount(rng), -step * 10**18 + rng.randrange(10**18), rng.randint(-3, 3))[i % 3]

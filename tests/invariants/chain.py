@@ -9,6 +9,7 @@ from typing import Any, Protocol
 CHAIN_ID = 31337
 FIRST_BLOCK = 1000
 GAS = 30_000_000
+GAS_OF_VIEWS = 5 * 10**9  # so that one that never ends, in a contract with a fault, does
 CODE_LIMIT = 1 << 17  # contracts with a seeded bug are not optimized; Anvil sees to the real limit
 
 _REVERT = re.compile(r"Revert \{ gas_used: \d+, output: 0x([0-9a-f]*) \}")
@@ -100,7 +101,7 @@ class PyrevmChain:
         """See `Chain`."""
         if timestamp is not None:
             self._at(self._number + 1, timestamp)
-        return bytes(self._evm.message_call("0x" + "00" * 20, to, calldata=data, is_static=True))
+        return bytes(self._evm.message_call("0x" + "00" * 20, to, calldata=data, gas=GAS_OF_VIEWS, is_static=True))
 
     def storage(self, of: str, slot: int) -> int:
         """See `Chain`."""

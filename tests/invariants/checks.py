@@ -42,6 +42,7 @@ M1  everything is as the mirror has it, to the wei (in `machine`)
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 
@@ -53,6 +54,12 @@ from . import pool_checks
 from .state import Inventory, State
 from .steps import Violation
 from .world import MARKETS, MOST_DUST, SHARED, label, market_of
+
+# What each of them says, by its id, in the order of the list above.
+INVARIANTS = {
+    name: " ".join(text.split())
+    for name, text in re.findall(r"^([A-Z]\d)  (.+(?:\n    .+)*)", __doc__ or "", re.MULTILINE)
+}
 
 
 def holds_always(state: State, marks: list[int], counts: Counter[str]) -> Iterator[Violation]:

@@ -72,18 +72,45 @@ def compile_variants(variants: Mapping[str, Iterable[Replacement]]) -> dict[str,
     missing: dict[Path, _Unit] = {}
     for variant, replacements in variants.items():
         files[variant] = {}
-        for name, closure in _sources(replacements).items():
+        for name, closure in _sources(_texts(replacements), DEPLOYED).items():
             file = files[variant][name] = CACHE / f"{name}-{_digest(closure)}.json"
             if not file.exists():
-                missing.setdefault(file, _Unit(variant, name, closure, file))
-    units = list(missing.values())
+                missing.setdefault(file, _Unit(variant, name, DEPLOYED[name], closure))
+    units = dict(zip(missing, missing.values(), strict=True))
+    parts = [list(units.items())[i : i + _AT_ONCE] for i in range(0, len(units), _AT_ONCE)]
     # One run of the compiler takes many sources in little more time than its start, until its memory is full.
     with ThreadPoolExecutor(os.cpu_count() or 1) as pool:
-        list(pool.map(_compile, [units[i : i + _AT_ONCE] for i in range(0, len(units), _AT_ONCE)]))
+        list(pool.map(_compile_and_keep, parts))
     return {
         variant: {**compile_system(), **{name: _load(file) for name, file in changed.items()}}
         for variant, changed in files.items()
     }
+
+
+def compile_edits(
+    edits: Mapping[str, Mapping[str, str]], contracts: Mapping[str, str]
+) -> dict[str, dict[str, Artefact] | str]:
+    """Those of the contracts, named with their files, that each edit changes, by the edit's name; nothing is kept.
+
+    An edit gives the whole new text of files. One that does not compile has the compiler's words instead.
+    """
+    answers: dict[str, dict[str, Artefact] | str] = {}
+    units = [
+        _Unit(edit, name, contracts[name], closure)
+        for edit, texts in edits.items()
+        for name, closure in _sources(texts, contracts).items()
+    ]
+    while True:
+        made, faults = _compile(units)
+        answers |= faults
+        if not faults:
+            break
+        units = [unit for unit in units if unit.variant not in faults]
+    for unit, artefact in zip(units, made, strict=True):
+        changed = answers.setdefault(unit.variant, {})
+        assert not isinstance(changed, str)
+        changed[unit.name] = artefact
+    return answers
 
 
 def _of_ape(contract: ContractType) -> Artefact:
@@ -93,54 +120,78 @@ def _of_ape(contract: ContractType) -> Artefact:
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
-    """A contract to compile: its sources, in a folder named by its variant, and where the artefact goes."""
+    """A contract to compile: its file and all sources, in a folder named by its variant."""
 
     variant: str
     name: str
+    entry: str
     closure: dict[str, str]
-    file: Path
 
     def place(self, source: str) -> str:
         return f"{self.variant}/{source}" if self.variant and source.startswith("contracts/") else source
 
 
-def _sources(replacements: Iterable[Replacement]) -> dict[str, dict[str, str]]:
-    """Those of the deployed contracts that are changed."""
-    changes: dict[str, list[Replacement]] = {}
+def _texts(replacements: Iterable[Replacement]) -> dict[str, str]:
+    """The files that replacements change."""
+    texts: dict[str, str] = {}
     for change in replacements:
-        changes.setdefault(change.file, []).append(change)
-    closures = {name: _closure(file, changes) for name, file in DEPLOYED.items()}
-    missed = [file for file in changes if not any(file in closure for closure in closures.values())]
+        text = texts.get(change.file) or read_source(change.file)
+        if text.count(change.find) != 1:
+            places = text.count(change.find)
+            raise ValueError(f"{change.file} has {places} places that say {change.find!r}, one is wanted")
+        texts[change.file] = text.replace(change.find, change.replace)
+    return texts
+
+
+def _sources(texts: Mapping[str, str], contracts: Mapping[str, str]) -> dict[str, dict[str, str]]:
+    """Those of the contracts that are changed, with all their sources."""
+    closures = {name: _closure(file, texts) for name, file in contracts.items()}
+    missed = [file for file in texts if not any(file in closure for closure in closures.values())]
     if missed:
-        raise ValueError(f"{missed[0]} is no source of a deployed contract")
-    return {name: closure for name, closure in closures.items() if not closure.keys().isdisjoint(changes)}
+        raise ValueError(f"{missed[0]} is no source of {', '.join(contracts)}")
+    return {name: closure for name, closure in closures.items() if not closure.keys().isdisjoint(texts)}
 
 
-def _compile(units: list[_Unit]) -> None:
+def _compile_and_keep(units: list[tuple[Path, _Unit]]) -> None:
+    made, faults = _compile([unit for _, unit in units])
+    if faults:
+        raise RuntimeError("\n".join(faults.values()))
+    CACHE.mkdir(parents=True, exist_ok=True)
+    for (file, _), artefact in zip(units, made, strict=True):
+        # Renamed into place: another process may be compiling the same.
+        part = file.with_suffix(f".{os.getpid()}")
+        part.write_text(json.dumps({"abi": artefact.abi, "bytecode": artefact.bytecode.hex()}), encoding="utf-8")
+        part.replace(file)
+
+
+def _compile(units: list[_Unit]) -> tuple[list[Artefact], dict[str, str]]:
+    """The artefacts in order; or none, and by variant what the compiler says."""
     if not units:
-        return
+        return [], {}
     sources = {unit.place(path): {"content": text} for unit in units for path, text in unit.closure.items()}
-    selection = {unit.place(DEPLOYED[unit.name]): {unit.name: ["abi", "evm.bytecode.object"]} for unit in units}
-    request = {
-        "language": "Solidity",
-        "sources": sources,
-        "settings": {**_settings(), "outputSelection": selection},
-    }
+    selection = {unit.place(unit.entry): {unit.name: ["abi", "evm.bytecode.object"]} for unit in units}
+    answer = run_compiler(sources, {**_settings(), "outputSelection": selection})
+    faults = [error for error in answer.get("errors", ()) if error["severity"] == "error"]
+    if faults:
+        by_variant: dict[str, str] = {}
+        for fault in faults:
+            place = fault.get("sourceLocation", {}).get("file", "").partition("/")[0]
+            if place not in {unit.variant for unit in units}:
+                raise RuntimeError(fault["formattedMessage"])
+            by_variant.setdefault(place, fault["formattedMessage"])
+        return [], by_variant
+    made = [answer["contracts"][unit.place(unit.entry)][unit.name] for unit in units]
+    return [Artefact(one["abi"], bytes.fromhex(one["evm"]["bytecode"]["object"])) for one in made], {}
+
+
+def run_compiler(sources: dict[str, Any], settings: dict[str, Any]) -> dict[str, Any]:
+    """The compiler's answer to a request in standard JSON."""
+    request = {"language": "Solidity", "sources": sources, "settings": settings}
     done = subprocess.run([_solc(), "--standard-json"], input=json.dumps(request), text=True, capture_output=True)
     if done.returncode != 0:
         raise RuntimeError(done.stderr)
-    answer = json.loads(done.stdout)
-    faults = [error["formattedMessage"] for error in answer.get("errors", ()) if error["severity"] == "error"]
-    if faults:
-        raise RuntimeError("\n".join(faults))
-    CACHE.mkdir(parents=True, exist_ok=True)
-    for unit in units:
-        contract = answer["contracts"][unit.place(DEPLOYED[unit.name])][unit.name]
-        text = json.dumps({"abi": contract["abi"], "bytecode": contract["evm"]["bytecode"]["object"]})
-        # Renamed into place: another process may be compiling the same.
-        part = unit.file.with_suffix(f".{os.getpid()}")
-        part.write_text(text, encoding="utf-8")
-        part.replace(unit.file)
+    answer: dict[str, Any] = json.loads(done.stdout)
+    return answer
 
 
 def _load(file: Path) -> Artefact:
@@ -148,7 +199,7 @@ def _load(file: Path) -> Artefact:
     return Artefact(document["abi"], bytes.fromhex(document["bytecode"]))
 
 
-def _closure(entry: str, changes: dict[str, list[Replacement]]) -> dict[str, str]:
+def _closure(entry: str, texts: Mapping[str, str]) -> dict[str, str]:
     """The sources that a contract is made of, by the names that its imports give them."""
     closure: dict[str, str] = {}
     todo = [entry]
@@ -156,22 +207,14 @@ def _closure(entry: str, changes: dict[str, list[Replacement]]) -> dict[str, str
         name = todo.pop()
         if name in closure:
             continue
-        closure[name] = _changed(name, changes.get(name, []))
+        closure[name] = texts[name] if name in texts else read_source(name)
         todo += [_resolve(name, imported) for imported in _IMPORT.findall(closure[name])]
     return closure
 
 
-def _changed(name: str, changes: list[Replacement]) -> str:
-    text = _read(name)
-    for change in changes:
-        if text.count(change.find) != 1:
-            raise ValueError(f"{name} has {text.count(change.find)} places that say {change.find!r}, one is wanted")
-        text = text.replace(change.find, change.replace)
-    return text
-
-
 @cache
-def _read(name: str) -> str:
+def read_source(name: str) -> str:
+    """The text of a source, by the name that imports give it."""
     folder = ROOT if name.startswith("contracts/") else ROOT / "node_modules"
     return (folder / name).read_text(encoding="utf-8")
 

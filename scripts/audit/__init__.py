@@ -1,0 +1,1 @@
+"""The evidence for an auditor: `make audit`."""

@@ -1,0 +1,60 @@
+"""`make audit`: runs the parts, writes build/audit.json and ends with one table; status 1 where one falls short."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from importlib import import_module
+
+import click
+
+from .results import REPORT, Part, show, write
+
+# In the order in which they run and are shown; a part is a module with a function `run`.
+PARTS = {
+    "invariants": "the sequences, every invariant after every action, and all seeded bugs",
+    "libraries": "the differential fuzz of the libraries",
+    "callers": "who may call what",
+    "snapshots": "bytecode sizes and gas against those in git",
+    "slither": "what slither finds, but for what is excluded with a reason",
+    "coverage": "lines and branches of the contracts, by forge",
+    "mutants": "results of make mutate against the sources, and a sample of them again",
+}
+
+
+def _chosen(only: tuple[str, ...], without: tuple[str, ...]) -> list[str]:
+    for name in (*only, *without):
+        if name not in PARTS:
+            raise click.UsageError(f"{name!r} is no part of the audit; there are {', '.join(PARTS)}")
+    return [name for name in PARTS if (not only or name in only) and name not in without]
+
+
+@click.command()
+@click.option("--only", multiple=True, metavar="PART", help="Run this part; may be given again.")
+@click.option("--without", multiple=True, metavar="PART", help="Leave this part out; may be given again.")
+@click.option("--list", "is_listing", is_flag=True, help="List the parts and end.")
+def main(only: tuple[str, ...], without: tuple[str, ...], is_listing: bool) -> None:
+    """Show what holds."""
+    if is_listing:
+        for name, what in PARTS.items():
+            click.echo(f"{name:12} {what}")
+        return
+    parts: dict[str, Part] = {}
+    for name in _chosen(only, without):
+        click.echo(f"audit: {name} …", err=True)
+        run: Callable[[], Part] = import_module(f".{name}", __package__).run
+        start = time.monotonic()
+        part = run()
+        part.seconds = time.monotonic() - start
+        parts[name] = part
+    write(parts)
+    show(parts)
+    if short := [name for name, part in parts.items() if not part.holds]:
+        click.echo(f"The audit falls short: {', '.join(short)}. Details are in {REPORT}.", err=True)
+        sys.exit(1)
+    click.echo(f"Everything holds. Details are in {REPORT}.")
+
+
+if __name__ == "__main__":
+    main()

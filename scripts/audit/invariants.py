@@ -1,0 +1,104 @@
+"""The invariants at scale, and the seeded bugs that show that each of them can fail."""
+
+from __future__ import annotations
+
+from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import TYPE_CHECKING
+
+from tests.invariants.checks import INVARIANTS
+from tests.invariants.compiler import Artefact, compile_system, compile_variants
+from tests.invariants.seeded import BUGS
+from tests.invariants.sequences import LENGTH, Ground, report
+
+from .machine import CORES
+from .results import Part, Row
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+SEQUENCES = 1000
+_SHORTEST = 25  # sequences that a process plays at a time
+
+_grounds: list[Ground] = []
+
+
+def run(sequences: int = SEQUENCES) -> Part:
+    """Plays the sequences and the seeded bugs; a row for each invariant."""
+    part = Part("Invariants")
+    compile_system()
+    caught, missed = _bugs()
+    counts: Counter[str] = Counter()
+    actions = 0
+    with _pool() as pool:
+        starts = range(0, sequences, _SHORTEST)
+        tasks = [pool.submit(_play, range(start, min(start + _SHORTEST, sequences))) for start in starts]
+        for task in tasks:
+            done, seen, faults = task.result()
+            actions += done
+            counts += seen
+            part.faults += faults
+    for name, says in INVARIANTS.items():
+        naming = [bug for bug in BUGS if name in BUGS[bug].caught_by]
+        found = sum(bug in caught for bug in naming)
+        broken = any(fault.startswith(f"{name}:") or f"\n  {name}:" in fault for fault in part.faults)
+        holds = not broken and found == len(naming) > 0 and counts[name] > 0
+        part.rows.append(Row(f"{name}  {_short(says)}", sequences, counts[name], (found, len(naming)), holds=holds))
+    enough = actions >= sequences * LENGTH
+    part.rows.append(
+        Row("all of them after every action", sequences, actions, (len(caught), len(BUGS)), holds=enough and not missed)
+    )
+    part.faults += [f"{name}: {fault}" for name, fault in missed.items()]
+    part.faults += _never_seen(counts, sequences)
+    part.figures = {"sequences": sequences, "actions": actions, "counts": dict(sorted(counts.items()))}
+    return part
+
+
+def _never_seen(counts: Counter[str], sequences: int) -> Iterator[str]:
+    """What the tests ask to be seen in 500 sequences, for as many as there were."""
+    from tests.invariants.test_sequences import SEEN
+
+    if sequences < 300:
+        return
+    for name, least in SEEN.items():
+        wanted = least * sequences // 500
+        if counts[name] < wanted:
+            yield f"{name!r} was seen {counts[name]} times, at least {wanted} are asked for"
+
+
+def _short(says: str) -> str:
+    """The first words of what an invariant says."""
+    head = says.split(": ")[0].split("; ")[0]
+    return head if len(head) <= 52 else head[:51].rsplit(" ", 1)[0] + " …"
+
+
+def _pool() -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(CORES, mp_context=get_context("fork"))
+
+
+def _play(seeds: range) -> tuple[int, Counter[str], list[str]]:
+    """In a process of the pool: actions, counts, and failures cut down to what still fails."""
+    if not _grounds:
+        _grounds.append(Ground(compile_system()))
+    counts: Counter[str] = Counter()
+    actions, faults = 0, []
+    for seed in seeds:
+        outcome = _grounds[0].play(seed)
+        counts += outcome.counts
+        actions += len(outcome.actions)
+        if outcome.violations:
+            faults.append(report(_grounds[0].shrunk(outcome)))
+    return actions, counts, faults
+
+
+def _bugs() -> tuple[set[str], dict[str, str]]:
+    """The seeded bugs that were caught, and what became of the others."""
+    variants = compile_variants({name: bug.changes for name, bug in BUGS.items()})
+    with _pool() as pool:
+        faults = dict(zip(BUGS, pool.map(_missed, BUGS, (variants[name] for name in BUGS)), strict=True))
+    return {name for name, fault in faults.items() if not fault}, {n: fault for n, fault in faults.items() if fault}
+
+
+def _missed(name: str, artefacts: dict[str, Artefact]) -> str:
+    return BUGS[name].missed(artefacts)

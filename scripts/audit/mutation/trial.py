@@ -1,0 +1,42 @@
+"""A trial of mutants: compiled together, and held to the suites one after the other."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.invariants.compiler import DEPLOYED, compile_edits, compile_system
+
+from .ledger import INVALID, SURVIVED
+from .solidity import Mutant, mutants_of
+from .suites import HARNESSES, OF_SEQUENCES, by_libraries, by_sequences, is_in_a_harness
+
+
+def try_all(file: str, names: list[str]) -> dict[str, str]:
+    """What notices each of these mutants of a file."""
+    mutants = {mutant.id: mutant for mutant in mutants_of(file) if mutant.id in names}
+    library = Path(file).stem
+    results: dict[str, str] = {}
+    if file.startswith("contracts/libraries/") and library not in OF_SEQUENCES:
+        results = _try(mutants, HARNESSES, library)
+        survivors = [mutants[name] for name, result in results.items() if result == SURVIVED]
+        mutants = {mutant.id: mutant for mutant in survivors if not is_in_a_harness(mutant)}
+    for mutant in mutants.values():
+        results |= _try({mutant.id: mutant}, DEPLOYED, "")
+    return results
+
+
+def _try(mutants: dict[str, Mutant], contracts: dict[str, str], library: str) -> dict[str, str]:
+    if not mutants:
+        return {}
+    edits = {name: {mutant.file: mutant.text} for name, mutant in mutants.items()}
+    results = {}
+    for name, made in compile_edits(edits, contracts).items():
+        if isinstance(made, str):
+            results[name] = INVALID
+        elif library:
+            results[name] = by_libraries(library, made)
+        elif made.items() <= compile_system().items():
+            results[name] = INVALID
+        else:
+            results[name] = by_sequences(made)
+    return results

@@ -1,0 +1,1 @@
+"""What shows that the contracts and the package do what they say."""
