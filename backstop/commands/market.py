@@ -7,7 +7,10 @@ from typing import Any
 
 import click
 
-from backstop.commands.options import chain_options, key_options, open_sender, send_options, show_steps
+from backstop.commands.by_hand import open_sender
+from backstop.commands.options import key_options, send_options, show_steps
+from backstop.commands.sending_options import signer_options
+from backstop.commands.settings_options import chain_options
 from backstop.math.wad import format_amount
 
 
@@ -20,6 +23,7 @@ def market_group() -> None:
 @click.argument("market")
 @chain_options
 @key_options
+@signer_options
 @send_options
 def settle_command(market: str, send: bool, as_json: bool, **options: Any) -> None:
     """Settle every position that is left in MARKET, which was closed, at its final price.
