@@ -14,6 +14,7 @@ from .results import REPORT, Part, show, write
 # In the order in which they run and are shown; a part is a module with a function `run`.
 PARTS = {
     "invariants": "the sequences, every invariant after every action, and all seeded bugs",
+    "histories": "long histories of the complete exchange, and honest keepers on two thousand books",
     "libraries": "the differential fuzz of the libraries",
     "callers": "who may call what",
     "snapshots": "bytecode sizes and gas against those in git",

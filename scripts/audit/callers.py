@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-from collections import Counter
-from pathlib import Path
-from xml.etree import ElementTree as ET
-
+from .pytests import Run
 from .results import Part, Row
 
-_REPORT = Path("build") / "callers.xml"
-_TESTS = ("tests/contracts/test_owner.py", "tests/contracts/test_callers.py")
+_TESTS = tuple(
+    f"tests/contracts/test_{name}.py" for name in ("caller_matrix", "callers", "owner", "parameter_bounds", "timelock")
+)
 _ROWS = {
-    "every function is in the matrix, every contract": (
-        "test_every_function_is_in_the_matrix",
+    "every selector of every contract is in the matrix": (
         "test_every_contract_is_in_the_matrix",
+        "test_every_selector_is_in_the_matrix",
+        "test_every_selector_of_the_timelock_is_in_the_matrix",
         "test_the_modules_have_between_them_what_is_routed",
     ),
-    "functions of the owner, asked for by all others": ("test_only_the_owner",),
-    "functions of one contract or the treasury": ("test_only_the_contract_meant",),
-    "functions of modules, called directly by everybody": ("test_a_module_is_never_called_directly",),
+    "the owner's, asked for by all others": ("test_only_the_owner", "test_nobody_renounces_ownership"),
+    "guardian's, treasury's, one contract's": ("test_only_who_is_meant",),
+    "an account's, the caller's own, anyone's": (
+        "test_only_the_owner_of_the_account",
+        "test_what_is_the_caller_s_own",
+        "test_anyone",
+    ),
+    "the timelock's roles": (
+        "test_only_roles_of_the_timelock",
+        "test_no_role_of_the_timelock_is_given_up_for_another",
+        "test_who_deployed_has_nothing_left",
+        "test_nothing_before_its_delay",
+        "test_not_less_than_its_delay",
+    ),
+    "modules, called directly by everybody": ("test_a_module_is_never_called_directly",),
     "forwarders, other selectors, ether": (
         "test_there_is_no_forwarder_and_nothing_like_it",
         "test_an_address_behind_the_calldata_is_nobody",
         "test_no_other_selector_answers",
         "test_nobody_takes_ether",
+    ),
+    "bounds of parameters": (
+        "test_a_parameter_of_a_market_is_within_its_bounds",
+        "test_any_other_parameter_is_within_its_bounds",
+        "test_every_number_that_the_owner_may_set_is_here",
     ),
 }
 
@@ -34,24 +47,12 @@ _ROWS = {
 def run() -> Part:
     """A row for each kind of function; the tests themselves are those of `make test`."""
     part = Part("Caller matrix")
-    _REPORT.parent.mkdir(exist_ok=True)
-    _REPORT.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={_REPORT}", *_TESTS]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ)
-    if not _REPORT.is_file():
-        part.faults.append(f"pytest ends with {done.returncode}: {done.stdout.strip()[-400:]}{done.stderr[-400:]}")
-        return part
-    passed, failed = Counter[str](), Counter[str]()
-    for case in ET.parse(_REPORT).iter("testcase"):
-        name = case.attrib["name"].partition("[")[0]
-        bad = any(child.tag in ("failure", "error", "skipped") for child in case)
-        (failed if bad else passed)[name] += 1
-        if bad:
-            part.faults.append(f"{case.attrib['name']} fails")
+    outcome = Run("audit-callers", *_TESTS).outcome()
+    part.faults = outcome.faults
     for what, names in _ROWS.items():
-        good, bad = (sum(counter[name] for name in names) for counter in (passed, failed))
+        good, bad = outcome.of(*names)
         part.rows.append(Row(what, good + bad, found=f"{good} of {good + bad} pass", holds=good > 0 and not bad))
-    others = {name for name in passed if not any(name in names for names in _ROWS.values())}
-    good = sum(passed[name] for name in others)
-    part.rows.append(Row("wiring, ownership and bounds of parameters", good, found=f"{good} pass", holds=good > 0))
+    others = {name for name in outcome.passed if not any(name in names for names in _ROWS.values())}
+    good = sum(outcome.passed[name] for name in others)
+    part.rows.append(Row("wiring, ownership, halts", good, found=f"{good} pass", holds=good > 0))
     return part

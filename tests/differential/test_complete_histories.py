@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .complete.evm import Evm
 
 ACTIONS = 500
+pytestmark = pytest.mark.audit
 STORIES = [(plot, seed) for plot in PLOTS for seed in range(3)]
 # In two more of the poor ones exits, withdrawals and the treasury share deficits, which is rare.
 STORIES += [(plot, seed) for plot in PLOTS if plot.name == "poor" for seed in (29, 42)]

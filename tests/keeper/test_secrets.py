@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from functools import partial
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 
@@ -14,6 +13,7 @@ from backstop.chain.endpoint import Endpoint
 from backstop.errors import RpcError
 from backstop.hiding import secrets_of_url, without
 from tests.keeper.nodes import error, node, result
+from tests.support.serving import serving
 
 
 class Refusing(BaseHTTPRequestHandler):
@@ -30,13 +30,8 @@ class Refusing(BaseHTTPRequestHandler):
 @pytest.fixture
 def host() -> Iterator[str]:
     """A node that refuses everybody."""
-    server = HTTPServer(("127.0.0.1", 0), Refusing)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serving(Refusing) as url:
+        yield url.removeprefix("http://")
 
 
 @pytest.mark.parametrize("url", ["http://keeper:hunter2@{}/v2/APIKEY", "http://{}/v2/APIKEY", "http://{}/?key=hunter2"])

@@ -6,10 +6,11 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from queue import Queue
-from threading import Thread
 from typing import Any
+
+from tests.support.serving import serving
 
 PATIENCE = 60  # seconds for what has to come; it comes at once
 
@@ -50,14 +51,6 @@ def receiver(*statuses: int) -> Iterator[Receiver]:
         def log_message(self, *_: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    kept.url = f"http://127.0.0.1:{server.server_address[1]}/hooks/KEY"
-    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
+    with serving(Handler) as url:
+        kept.url = f"{url}/hooks/KEY"
         yield kept
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

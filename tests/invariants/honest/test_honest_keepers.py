@@ -36,6 +36,7 @@ def holds(counts: Counter[str], least: dict[str, int]) -> None:
     assert not missed, (missed, dict(sorted(counts.items())))
 
 
+@pytest.mark.audit
 def test_honest_keepers_can_never_be_slashed(honest_ground: Ground) -> None:
     counts = played(honest_ground, HONEST, is_honest=True)
     holds(
