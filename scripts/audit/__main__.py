@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from importlib import import_module
 
@@ -28,7 +29,10 @@ def _chosen(only: tuple[str, ...], without: tuple[str, ...]) -> list[str]:
     for name in (*only, *without):
         if name not in PARTS:
             raise click.UsageError(f"{name!r} is no part of the audit; there are {', '.join(PARTS)}")
-    return [name for name in PARTS if (not only or name in only) and name not in without]
+    chosen = [name for name in PARTS if (not only or name in only) and name not in without]
+    if not chosen:
+        raise click.UsageError("no part of the audit is left to run")
+    return chosen
 
 
 @click.command()
@@ -41,20 +45,33 @@ def main(only: tuple[str, ...], without: tuple[str, ...], is_listing: bool) -> N
         for name, what in PARTS.items():
             click.echo(f"{name:12} {what}")
         return
+    chosen = _chosen(only, without)
+    # One that does not come to its end leaves no report of an earlier one.
+    REPORT.unlink(missing_ok=True)
     parts: dict[str, Part] = {}
-    for name in _chosen(only, without):
+    for name in chosen:
         click.echo(f"audit: {name} …", err=True)
-        run: Callable[[], Part] = import_module(f".{name}", __package__).run
         start = time.monotonic()
-        part = run()
-        part.seconds = time.monotonic() - start
-        parts[name] = part
-    write(parts)
+        parts[name] = _run(name)
+        parts[name].seconds = time.monotonic() - start
+    left_out = [name for name in PARTS if name not in parts]
+    write(parts, left_out)
     show(parts)
     if short := [name for name, part in parts.items() if not part.holds]:
         click.echo(f"The audit falls short: {', '.join(short)}. Details are in {REPORT}.", err=True)
         sys.exit(1)
-    click.echo(f"Everything holds. Details are in {REPORT}.")
+    whole = f"What was run holds; left out: {', '.join(left_out)}." if left_out else "Everything holds."
+    click.echo(f"{whole} Details are in {REPORT}.")
+
+
+def _run(name: str) -> Part:
+    """A part; where it breaks down, that is what falls short of it, and the others are run all the same."""
+    try:
+        run: Callable[[], Part] = import_module(f".{name}", __package__).run
+        return run()
+    except Exception as fault:
+        traceback.print_exc()
+        return Part(name, faults=[f"it broke down: {type(fault).__name__}: {fault}"])
 
 
 if __name__ == "__main__":

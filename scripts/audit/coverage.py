@@ -54,6 +54,8 @@ GROUPS = {
         "SolvencyModule",
         "MarketModule",
         "DelegatedModule",
+        "Halts",
+        "Owned",
     ),
     "InsuranceFund and its modules": (
         "InsuranceFund",
@@ -100,6 +102,7 @@ def run() -> Part:
     measured = _parse()
     excused = _excuse(measured)
     part.faults += excused
+    part.faults += _missing(measured)
     part.rows = list(_rows(measured))
     part.rows.insert(0, Row("calls played again by forge, each ending alike", calls=calls, holds=not part.faults))
     part.notes = [
@@ -243,6 +246,18 @@ def _excuse(measured: dict[str, Source]) -> list[str]:
             if not sides:
                 faults.append(f"{UNREACHABLE} excuses a line of {name} that is not there once, or is reached: {text}")
     return faults
+
+
+def _missing(measured: dict[str, Source]) -> Iterator[str]:
+    """Sources with code of a group that forge says nothing of."""
+    seen = {Path(name).stem for name in measured}
+    sources = {path.stem: path for path in (ROOT / "contracts").rglob("*.sol")}
+    for group, names in GROUPS.items():
+        for name in names:
+            if name not in seen and re.search(
+                r"^    function ", sources[name].read_text(encoding="utf-8"), re.MULTILINE
+            ):
+                yield f"{group}: nothing is known of {name}"
 
 
 def _rows(measured: dict[str, Source]) -> Iterator[Row]:

@@ -25,6 +25,8 @@ def run() -> Part:
     for what, names in _ROWS.items():
         good, bad = (sum(counts) for counts in zip(*(outcome.of(*names) for outcome in outcomes), strict=True))
         part.rows.append(Row(what, good + bad, found=f"{good} of {good + bad} pass", holds=good > 0 and not bad))
+    for names in _ROWS.values():
+        part.faults += [f"no case of {name} was run" for name in names if not any(one.passed[name] for one in outcomes)]
     known = {name for names in _ROWS.values() for name in names}
     part.faults += [
         f"{name} is in no row of this part" for outcome in outcomes for name in outcome.passed if name not in known

@@ -41,8 +41,8 @@ class Part:
 
     @property
     def holds(self) -> bool:
-        """Whether nothing falls short."""
-        return not self.faults and all(row.holds for row in self.rows)
+        """Whether something was looked at, and nothing falls short."""
+        return bool(self.rows) and not self.faults and all(row.holds for row in self.rows)
 
 
 def show(parts: dict[str, Part]) -> None:
@@ -79,9 +79,10 @@ def _rows_of(part: Part) -> list[tuple[str, ...]]:
     return rows
 
 
-def write(parts: dict[str, Part]) -> None:
-    """The report, as JSON."""
-    document = {
+def write(parts: dict[str, Part], left_out: list[str]) -> None:
+    """The report, as JSON; `leftOut` are parts that were not asked for."""
+    document: dict[str, Any] = {"holds": all(part.holds for part in parts.values()), "leftOut": left_out}
+    document["parts"] = {
         name: {
             "title": part.title,
             "holds": part.holds,

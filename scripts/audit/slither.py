@@ -47,6 +47,8 @@ def run() -> Part:
     unused = [name for name in exclusions["detectors"] if not by_detector[name]]
     unused += [name for name in exclusions["places"] if not by_place[name]]
     part.faults += [f"the exclusion of {name} excludes nothing any more" for name in unused]
+    # A place is excluded for one finding: a second one there is another question.
+    part.faults += [f"{count} findings of {place}, one is excluded" for place, count in by_place.items() if count > 1]
     part.rows = [
         Row("findings of low, medium or high impact", len(findings), found=f"{len(left)} left", holds=not left),
         Row(

@@ -33,6 +33,7 @@ def sizes() -> dict[str, int]:
 
 def gas() -> dict[str, int]:
     """Of every call that the bench measures, by a name that says where in its report it stands."""
+    _GAS.unlink(missing_ok=True)
     subprocess.run(["ape", "run", "bench", "--gas-alone"], check=True, capture_output=True, text=True)
     return dict(_flat("", json.loads(_GAS.read_text(encoding="utf-8"))))
 
@@ -65,7 +66,7 @@ def run() -> Part:
                 what,
                 found=found,
                 asked="as in git" + (f", within {1000 * slack:g} per mille" if slack else ""),
-                holds=not changed,
+                holds=bool(measured) and not changed,
             )
         )
         part.figures[what] = measured

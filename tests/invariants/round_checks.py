@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from backstop.chain.bindings import CANDIDATE_SKIPPED, DELEVERAGED, ROUND_EXECUTED, Event
@@ -11,7 +11,7 @@ from backstop.math.funding import payment
 from backstop.math.leveraged_return import leveraged_return
 from backstop.math.margin import margin_rate
 from backstop.math.wad import WAD
-from tests.support.enums import Item
+from tests.support.enums import Item, SkipReason
 
 from . import actions
 from .calls import NO_RETURN_BOUND
@@ -94,6 +94,7 @@ def holds_after_round(step: Step, action: actions.Deleverage, counts: Counter[st
     yield from _reduces_only(step, action, events, counts)
     yield from _takes_what_is_needed(step, action, events, counts)
     yield from _goes_in_order(step, action, events, counts)
+    yield from _says_who_is_passed_over(step, action, events, counts)
     yield from _rewards_the_keeper(step, action, events, counts)
     accounts = [fill.account for fill in events.fills]
     counts["A7"] += len(set(action.candidates)) < len(action.candidates)
@@ -261,6 +262,67 @@ def _goes_in_order(
     left = step.after.markets[action.market - 1].inventory(action.side).size
     if left and (len(done) < len(queue) or any(fill.after.size for fill in events.fills)):
         yield Violation("A6", f"{left} of the inventory is left, and so are counterparties")
+
+
+def _says_who_is_passed_over(
+    step: Step, action: actions.Deleverage, events: RoundEvents, counts: Counter[str]
+) -> Iterator[Violation]:
+    """A6: of those given, who is not closed although their turn came, and why, as the logs tell it in their order."""
+    mark, price, given = step.marks[action.market - 1], events.outcome[3], []
+    for account in action.candidates:
+        held, sum_ = step.before.accounts.get(account, NO_HOLDING).held(action.market), _health(step, account)
+        reason = cannot_be_closed(held, sum_, action.side)
+        score, is_insolvent = 0, False
+        if reason is None:
+            score, is_insolvent = _leveraged_return(held, sum_, mark), _is_insolvent_at(held, sum_, price, mark)
+        given.append(Given(account, abs(held.size), reason, score, is_insolvent))
+    inventory = abs(step.before.markets[action.market - 1].inventory(action.side).size)
+    told = passed_over(given, inventory, action.bounds.lowest_return)
+    for _, reason in told:
+        counts[f"passed over: {reason.name}"] += 1
+    if events.skipped != told:
+        shown = [[(label(account), SkipReason(why).name) for account, why in one] for one in (events.skipped, told)]
+        yield Violation("A6", f"passed over are {shown[0]}, by the rules {shown[1]}")
+
+
+class Given(NamedTuple):
+    """A candidate: what it holds, why it cannot take part (then the rest means nothing), and what it is ranked by."""
+
+    account: bytes
+    contracts: int
+    reason: SkipReason | None
+    leveraged_return: int
+    is_insolvent: bool
+
+
+def passed_over(given: Sequence[Given], inventory: int, lowest_return: int) -> list[tuple[bytes, SkipReason]]:
+    """Who of the candidates is not closed by a round over so many contracts although their turn came, and why."""
+    told = [(one.account, one.reason) for one in given if one.reason is not None]
+    queue = sorted((one for one in given if one.reason is None), key=lambda one: (-one.leveraged_return, one.account))
+    left, waiting = inventory, []
+    for place, one in enumerate(queue):
+        if not left or one.leveraged_return < lowest_return:
+            break
+        if place and queue[place - 1].account == one.account:
+            told.append((one.account, SkipReason.DUPLICATE))
+        elif one.is_insolvent:
+            waiting.append(one)
+        else:
+            left = max(0, left - one.contracts)
+    for one in waiting if lowest_return == NO_RETURN_BOUND else ():
+        if not left:
+            told.append((one.account, SkipReason.INSOLVENT_AT_ADL_PRICE))
+        left = max(0, left - one.contracts)
+    return told
+
+
+def cannot_be_closed(held: Position, sum_: Health, side: int) -> SkipReason | None:
+    """Why an account does not take part in a round over the inventory of a side, before anything is ranked."""
+    if held.size == 0:
+        return SkipReason.FLAT
+    if int(held.size < 0) == side:
+        return SkipReason.INVENTORY_SIDE
+    return SkipReason.BANKRUPT if sum_.equity <= 0 else None
 
 
 def _rewards_the_keeper(

@@ -1,7 +1,8 @@
-"""What tells a mutant from the contracts: the differential fuzz of the libraries, and the sequences."""
+"""What tells a mutant from the contracts: the fuzz of the libraries and of the engine on its own, and the sequences."""
 
 from __future__ import annotations
 
+from tests.differential import engine_alone
 from tests.differential.in_process import InProcess, checks
 from tests.invariants.compiler import Artefact, compile_system, read_source
 from tests.invariants.sequences import Ground
@@ -10,6 +11,7 @@ from .solidity import Mutant
 
 HARNESSES = {name: f"contracts/mocks/{name}.sol" for name in ("MathHarness", "CrossHarness", "LiquidationHarness")}
 CASES = 500, 6000  # of each function of a library; most mutants are noticed by the first few
+ROUNDS = 4000  # of the engine on its own
 SEQUENCES = 80
 
 # In no harness: what the sequences alone put to the test.
@@ -37,6 +39,17 @@ def is_in_a_harness(mutant: Mutant) -> bool:
     """Whether a harness calls the function that is changed, or it is one that others of the library call."""
     texts = [read_source(file) for file in HARNESSES.values()]
     return mutant.function.startswith("_") or any(f".{mutant.function}(" in text for text in texts)
+
+
+def by_engine(artefacts: dict[str, Artefact]) -> str:
+    """Whether the engine on its own notices changed contracts; empty where it does not."""
+    if "ADLEngine" not in artefacts:
+        return ""
+    try:
+        engine_alone.check(artefacts["ADLEngine"].bytecode, ROUNDS)
+    except Exception:
+        return "engine on its own"
+    return ""
 
 
 def by_sequences(artefacts: dict[str, Artefact], most: int = SEQUENCES) -> str:

@@ -8,7 +8,7 @@ from tests.invariants.compiler import DEPLOYED, compile_edits, compile_system
 
 from .ledger import INVALID, SURVIVED
 from .solidity import Mutant, mutants_of
-from .suites import HARNESSES, OF_SEQUENCES, by_libraries, by_sequences, is_in_a_harness
+from .suites import HARNESSES, OF_SEQUENCES, by_engine, by_libraries, by_sequences, is_in_a_harness
 
 
 def try_all(file: str, names: list[str]) -> dict[str, str]:
@@ -38,5 +38,5 @@ def _try(mutants: dict[str, Mutant], contracts: dict[str, str], library: str) ->
         elif made.items() <= compile_system().items():
             results[name] = INVALID
         else:
-            results[name] = by_sequences(made)
+            results[name] = by_engine(made) or by_sequences(made)
     return results
