@@ -97,7 +97,7 @@ snapshots: compile ## write bytecode sizes and gas into snapshots/
 
 .PHONY: reference
 reference: setup ## write docs/events.md, errors.md and storage.md from the contracts
-	@$(IN_A_HOME) python -m scripts.reference
+	@python -m scripts.reference
 
 .PHONY: lint
 lint: setup ## ruff, forge fmt and solhint, changing nothing

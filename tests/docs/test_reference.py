@@ -44,8 +44,7 @@ def test_every_contract_of_the_folder_is_known(compiled: Compiled) -> None:
 
 @pytest.mark.parametrize(
     ("contract", "module"),
-    [(one, module) for one in DEPLOYED for module in one.modules],
-    ids=lambda one: str(one)[-40:],
+    [pytest.param(one, module, id=Path(module).stem) for one in DEPLOYED for module in one.modules],
 )
 def test_a_module_has_the_layout_of_its_contract(compiled: Compiled, contract: Contract, module: str) -> None:
     def places(file: str) -> dict[tuple[str, int], tuple[str, str]]:
