@@ -68,7 +68,7 @@ else
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && export HOME=$$home; \
 	python -m pytest -q -p no:cacheprovider tests/contracts tests/scenarios tests/trader > .tmp/tests-1.log 2>&1 & first=$$!; \
 	python -m pytest -q -p no:cacheprovider tests/faults tests/fund tests/index tests/invariants tests/soak tests/stress tests/telemetry tests/transactions > .tmp/tests-2.log 2>&1 & second=$$!; \
-	result=0; python -m pytest -q tests/adl tests/deploy tests/differential tests/keeper tests/settings || result=1; \
+	result=0; python -m pytest -q tests/adl tests/deploy tests/differential tests/docs tests/keeper tests/settings || result=1; \
 	wait $$first || result=1; wait $$second || result=1; \
 	cat .tmp/tests-1.log .tmp/tests-2.log; \
 	exit $$result
@@ -94,6 +94,10 @@ mutate: compile ## try small faults in the contracts, into tests/mutation; ARGS=
 .PHONY: snapshots
 snapshots: compile ## write bytecode sizes and gas into snapshots/
 	@$(IN_A_HOME) python -m scripts.audit.snapshots
+
+.PHONY: reference
+reference: setup ## write docs/events.md, errors.md and storage.md from the contracts
+	@python -m scripts.reference
 
 .PHONY: lint
 lint: setup ## ruff, forge fmt and solhint, changing nothing

@@ -130,6 +130,7 @@ contract BackstopLens {
     IPriceFeed public immutable priceFeed;
 
     /// @notice The feed of the market reverts without a reason.
+    /// @param market Market id.
     error FeedSilent(uint16 market);
 
     constructor(IExchange exchange_, IInsuranceFund fund_, IPriceFeed feed) {

@@ -43,34 +43,89 @@ contract ChainlinkPriceFeed is IPriceFeed, Owned {
     /// @notice The exchange, at whose word a market ends.
     address public exchange;
 
+    /// @notice A market's feed was set.
+    /// @param market Market id.
+    /// @param aggregator The feed.
+    /// @param heartbeat Largest accepted age of an answer, seconds.
+    /// @param minPrice Lowest accepted price, WAD.
+    /// @param maxPrice Highest accepted price, WAD.
     event FeedSet(uint16 indexed market, address aggregator, uint32 heartbeat, uint256 minPrice, uint256 maxPrice);
 
+    /// @notice The exchange was set, once and for ever.
+    /// @param exchange The exchange.
     event Wired(address exchange);
 
-    /// @notice A market has ended; WAD.
+    /// @notice A market has ended, and has one price for ever.
+    /// @param market Market id.
+    /// @param price WAD.
     event PriceFixed(uint16 indexed market, uint256 price);
 
+    /// @notice The feed of the L2 sequencer's uptime was set.
+    /// @param sequencer The feed; zero for a chain without one.
+    /// @param grace How long prices rest after an outage, seconds.
     event SequencerSet(address sequencer, uint32 grace);
 
+    /// @notice The market has no feed, or never had a price.
+    /// @param market Market id.
     error FeedMissing(uint16 market);
     /// @notice The market has ended, and has a price for ever.
+    /// @param market Market id.
     error PriceFinal(uint16 market);
+    /// @notice The exchange was set before.
     error AlreadyWired();
+    /// @notice An address that is needed is zero.
     error AddressZero();
+    /// @notice Only the exchange ends a market.
+    /// @param caller Who called.
     error CallerNotExchange(address caller);
     /// @notice The feed went back to an answer older than the one that was accepted.
+    /// @param market Market id.
+    /// @param updatedAt When the answer was published, seconds.
+    /// @param acceptedAt When the accepted one was, seconds.
     error PriceWentBack(uint16 market, uint256 updatedAt, uint256 acceptedAt);
+    /// @notice The sequencer is down.
     error SequencerDown();
-    /// @notice The sequencer was down until `startedAt`.
+    /// @notice The sequencer was down not long ago.
+    /// @param startedAt When it came up, seconds.
+    /// @param grace How long prices rest after that, seconds.
     error SequencerGrace(uint256 startedAt, uint256 grace);
+    /// @notice The grace period is too long.
+    /// @param grace Seconds.
+    /// @param maximum Longest, seconds.
     error GraceOutOfBounds(uint32 grace, uint32 maximum);
+    /// @notice The answer is zero or negative.
+    /// @param market Market id.
+    /// @param answer In the feed's decimals.
     error PriceNotPositive(uint16 market, int256 answer);
+    /// @notice The answer is older than the heartbeat allows.
+    /// @param market Market id.
+    /// @param updatedAt When it was published, seconds.
+    /// @param heartbeat Largest accepted age, seconds.
     error PriceStale(uint16 market, uint256 updatedAt, uint256 heartbeat);
+    /// @notice The feed's round has no answer yet.
+    /// @param market Market id.
     error PriceIncomplete(uint16 market);
+    /// @notice The answer says that it was published after now.
+    /// @param market Market id.
+    /// @param updatedAt When it says it was published, seconds.
     error PriceFromFuture(uint16 market, uint256 updatedAt);
+    /// @notice The price is outside of what the owner has set for the market.
+    /// @param market Market id.
+    /// @param price WAD.
+    /// @param minPrice Lowest accepted, WAD.
+    /// @param maxPrice Highest accepted, WAD.
     error PriceOutOfBounds(uint16 market, uint256 price, uint256 minPrice, uint256 maxPrice);
+    /// @notice The feed has more than 18 decimals.
+    /// @param aggregator The feed.
+    /// @param decimals How many it has.
     error AggregatorInvalid(address aggregator, uint8 decimals);
+    /// @notice The heartbeat is zero or too long.
+    /// @param heartbeat Seconds.
+    /// @param maximum Longest, seconds.
     error HeartbeatOutOfBounds(uint32 heartbeat, uint32 maximum);
+    /// @notice The lower bound is zero, or not below the upper one.
+    /// @param minPrice WAD.
+    /// @param maxPrice WAD.
     error BoundsInvalid(uint96 minPrice, uint96 maxPrice);
 
     constructor(address initialOwner) Owned(initialOwner) {}

@@ -37,13 +37,27 @@ struct MarketParameters {
 
 /// @notice A market of the exchange. The first three slots are what a trade reads of it, the last two what it writes.
 /// Initial margin fraction and price band there are those in force.
+/// @param initialMarginFraction `imf` in force, stress included, WAD.
+/// @param maintenanceMarginFraction `mmf`, WAD.
 /// @param openInterest Sum of the long sizes of accounts and pools (equal to that of the short ones), WAD base units.
 /// @param pool The pool that backs it.
+/// @param liquidationDiscount WAD, as in the parameters.
+/// @param liquidationFee WAD, as in the parameters.
+/// @param makerFee WAD, as in the parameters.
+/// @param takerFee WAD, as in the parameters.
 /// @param roundMarker The last deleveraging round that the positions of this market must be known of.
+/// @param maxNotional WAD quote, as in the parameters.
+/// @param minSize WAD base units, as in the parameters.
+/// @param priceBand The band in force, stress included, WAD; 0 once the market was closed, the largest uint64 for no band.
+/// @param maxOpenInterest WAD base units, as in the parameters.
+/// @param poolFeeShare WAD, as in the parameters.
+/// @param treasuryFeeShare WAD, as in the parameters.
 /// @param isolatedOnly Its pool stands behind it alone, so only isolated accounts may hold it.
 /// @param crossHolders Number of cross accounts that hold it.
-/// @param calmMarginFraction `imf` without stress.
-/// @param calmBand The price band while ADL is off.
+/// @param calmMarginFraction `imf` without stress, WAD.
+/// @param calmBand The price band while ADL is off, WAD.
+/// @param initialMarginStep WAD, as in the parameters.
+/// @param stressBand WAD, as in the parameters.
 /// @param name Short name, e.g. "ETH-USD", left-aligned; zero for a market that is not listed.
 /// @param funding Cumulative funding, what it is made from, and the trading fees that are not swept yet.
 struct Market {

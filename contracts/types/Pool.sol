@@ -68,6 +68,7 @@ struct Inventory {
 }
 
 /// @notice A position that a pool takes over.
+/// @param market The position's market.
 /// @param size Signed contracts, WAD.
 /// @param bankruptcyNotional Signed entry of the inventory, WAD quote.
 /// @param index The market's funding index, to which the inventory is settled.

@@ -7,6 +7,11 @@ import {Side} from "./Market.sol";
 import {Trigger} from "./Pool.sol";
 
 /// @notice Two signed orders that meet, and for how many contracts (WAD).
+/// @param maker The resting order.
+/// @param makerSignature Of the owner of its account.
+/// @param taker The incoming order.
+/// @param takerSignature Of the owner of its account.
+/// @param size Contracts to fill, WAD.
 struct Pair {
     Order maker;
     bytes makerSignature;
