@@ -58,17 +58,20 @@ bench: compile ## measure gas, sizes, reading and latency, into build/bench.json
 soak: compile ## two keepers, a crowd, jumps and faults for half an hour of chain time, from SEED=1
 	@$(IN_A_HOME) ape run soak --seed $(or $(SEED),1) $(ARGS)
 
-# Three parts at once, each with an Anvil of its own, because each waits for its Anvil half of the time; what the others print
-# is shown when all have ended.
+# Three parts at once, each with an Anvil of its own, because each waits for its Anvil half of the time; the third is all
+# that the others are not. What they print is shown when all have ended.
+FIRST := tests/contracts tests/scenarios tests/trader
+SECOND := tests/faults tests/fund tests/index tests/invariants tests/soak tests/stress tests/telemetry tests/transactions
+
 .PHONY: test
 test: compile ## run the tests, or those named in ARGS
 ifdef ARGS
 	@$(IN_A_HOME) python -m pytest -q $(ARGS)
 else
 	@home=$$(mktemp -d) && trap 'rm -rf "$$home"' EXIT && export HOME=$$home; \
-	python -m pytest -q -p no:cacheprovider tests/contracts tests/scenarios tests/trader > .tmp/tests-1.log 2>&1 & first=$$!; \
-	python -m pytest -q -p no:cacheprovider tests/faults tests/fund tests/index tests/invariants tests/soak tests/stress tests/telemetry tests/transactions > .tmp/tests-2.log 2>&1 & second=$$!; \
-	result=0; python -m pytest -q tests/adl tests/deploy tests/differential tests/docs tests/keeper tests/settings || result=1; \
+	python -m pytest -q -p no:cacheprovider $(FIRST) > .tmp/tests-1.log 2>&1 & first=$$!; \
+	python -m pytest -q -p no:cacheprovider $(SECOND) > .tmp/tests-2.log 2>&1 & second=$$!; \
+	result=0; python -m pytest -q tests $(patsubst %,--ignore=%,$(FIRST) $(SECOND) tests/bots) || result=1; \
 	wait $$first || result=1; wait $$second || result=1; \
 	cat .tmp/tests-1.log .tmp/tests-2.log; \
 	exit $$result
