@@ -1,4 +1,4 @@
-"""`make mutate`: whether the tests notice small faults in the contracts and in their mirror; goes on where it was stopped."""
+"""`make mutate`: whether the tests notice small faults in contracts and their mirror; goes on where it was stopped."""
 
 from __future__ import annotations
 

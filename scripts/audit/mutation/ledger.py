@@ -59,7 +59,9 @@ class Ledger:
     @cached_property
     def mutants(self) -> dict[str, Mutant]:
         """All of the file, by id."""
-        mutants = python.mutants_of(ROOT / self.file, self.file) if is_python(self.file) else solidity.mutants_of(self.file)
+        mutants = (
+            python.mutants_of(ROOT / self.file, self.file) if is_python(self.file) else solidity.mutants_of(self.file)
+        )
         return {mutant.id: mutant for mutant in mutants}
 
     def missing(self) -> list[str]:

@@ -158,7 +158,9 @@ def _suites(file: str) -> Iterator[tuple[str, Callable[[], str]]]:
     stem, is_math = Path(file).stem, "/math/" in file
     directed = [folder / f"{name}.py" for name in _DIRECTED.get(stem, (f"test_{stem}",))]
     directed = [path for path in directed if path.is_file()]
-    others = sorted(path for path in folder.glob("test_*.py") if path not in directed and path.stem not in _OF_NO_MUTANT)
+    others = sorted(
+        path for path in folder.glob("test_*.py") if path not in directed and path.stem not in _OF_NO_MUTANT
+    )
     last = [path for path in others if path.stem == "test_cli"]
     if directed:
         yield "tests", lambda: _by_tests(directed)
