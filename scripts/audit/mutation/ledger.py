@@ -59,10 +59,8 @@ class Ledger:
     @cached_property
     def mutants(self) -> dict[str, Mutant]:
         """All of the file, by id."""
-        mutants = (
-            python.mutants_of(ROOT / self.file, self.file) if is_python(self.file) else solidity.mutants_of(self.file)
-        )
-        return {mutant.id: mutant for mutant in mutants}
+        make = python.mutants_of if is_python(self.file) else solidity.mutants_of
+        return {mutant.id: mutant for mutant in make(self.file)}
 
     def missing(self) -> list[str]:
         """Mutants without a result."""

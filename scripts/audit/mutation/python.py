@@ -7,7 +7,8 @@ from collections import Counter
 from collections.abc import Iterator
 from hashlib import sha256
 from itertools import accumulate, pairwise
-from pathlib import Path
+
+from tests.invariants.compiler import ROOT
 
 from .solidity import GUARD, Mutant
 
@@ -26,9 +27,9 @@ _SKIPPED = frozenset({"annotation", "returns", "decorator_list", "type_params", 
 Change = tuple[int, int, str, str, str]  # start, end, kind, replacement, name of the function
 
 
-def mutants_of(path: Path, file: str) -> list[Mutant]:
-    """All mutants of a module, in the order of their places; `file` is its name in the checkout."""
-    source = path.read_bytes()
+def mutants_of(file: str) -> list[Mutant]:
+    """All mutants of a module of backstop/, in the order of their places."""
+    source = (ROOT / file).read_bytes()
     found = sorted(set(_Walk(source).changes(ast.parse(source), "")))
     made, seen = [], Counter[str]()
     for start, end, kind, replacement, scope in found:
@@ -139,7 +140,8 @@ class _Walk:
             yield start, end, kind, between.replace(old, new)
 
     def _place(self, node: ast.expr | ast.stmt) -> tuple[int, int]:
-        assert node.end_lineno is not None and node.end_col_offset is not None
+        assert node.end_lineno is not None
+        assert node.end_col_offset is not None
         return self._lines[node.lineno - 1] + node.col_offset, self._lines[node.end_lineno - 1] + node.end_col_offset
 
     def _text(self, node: ast.expr) -> str:

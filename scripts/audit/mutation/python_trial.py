@@ -1,4 +1,4 @@
-"""A trial of mutants of `backstop/math` and `backstop/adl`: each in a process of its own, where the module is another."""
+"""A trial of mutants of `backstop/math` and `backstop/adl`: each in a process of its own, with another module."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ _KEPT = ("scripts.audit", "tests.invariants.compiler")
 def try_all(file: str, names: Sequence[str]) -> dict[str, str]:
     """What notices each of these mutants of a module."""
     _check_suites()
-    mutants = {mutant.id: mutant for mutant in mutants_of(ROOT / file, file)}
+    mutants = {mutant.id: mutant for mutant in mutants_of(file)}
     return {name: _noticed(file, mutants[name].text) for name in names}
 
 
