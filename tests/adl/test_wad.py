@@ -7,6 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backstop.math.wad import (
+    INT256_MAX,
+    INT256_MIN,
+    UINT256_MAX,
     WAD,
     div_ceil,
     div_floor,
@@ -92,6 +95,18 @@ def test_refuses_a_nineteenth_decimal_and_huge_numbers() -> None:
     with pytest.raises(ValueError, match="below 10\\^40"):
         parse_amount("1" + "0" * 40)
     assert parse_amount("9" * 40) == (10**40 - 1) * WAD
+
+
+def test_a_text_has_at_most_sixty_characters() -> None:
+    assert parse_amount("0" * 59 + "1") == WAD
+    with pytest.raises(ValueError, match="has 61 characters"):
+        parse_amount("0" * 60 + "1")
+
+
+def test_the_bounds_of_words() -> None:
+    assert UINT256_MAX.to_bytes(32, "big") == b"\xff" * 32
+    assert INT256_MAX.to_bytes(32, "big", signed=True) == b"\x7f" + b"\xff" * 31
+    assert INT256_MIN.to_bytes(32, "big", signed=True) == b"\x80" + bytes(31)
 
 
 @pytest.mark.parametrize(
