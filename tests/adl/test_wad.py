@@ -90,7 +90,7 @@ def test_refuses_what_is_no_plain_decimal(text: str) -> None:
 def test_refuses_a_nineteenth_decimal_and_huge_numbers() -> None:
     with pytest.raises(ValueError, match="19 decimals"):
         parse_amount("1.0000000000000000000")
-    with pytest.raises(ValueError, match='^"9{20}…" has 5000 characters'):
+    with pytest.raises(ValueError, match=r'^"9{20}…" has 5000 characters'):
         parse_amount("9" * 5000)
     with pytest.raises(ValueError, match="below 10\\^40"):
         parse_amount("1" + "0" * 40)
