@@ -29,7 +29,7 @@ from .python import mutants_of
 SURVIVED = ""  # as the ledger has it
 
 CASES = 500  # of each function that a harness has
-SEQUENCES = range(12)
+SEQUENCES = range(8)
 BOOKS = range(40)
 _SECONDS = 180  # of the processor: a mutant that takes more has no end
 _MOST_MEMORY = 6 * 2**30
@@ -44,6 +44,9 @@ _DIRECTED = {
     "strict_json": ("test_snapshot_file",),
 }
 _OF_NO_MUTANT = ("test_known_bugs",)
+# Modules that neither the harnesses nor the models of contracts and keepers run through.
+_OF_TESTS_ALONE = ("deficit", "results", "runway", "snapshot_file", "strict_json")
+_OF_FILES = ("snapshot", "snapshot_file", "strict_json", "wad")  # what a snapshot's file is read and written with
 _PROCESSES = "subprocess", "installed", "BACKSTOP"  # what a test says that starts the command: that has no mutant
 
 # What is loaded anew with the mutant; the audit itself, and the contracts as compiled, are not.
@@ -102,6 +105,7 @@ def _try(file: str, text: str) -> str:
     settings.register_profile(
         "mutants",
         derandomize=True,
+        max_examples=60,
         database=None,
         deadline=None,
         phases=(Phase.explicit, Phase.generate),
@@ -155,22 +159,21 @@ class _Loader(SourceFileLoader):
 def _suites(file: str) -> Iterator[tuple[str, Callable[[], str]]]:
     """In the order in which they are asked."""
     folder = ROOT / "tests" / "adl"
-    stem, is_math = Path(file).stem, "/math/" in file
+    stem, is_modelled = Path(file).stem, Path(file).stem not in _OF_TESTS_ALONE
     directed = [folder / f"{name}.py" for name in _DIRECTED.get(stem, (f"test_{stem}",))]
     directed = [path for path in directed if path.is_file()]
-    others = sorted(
-        path for path in folder.glob("test_*.py") if path not in directed and path.stem not in _OF_NO_MUTANT
-    )
+    left_out = (*_OF_NO_MUTANT, *(() if stem in _OF_FILES else ("test_snapshot_file",)))
+    others = sorted(path for path in folder.glob("test_*.py") if path not in directed and path.stem not in left_out)
     last = [path for path in others if path.stem == "test_cli"]
     if directed:
         yield "tests", lambda: _by_tests(directed)
-    if is_math:
+    if is_modelled and "/math/" in file:
         yield "fuzz", _by_harnesses
+    if is_modelled:
         yield "sequences", _by_sequences
     yield "tests", lambda: _by_tests([path for path in others if path not in last])
-    if not is_math:
+    if is_modelled and "/adl/" in file:
         yield "books", _by_books
-        yield "sequences", _by_sequences
     yield "tests", lambda: _by_tests(last)
 
 
