@@ -128,6 +128,32 @@ def test_inventory_that_was_taken_over_for_nothing() -> None:
     assert runway(long, up=False).depletion == wad("95")
 
 
+def test_what_inventory_has_lost_already_counts_once() -> None:
+    lost = replace(PLAIN, mark=wad("90"), result=-wad("1000"), balance=wad("19000"))
+    assert runway(lost, up=False) == Runway(wad("65"), None)
+
+
+def test_a_group_that_has_a_wei_more_than_nothing_carries_its_member() -> None:
+    member = replace(PLAIN, long=(WAD, wad("95") + 1), balance=-4, others=(5,))
+    assert not is_depletion_due(member, wad("95"))
+    assert is_depletion_due(replace(member, balance=-6), wad("95"))
+    # It has no base then: nobody gives before the group as a whole has nothing.
+    assert not is_drawdown_due(replace(member, peak=4), wad("95"))
+
+
+SHORT = replace(PLAIN, long=(0, 0), short=(-wad("200"), -wad("21000")), mark=wad("105"))
+
+
+@pytest.mark.parametrize(("inventory", "up", "due"), [(PLAIN, False, wad("65")), (SHORT, True, wad("135"))])
+@pytest.mark.parametrize("spare", [wad("4000"), 100])
+def test_a_giver_is_due_until_its_group_is_below_zero(inventory: Footing, up: bool, due: int, spare: int) -> None:
+    """Where 6,000 are lost it is due, as long as the group has anything: with 100 wei to spare at that mark alone."""
+    giver = replace(inventory, others=(spare - wad("14000"),))
+    assert runway(giver, up=up).drawdown == due
+    beyond = due + (1 if up else -1)
+    assert is_drawdown_due(giver, beyond) is (spare > 100)
+
+
 def test_no_mark_is_beyond_128_bits() -> None:
     """Of a wei of contracts a whole of the price is lost for each, up."""
     whole = -(-(2**128) // WAD)
