@@ -145,13 +145,20 @@ SHORT = replace(PLAIN, long=(0, 0), short=(-wad("200"), -wad("21000")), mark=wad
 
 
 @pytest.mark.parametrize(("inventory", "up", "due"), [(PLAIN, False, wad("65")), (SHORT, True, wad("135"))])
-@pytest.mark.parametrize("spare", [wad("4000"), 100])
+@pytest.mark.parametrize("spare", [wad("4000"), 100, 0])
 def test_a_giver_is_due_until_its_group_is_below_zero(inventory: Footing, up: bool, due: int, spare: int) -> None:
-    """Where 6,000 are lost it is due, as long as the group has anything: with 100 wei to spare at that mark alone."""
+    """Where 6,000 are lost it is due, as long as the group has anything: with 100 wei to spare, or none, at that mark alone."""
     giver = replace(inventory, others=(spare - wad("14000"),))
     assert runway(giver, up=up).drawdown == due
     beyond = due + (1 if up else -1)
     assert is_drawdown_due(giver, beyond) is (spare > 100)
+
+
+def test_no_mark_is_below_a_wei() -> None:
+    """At a mark of 0 a long from 95 would have lost 19,000; at 1 wei 200 wei less, at 2 wei 400."""
+    half = replace(PLAIN, trigger=wad("0.5"), balance=wad("38000"))
+    assert runway(half, up=False).drawdown is None
+    assert runway(replace(half, balance=wad("38000") - 400), up=False).drawdown == 1
 
 
 def test_no_mark_is_beyond_128_bits() -> None:
