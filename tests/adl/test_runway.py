@@ -147,7 +147,7 @@ SHORT = replace(PLAIN, long=(0, 0), short=(-wad("200"), -wad("21000")), mark=wad
 @pytest.mark.parametrize(("inventory", "up", "due"), [(PLAIN, False, wad("65")), (SHORT, True, wad("135"))])
 @pytest.mark.parametrize("spare", [wad("4000"), 100, 0])
 def test_a_giver_is_due_until_its_group_is_below_zero(inventory: Footing, up: bool, due: int, spare: int) -> None:
-    """Where 6,000 are lost it is due, as long as the group has anything: with 100 wei to spare, or none, at that mark alone."""
+    """Where 6,000 are lost it is due, as long as the group has anything: with 100 wei to spare or none there alone."""
     giver = replace(inventory, others=(spare - wad("14000"),))
     assert runway(giver, up=up).drawdown == due
     beyond = due + (1 if up else -1)
