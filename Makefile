@@ -91,7 +91,7 @@ audit: compile .venv-slither/.ok ## the evidence for an auditor, ending with one
 slither: setup .venv-slither/.ok
 
 .PHONY: mutate
-mutate: compile ## try small faults in the contracts, into tests/mutation; ARGS="--only contracts/ADLEngine.sol"
+mutate: compile ## try small faults in contracts and their mirror, into tests/mutation; ARGS="--only contracts/ADLEngine.sol"
 	@$(IN_A_HOME) python -m scripts.audit.mutation $(ARGS)
 
 .PHONY: snapshots

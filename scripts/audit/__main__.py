@@ -21,6 +21,7 @@ PARTS = {
     "snapshots": "bytecode sizes and gas against those in git",
     "slither": "what slither finds, but for what is excluded with a reason",
     "coverage": "lines and branches of the contracts, by forge",
+    "python": "lines of the Python package, by the tests that run it",
     "mutants": "results of make mutate against the sources, and a sample of them again",
 }
 

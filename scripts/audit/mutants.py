@@ -18,12 +18,12 @@ SAMPLE = 50
 
 def run() -> Part:
     """A row for each file, and one for the sample."""
-    part = Part("Mutants of the engine and the libraries")
+    part = Part("Mutants of the engine, the libraries and their mirror in Python")
     ledgers = []
     for file in TARGETS:
         if is_stale(file):
             part.faults.append(f"{file} has changed since its mutants were tried: `make mutate`")
-            part.rows.append(Row(file.rpartition("/")[2], found="stale", holds=False))
+            part.rows.append(Row(file.split("/", 1)[1].removeprefix("libraries/"), found="stale", holds=False))
             continue
         ledger = Ledger.open(file)
         ledgers.append(ledger)
@@ -34,7 +34,7 @@ def run() -> Part:
         justified = guards[2] + others[2]
         found += f", {justified} justified" if justified else ""
         found += f", {len(missing)} not tried" if missing else ""
-        name = file.rpartition("/")[2]
+        name = file.split("/", 1)[1].removeprefix("libraries/")
         part.rows.append(
             Row(name, len(ledger.mutants), found=found, asked=f"all guards, {LEAST_KILLED} %", holds=holds)
         )

@@ -25,14 +25,15 @@ class Outcome:
 
 
 class Run:
-    """A pytest under way, with a report named after the part."""
+    """A pytest under way, with a report named after the part; `under` another module, where one is to watch it."""
 
-    def __init__(self, name: str, *arguments: str) -> None:
+    def __init__(self, name: str, *arguments: str, under: tuple[str, ...] = ()) -> None:
         self._report = Path("build") / f"{name}.xml"
         self._log = Path("build") / f"{name}.log"
         self._report.parent.mkdir(exist_ok=True)
         self._report.unlink(missing_ok=True)
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={self._report}"]
+        python = [sys.executable, *(("-m", *under) if under else ())]
+        command = [*python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={self._report}"]
         with self._log.open("w", encoding="utf-8") as log:
             self._process = subprocess.Popen([*command, *arguments], stdout=log, stderr=log, env=os.environ)
 

@@ -68,6 +68,7 @@ def test_the_trigger_starts_it_and_the_stop_ends_it(loss: int, started: bool, du
 def test_without_a_base_there_is_no_drawdown() -> None:
     assert drawdown_base(-5, [5]) == drawdown_base(-6, [5]) == 0
     assert drawdown(5, 0) is None
+    assert drawdown(5, 1) == 5 * WAD
     assert not is_drawdown_due(5, 0, 0, 0, started=True)
     assert is_drawdown_due(5, 1, WAD, WAD, started=False)
 

@@ -161,6 +161,7 @@ def test_a_cross_leg_is_liquidated_where_the_account_is() -> None:
         (99, True, False),
         (51, True, False),
         (50, True, True),
+        (1, True, True),
         (0, False, True),
         (-1, False, True),
     ],
@@ -168,6 +169,11 @@ def test_a_cross_leg_is_liquidated_where_the_account_is() -> None:
 def test_the_waterfall_by_equity(trader_equity: int, liquidatable: bool, taken_over: bool) -> None:
     assert is_liquidatable(trader_equity, 100) is liquidatable
     assert is_to_be_taken_over(trader_equity, 100, WAD // 2) is taken_over
+
+
+def test_without_maintenance_margins_the_last_leg_takes_the_equity() -> None:
+    legs = [value_leg(wad("1"), wad("100"), wad(mark), 0) for mark in ("101", "102", "103")]
+    assert bankruptcy_notionals(legs, 6) == [wad("101"), wad("102"), wad("103") - 6]
 
 
 def test_a_margin_rate_is_floored_and_at_least_one_wei() -> None:

@@ -99,6 +99,77 @@ def test_group_stands_for_its_member() -> None:
     assert not is_depletion_due(giver, wad("85"))
 
 
+def test_a_member_that_gives_all_it_has_rests() -> None:
+    """1,800 are left of 2,000, and it gives them: without that its loss would be all that its base is."""
+    giver = replace(PLAIN, balance=wad("2000"), others=(-wad("3000"),))
+    assert is_drawdown_due(giver, wad("94")) is False
+    assert is_drawdown_due(replace(giver, others=None), wad("94")) is False
+    assert is_drawdown_due(replace(giver, others=None), wad("92")) is True
+
+
+def test_depletion_asks_for_what_to_close() -> None:
+    gains = replace(PLAIN, balance=-1)
+    assert not is_depletion_due(gains, wad("95"))
+    assert is_depletion_due(replace(gains, long=(WAD, wad("95") + 1)), wad("95"))
+    assert is_depletion_due(replace(gains, loses_elsewhere=True), wad("95"))
+
+
+def test_its_place_among_the_members_counts() -> None:
+    """5 are given to it and to one that lacks 4; the last of the two has what roundings leave, which is just enough."""
+    first = replace(PLAIN, long=(WAD, wad("95") + 1), balance=-3, others=(-4, 5))
+    assert is_depletion_due(first, wad("95"))
+    assert not is_depletion_due(replace(first, place=1), wad("95"))
+
+
+def test_inventory_that_was_taken_over_for_nothing() -> None:
+    short = replace(PLAIN, long=(0, 0), short=(-wad("200"), 0))
+    assert runway(short, up=True).drawdown == wad("125")
+    long = replace(PLAIN, long=(wad("200"), 0), balance=-1, loses_elsewhere=True)
+    assert runway(long, up=False).depletion == wad("95")
+
+
+def test_what_inventory_has_lost_already_counts_once() -> None:
+    lost = replace(PLAIN, mark=wad("90"), result=-wad("1000"), balance=wad("19000"))
+    assert runway(lost, up=False) == Runway(wad("65"), None)
+
+
+def test_a_group_that_has_a_wei_more_than_nothing_carries_its_member() -> None:
+    member = replace(PLAIN, long=(WAD, wad("95") + 1), balance=-4, others=(5,))
+    assert not is_depletion_due(member, wad("95"))
+    assert is_depletion_due(replace(member, balance=-6), wad("95"))
+    # It has no base then: nobody gives before the group as a whole has nothing.
+    assert not is_drawdown_due(replace(member, peak=4), wad("95"))
+
+
+SHORT = replace(PLAIN, long=(0, 0), short=(-wad("200"), -wad("21000")), mark=wad("105"))
+
+
+@pytest.mark.parametrize(("inventory", "up", "due"), [(PLAIN, False, wad("65")), (SHORT, True, wad("135"))])
+@pytest.mark.parametrize("spare", [wad("4000"), 100, 0])
+def test_a_giver_is_due_until_its_group_is_below_zero(inventory: Footing, up: bool, due: int, spare: int) -> None:
+    """Where 6,000 are lost it is due, as long as the group has anything: with 100 wei to spare or none there alone."""
+    giver = replace(inventory, others=(spare - wad("14000"),))
+    assert runway(giver, up=up).drawdown == due
+    beyond = due + (1 if up else -1)
+    assert is_drawdown_due(giver, beyond) is (spare > 100)
+
+
+def test_no_mark_is_below_a_wei() -> None:
+    """At a mark of 0 a long from 95 would have lost 19,000; at 1 wei 200 wei less, at 2 wei 400."""
+    half = replace(PLAIN, trigger=wad("0.5"), balance=wad("38000"))
+    assert runway(half, up=False).drawdown is None
+    assert runway(replace(half, balance=wad("38000") - 400), up=False).drawdown == 1
+
+
+def test_no_mark_is_beyond_128_bits() -> None:
+    """Of a wei of contracts a whole of the price is lost for each, up."""
+    whole = -(-(2**128) // WAD)
+    crumb = replace(PLAIN, long=(0, 0), short=(-1, 0), trigger=wad("0.5"))
+    lost = whole - 95
+    assert runway(replace(crumb, balance=2 * lost), up=True).drawdown == (whole - 1) * WAD + 1
+    assert runway(replace(crumb, balance=2 * lost + 1), up=True).drawdown is None
+
+
 SIZES = st.integers(0, 10**6 * WAD)
 AMOUNTS = st.integers(-(10**7) * WAD, 10**7 * WAD)
 

@@ -7,6 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backstop.math.wad import (
+    INT256_MAX,
+    INT256_MIN,
+    UINT256_MAX,
     WAD,
     div_ceil,
     div_floor,
@@ -87,11 +90,23 @@ def test_refuses_what_is_no_plain_decimal(text: str) -> None:
 def test_refuses_a_nineteenth_decimal_and_huge_numbers() -> None:
     with pytest.raises(ValueError, match="19 decimals"):
         parse_amount("1.0000000000000000000")
-    with pytest.raises(ValueError, match="5000 characters"):
+    with pytest.raises(ValueError, match=r'^"9{20}…" has 5000 characters'):
         parse_amount("9" * 5000)
     with pytest.raises(ValueError, match="below 10\\^40"):
         parse_amount("1" + "0" * 40)
     assert parse_amount("9" * 40) == (10**40 - 1) * WAD
+
+
+def test_a_text_has_at_most_sixty_characters() -> None:
+    assert parse_amount("0" * 59 + "1") == WAD
+    with pytest.raises(ValueError, match="has 61 characters"):
+        parse_amount("0" * 60 + "1")
+
+
+def test_the_bounds_of_words() -> None:
+    assert UINT256_MAX.to_bytes(32, "big") == b"\xff" * 32
+    assert INT256_MAX.to_bytes(32, "big", signed=True) == b"\x7f" + b"\xff" * 31
+    assert INT256_MIN.to_bytes(32, "big", signed=True) == b"\x80" + bytes(31)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""`make mutate`: whether the tests notice small faults in the contracts; goes on where it was stopped."""
+"""`make mutate`: whether the tests notice small faults in contracts and their mirror; goes on where it was stopped."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import click
 from tests.invariants.compiler import compile_system
 
 from ..machine import CORES
-from .ledger import TARGETS, Ledger
+from .ledger import TARGETS, Ledger, is_python
 from .trial import try_all
 
 
@@ -23,8 +23,8 @@ from .trial import try_all
 def main(only: tuple[str, ...], anew: bool, survivors: bool) -> None:
     """Try every mutant that has no result yet."""
     for file in only:
-        if not Path(file).is_file() or not file.startswith("contracts/"):
-            raise click.UsageError(f"{file!r} is no file of contracts/")
+        if not Path(file).is_file() or not (file.startswith("contracts/") or file in TARGETS):
+            raise click.UsageError(f"{file!r} is no file of contracts/, backstop/math or backstop/adl")
     files = list(only) or TARGETS
     compile_system()
     ledgers = {file: Ledger.open(file) for file in files}
@@ -34,7 +34,7 @@ def main(only: tuple[str, ...], anew: bool, survivors: bool) -> None:
             ledger.results.clear()
         ledger.write()
         todo = ledger.missing() + (ledger.survivors() if survivors else [])
-        at_once = 12 if "/libraries/" in file else 3  # between two savings
+        at_once = 12 if "/libraries/" in file or is_python(file) else 3  # between two savings
         jobs += [(file, todo[i : i + at_once]) for i in range(0, len(todo), at_once)]
     click.echo(f"{sum(len(ids) for _, ids in jobs)} mutants of {len(files)} files", err=True)
     with ProcessPoolExecutor(CORES, mp_context=get_context("fork")) as pool:

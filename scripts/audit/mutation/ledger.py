@@ -10,10 +10,11 @@ from pathlib import Path
 
 from tests.invariants.compiler import ROOT, read_source
 
-from .solidity import GUARD, Mutant, mutants_of
+from . import python, solidity
+from .solidity import GUARD, Mutant
 
 FOLDER = ROOT / "tests" / "mutation"
-JUSTIFIED = FOLDER / "justified.json"
+JUSTIFIED = FOLDER / "justified.json", FOLDER / "justified-python.json"
 LEAST_KILLED = 95  # of a hundred that are no guards
 INVALID = "invalid"  # does not compile, or is the same program
 SURVIVED = ""
@@ -21,6 +22,12 @@ SURVIVED = ""
 TARGETS = [
     "contracts/ADLEngine.sol",
     *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "contracts" / "libraries").glob("*.sol")),
+    *sorted(
+        str(path.relative_to(ROOT))
+        for folder in ("adl", "math")
+        for path in (ROOT / "backstop" / folder).glob("*.py")
+        if path.name != "__init__.py"
+    ),
 ]
 
 
@@ -45,12 +52,15 @@ class Ledger:
     @property
     def path(self) -> Path:
         """Where it is kept."""
-        return FOLDER / f"{Path(self.file).stem}.json"
+        # A module's with its package: `ranking.py` and `Ranking.sol` would be one file where case does not count.
+        parts = Path(self.file).with_suffix("").parts
+        return FOLDER / f"{'.'.join(parts) if is_python(self.file) else parts[-1]}.json"
 
     @cached_property
     def mutants(self) -> dict[str, Mutant]:
         """All of the file, by id."""
-        return {mutant.id: mutant for mutant in mutants_of(self.file)}
+        make = python.mutants_of if is_python(self.file) else solidity.mutants_of
+        return {mutant.id: mutant for mutant in make(self.file)}
 
     def missing(self) -> list[str]:
         """Mutants without a result."""
@@ -102,9 +112,15 @@ class Ledger:
         part.replace(self.path)
 
 
+def is_python(file: str) -> bool:
+    """Whether it is a module of the package, and no contract."""
+    return file.endswith(".py")
+
+
 def hash_of(file: str) -> str:
     """Of a source."""
-    return sha256(read_source(file).encode()).hexdigest()
+    text = (ROOT / file).read_text(encoding="utf-8") if is_python(file) else read_source(file)
+    return sha256(text.encode()).hexdigest()
 
 
 def is_stale(file: str) -> bool:
@@ -115,9 +131,10 @@ def is_stale(file: str) -> bool:
 
 def justifications() -> dict[str, str]:
     """Why survivors are no gap, by id."""
-    if not JUSTIFIED.is_file():
-        return {}
-    reasons: dict[str, str] = json.loads(JUSTIFIED.read_text(encoding="utf-8"))
+    reasons: dict[str, str] = {}
+    for file in JUSTIFIED:
+        if file.is_file():
+            reasons |= json.loads(file.read_text(encoding="utf-8"))
     return reasons
 
 

@@ -6,13 +6,16 @@ from pathlib import Path
 
 from tests.invariants.compiler import DEPLOYED, compile_edits, compile_system
 
-from .ledger import INVALID, SURVIVED
+from . import python_trial
+from .ledger import INVALID, SURVIVED, is_python
 from .solidity import Mutant, mutants_of
 from .suites import HARNESSES, OF_SEQUENCES, by_engine, by_libraries, by_sequences, is_in_a_harness
 
 
 def try_all(file: str, names: list[str]) -> dict[str, str]:
     """What notices each of these mutants of a file."""
+    if is_python(file):
+        return python_trial.try_all(file, names)
     mutants = {mutant.id: mutant for mutant in mutants_of(file) if mutant.id in names}
     library = Path(file).stem
     results: dict[str, str] = {}
