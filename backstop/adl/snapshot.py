@@ -67,8 +67,8 @@ class Block:
 class Market:
     """A market, its drawdown parameters (fractions) and its result for its pool (signed quote amounts).
 
-    Where it is not live, its feed is dead and `mark_price` the last price that the contracts accepted. Of a closed one it
-    is the final price, and nothing is liquidated there.
+    Where it is not live, its feed is dead and `mark_price` the last price that the contracts accepted.
+    Of a closed one it is the final price, and nothing is liquidated there.
     """
 
     name: str

@@ -68,7 +68,7 @@ class ChainState:
     drawdowns_due: frozenset[str] = frozenset()
 
     def exposed_margin(self, account: Account, legs: Sequence[Leg], own: int) -> int:
-        """The `MM` that liquidation and takeover of an account with equity `own` are judged by: no leg of a closed market.
+        """The `MM` by which an account with equity `own` is liquidated or taken over: no leg of a closed market counts.
 
         Of an account without equity all of it. `legs` are those of the account, in its order.
         """

@@ -63,7 +63,8 @@ class WeakLeg:
 class Weak:
     """An account with `0 < E < MM` that is not to be taken over yet, and what is missing to its initial margin.
 
-    Both margins are those of its legs in open markets, which alone are among the `legs`: a closed one is no risk. They begin with the one that asks for most margin.
+    Both margins are those of its legs in open markets, which alone are among the `legs`; these begin with the one that
+    asks for most margin.
     """
 
     account: str

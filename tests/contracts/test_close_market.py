@@ -478,7 +478,7 @@ def test_what_is_left_is_a_deficit_that_all_share(desk: Desk) -> None:
 
 
 def test_what_netting_makes_good_is_asked_of_nobody(desk: Desk) -> None:
-    """The pool is short 10 from 110 and long 10 from 90: at 80 it has 200 for certain, although depleted by the long ones alone."""
+    """The pool is short 10 from 110 and long 10 from 90: at 80 it has 200, though depleted by the longs alone."""
     bull, ruin, hawk, lark = traders(desk, "bull ruin hawk lark")
     take_over_both_sides(desk, wad(10), wad(10))
     close(desk)
@@ -514,7 +514,7 @@ def test_what_was_netted_stands_while_the_rest_waits_for_a_round(venue: Venue, d
 
 
 def take_over_both_sides(desk: Desk, short: int, long: int) -> None:
-    """An empty pool is short from 110, ruin is long from 100 with a tenth, and the mark is 80: hawk and lark stand against them."""
+    """An empty pool is short from 110, ruin is long from 100 with a tenth; hawk and lark stand against them. At 80."""
     bull, ruin, hawk, lark = traders(desk, "bull ruin hawk lark")
     for who, margin in ((bull, short // 10**17), (ruin, long // 10**17), (hawk, 900), (lark, 900)):
         desk.deposit(who, margin)
@@ -641,7 +641,7 @@ def test_an_ended_leg_gets_nobody_liquidated_elsewhere(venue: Venue, pair: list[
 
 
 def test_a_liquidation_restores_what_the_open_legs_ask_for(pair: list[Desk]) -> None:
-    """At 73 squid has 30, which is 6.5 too little and 43 below the initial margin of the leg that moves; the keeper says the same."""
+    """At 73 squid has 30: 6.5 below the MM of the leg that moves, and 43 below its IM. The keeper says the same."""
     ends, lasts = pair
     lasts.set_parameters(liquidation_discount=wad("0.01"), liquidation_fee=wad("0.01"))
     squid = open_two_legs(ends, lasts)
@@ -685,7 +685,7 @@ def test_a_settlement_exempts_nobody_from_a_challenge_elsewhere(pair: list[Desk]
 
 @pytest.mark.parametrize("first", ["hawk", "dove"])
 def test_what_stands_against_the_settled_is_not_asked_of_the_others(pair: list[Desk], first: str) -> None:
-    """The pool bore what ruin lacked; whoever was settled against it, the other one pays nothing for what another market loses later."""
+    """The pool bore what ruin lacked: whoever was settled against it, the other one pays nothing for a later loss."""
     ends, lasts = pair
     lose_in_the_ended(ends, lasts)
     settle(ends, ends.trader(first))
@@ -701,7 +701,7 @@ def test_what_stands_against_the_settled_is_not_asked_of_the_others(pair: list[D
 
 
 def test_of_those_who_wait_a_round_takes_from_the_first_in_rank(pair: list[Desk]) -> None:
-    """Before anybody was settled what the pool took over is open, and the loss of another market makes a round due in both."""
+    """Nobody was settled against what the pool took over: the loss of another market makes a round due in both."""
     ends, lasts = pair
     lose_in_the_ended(ends, lasts)
     lasts.price("80")
@@ -725,7 +725,7 @@ SHORTS = """
 
 
 def lose_in_the_ended(ends: Desk, lasts: Desk) -> None:
-    """Of the pool's 1,000 ruin has cost 200 in the ended market, which is no reason for a round; gull is long 100 in the other."""
+    """Of the pool's 1,000 ruin has cost 200, which is no reason for a round; gull is long 100 in the other market."""
     ends.seat(SHORTS)
     lasts.deposit(lasts.trader("gull"), 1000)
     lasts.trade(lasts.trader("whale"), lasts.trader("gull"), wad(100), HUNDRED)
@@ -741,7 +741,7 @@ def lose_in_the_ended(ends: Desk, lasts: Desk) -> None:
 
 
 def test_a_market_half_settled_holds_no_exit_of_its_group(venue: Venue, market: TestMarket) -> None:
-    """A has nothing, and after the first settlement inventory that cannot lose: B's stakers come and go, A's do not come."""
+    """A has nothing, and after the first settlement inventory that cannot lose: B's stakers come and go, not A's."""
     a, b, _ = open_group(venue, {"A-USD": 0, "B-USD": 600, "C-USD": 400})
     stakers = Stakers(b)
     stakers.stake("anna", 500)

@@ -33,6 +33,7 @@ from .generator import Generator
 from .ledger import NO_HOLDING
 from .machine import Machine, errors_of
 from .sequences import LENGTH, OPENING
+from .shared_books import open_shared_book
 from .state import State
 from .steps import Violation
 from .system import deploy, set_up
@@ -71,8 +72,10 @@ class Stage:
 
 
 def end(stage: Stage, seed: int) -> list[Violation]:
-    """A sequence, a gap in the market that it is about, and the end of that market."""
+    """A sequence, a gap in the market that it is about, and its end; every other time a book in a shared pool."""
     rng, machine = Random(seed), stage.machine()
+    if seed % 2:
+        return list(Ending(stage, machine, open_shared_book(machine, rng), rng).play())
     draw = Generator(rng)
     for place in range(OPENING + LENGTH):
         machine.perform(draw.opening(machine, place) if place < OPENING else draw.next(machine))
