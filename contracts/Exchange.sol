@@ -183,7 +183,7 @@ contract Exchange is MarginAccounts, IExchange, EIP712, Owned, ReentrancyGuardTr
     }
 
     /// @inheritdoc IExchange
-    function closeMarket(uint16) external onlyOwner nonReentrant {
+    function closeMarket(uint16, uint256, uint256) external onlyOwner nonReentrant {
         Address.functionDelegateCall(marketModule, msg.data);
     }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.37;
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 
 import {DelegatedModule} from "./DelegatedModule.sol";
@@ -146,7 +147,7 @@ contract InventoryModule is PoolBooks, DelegatedModule {
         int256 index = _exchange.fundingIndex(market);
         funding[0] = _settleFunding(poolId, market, Side.Long, index);
         funding[1] = _settleFunding(poolId, market, Side.Short, index);
-        contracts = int256(_books[market].long.size).abs();
+        contracts = Math.min(int256(_books[market].long.size).abs(), int256(_books[market].short.size).abs());
         _net(poolId, market, Side.Long, contracts);
         _checkpoint(market);
     }
@@ -163,7 +164,7 @@ contract InventoryModule is PoolBooks, DelegatedModule {
         _enter(poolId, market, Item.Deleveraging, value - entryClosed);
     }
 
-    /// @dev Nobody holds the other side but the pool itself: both inventories close at mark, and no cash moves.
+    /// @dev What the pool holds on both sides closes at mark, and no cash moves.
     function _net(uint16 poolId, uint16 market, Side side, uint256 contracts) private {
         uint256 mark = _priceFeed.markPrice(market);
         Inventory storage long = _books[market].long;

@@ -94,7 +94,7 @@ contract MarketModule is MarginAccounts, DelegatedModule {
     }
 
     /// @notice See `IExchange.closeMarket`.
-    function closeMarket(uint16 id) external onlyDelegatecall {
+    function closeMarket(uint16 id, uint256 lowest, uint256 highest) external onlyDelegatecall {
         _checkListed(id);
         _checkOpen(id);
         _accrue(id);
@@ -107,7 +107,9 @@ contract MarketModule is MarginAccounts, DelegatedModule {
         (listed.initialMarginFraction, listed.initialMarginStep) = (listed.calmMarginFraction, 0);
         uint40 settlesAt = uint40(block.timestamp) + SETTLEMENT_DELAY;
         _settlesAt[id] = settlesAt;
-        emit IExchange.MarketEnded(id, _priceFeed.fix(id), settlesAt);
+        uint256 price = _priceFeed.fix(id);
+        if (price < lowest || price > highest) revert IExchange.FinalPriceOutsideBounds(id, price, lowest, highest);
+        emit IExchange.MarketEnded(id, price, settlesAt);
     }
 
     /// @notice See `IExchange.applyStress`.

@@ -143,20 +143,28 @@ abstract contract PoolStakes is PoolBooks {
 
     /// @dev The pool, or the first member of its group, that is below zero, or at zero with inventory; 0 where there is none.
     function _depletedMember(uint16 poolId) private view returns (uint16) {
-        if (_pools[poolId].backer == Backer.Own) return _isDepleted(poolId) ? poolId : 0;
+        if (_pools[poolId].backer == Backer.Own) return _isDepleted(poolId, true) ? poolId : 0;
         for (uint256 i; i < _group.length; ++i) {
-            if (_isDepleted(_group[i])) return _group[i];
+            if (_isDepleted(_group[i], _group[i] == poolId)) return _group[i];
         }
         return 0;
     }
 
-    function _isDepleted(uint16 poolId) private view returns (bool) {
+    /// @dev Of another member of the group a closed market does not count whose inventory loses nothing: at a final price it never will.
+    /// Of the pool itself it does: what shares of nothing are worth is not told by it.
+    function _isDepleted(uint16 poolId, bool isItself) private view returns (bool) {
         (int256 balance,) = _balanceOf(poolId);
         if (balance != 0) return balance < 0;
         uint16[] storage markets = _pools[poolId].markets;
         for (uint256 i; i < markets.length; ++i) {
-            if (_hasInventory(markets[i])) return true;
+            if (_hasInventory(markets[i]) && (isItself || _mayLose(markets[i]))) return true;
         }
         return false;
+    }
+
+    function _mayLose(uint16 market) private view returns (bool) {
+        if (_exchange.settlesAt(market) == 0) return true;
+        (uint256 longLoss, uint256 shortLoss,) = _lossesOf(market);
+        return longLoss + shortLoss != 0;
     }
 }

@@ -62,16 +62,31 @@ contract SolvencyModule is MarginAccounts, DelegatedModule {
         Leg memory leg = _open(account, marketId, mark, _accrue(marketId));
         if (leg.held.size == 0) revert IExchange.PositionMissing(account);
         Health memory sum = _health(leg);
+        uint256 maintenanceMargin = sum.maintenanceMargin;
+        _leaveOutClosed(sum, account);
         if (sum.equity <= 0 || sum.equity >= int256(sum.maintenanceMargin)) {
             revert IExchange.LiquidationNotDue(account, sum.equity, sum.maintenanceMargin);
         }
-        Closing memory closing = _closingOf(leg, sum, maxContracts);
+        Closing memory closing = _closingOf(leg, sum, maintenanceMargin, maxContracts);
         _liquidate(leg, liquidator, closing);
         return closing.contracts;
     }
 
-    /// @dev How much of the leg is closed, and what that costs its owner.
-    function _closingOf(Leg memory leg, Health memory sum, uint256 maxContracts)
+    /// @dev Takes the legs of closed markets out of the margin that a liquidation is judged and sized by: nothing moves there any more.
+    function _leaveOutClosed(Health memory sum, AccountId account) private view {
+        for (uint256 legs = _legsOf(account); legs != 0; legs >>= 16) {
+            Market storage listed = _markets[uint16(legs)];
+            if (listed.priceBand != 0) continue;
+            int256 size = _positions[account][uint16(legs)].size;
+            uint256 mark = _priceFeed.markPrice(uint16(legs));
+            sum.maintenanceMargin -= MarginMath.requirementUp(size, mark, listed.maintenanceMarginFraction);
+            sum.initialMargin -= MarginMath.requirementUp(size, mark, listed.initialMarginFraction);
+        }
+    }
+
+    /// @dev How much of the leg is closed, and what that costs its owner: by the part of the equity that a takeover of all legs would give
+    /// it, so that the price is not beyond the bankruptcy price.
+    function _closingOf(Leg memory leg, Health memory sum, uint256 maintenanceMargin, uint256 maxContracts)
         private
         view
         returns (Closing memory closing)
@@ -95,7 +110,7 @@ contract SolvencyModule is MarginAccounts, DelegatedModule {
         }
         closing.contracts = closed;
         uint256 maintenance = MarginMath.requirementUp(leg.held.size, leg.mark, listed.maintenanceMarginFraction);
-        uint256 share = LiquidationMath.shareOfEquity(uint256(sum.equity), maintenance, sum.maintenanceMargin);
+        uint256 share = LiquidationMath.shareOfEquity(uint256(sum.equity), maintenance, maintenanceMargin);
         (closing.discount, closing.fee) = LiquidationMath.penalty(
             closed, contracts, leg.mark, share, listed.liquidationDiscount, listed.liquidationFee
         );
@@ -259,13 +274,15 @@ contract SolvencyModule is MarginAccounts, DelegatedModule {
             _takeOver(accounts[i]);
             ++settled;
         }
-        // What is due to the pool is theirs who are still there: nobody leaves before.
-        if (!_isVacated(marketId) && _isADLDue(marketId)) {
-            if (settled == 0) revert IExchange.SettlementWaits(marketId);
+        // What the pool has on both sides is certain by now, and nobody's to pay who is still there.
+        bool hasNetted = _net(marketId);
+        // What is due to the pool is theirs: nobody leaves before.
+        if (_isADLDue(marketId)) {
+            if (settled == 0 && !hasNetted) revert IExchange.SettlementWaits(marketId);
             return settled;
         }
         settled += _payOut(leg, accounts, index);
-        if (_isVacated(marketId)) _net(marketId);
+        _net(marketId);
     }
 
     /// @dev Positions pass to the pool at the final price, the long ones and the short ones in sum.
@@ -279,6 +296,8 @@ contract SolvencyModule is MarginAccounts, DelegatedModule {
             _preserve(leg);
             int256 value = MarginMath.valueDown(size, leg.mark);
             _take(leg, -size, -value);
+            // At a final price nothing is raised, and anyone may do it: it exempts nobody from a challenge elsewhere.
+            leg.raisesRisk = false;
             _store(leg);
             Bequest memory sum = size > 0 ? long : short;
             (sum.size, sum.bankruptcyNotional) = (sum.size + size, sum.bankruptcyNotional + value);
@@ -296,22 +315,17 @@ contract SolvencyModule is MarginAccounts, DelegatedModule {
         }
     }
 
-    /// @dev Whether no account holds the market any more.
-    function _isVacated(uint16 marketId) private view returns (bool) {
-        uint256 openInterest = _markets[marketId].openInterest;
-        return _fund.inventory(marketId, Side.Long).abs() == openInterest
-            && _fund.inventory(marketId, Side.Short).abs() == openInterest;
-    }
-
     function _isADLDue(uint16 marketId) private view returns (bool) {
         return _fund.adlTerms(marketId, Side.Long).trigger != Trigger.None
             || _fund.adlTerms(marketId, Side.Short).trigger != Trigger.None;
     }
 
-    /// @dev The pool's two inventories, equal by now, close against each other.
-    function _net(uint16 marketId) private {
-        if (_markets[marketId].openInterest == 0) return;
+    /// @dev The pool's two inventories close against each other, as far as the smaller one goes: the loss of neither is left for a round
+    /// against those who are settled later.
+    function _net(uint16 marketId) private returns (bool hasNetted) {
+        if (_fund.inventory(marketId, Side.Long) == 0 || _fund.inventory(marketId, Side.Short) == 0) return false;
         (uint256 netted, int256[2] memory funding) = _fund.net(marketId);
+        hasNetted = true;
         _collect(marketId, funding[0]);
         _collect(marketId, funding[1]);
         _markets[marketId].openInterest -= netted.toUint112();

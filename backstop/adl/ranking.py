@@ -16,7 +16,7 @@ class Ranked:
     """A place in the queue: `adl_rank` 1 goes first, `adl_light` is 1 (first) to 5.
 
     WAD throughout: `contracts` unsigned, `leveraged_return` and `unrealized_pnl` signed; `bankruptcy_price` is rounded
-    toward the mark and may be negative, `liquidation_price` is None where it is not positive.
+    toward the mark and may be negative, `liquidation_price` is None where it is not positive, or the market is closed.
     """
 
     account: str
@@ -75,15 +75,15 @@ def _prices(snapshot: Snapshot, market: str, candidate: Candidate, order: dict[s
     )
     legs = [leg for _, leg in pairs]
     own = next(place for place, (position, _) in enumerate(pairs) if position.market == market)
-    others = legs[:own] + legs[own + 1 :]
+    others = pairs[:own] + pairs[own + 1 :]
     size, mark = candidate.leg.size, snapshot.markets[market].mark_price
-    return (
-        bankruptcy_price(bankruptcy_notionals(legs, candidate.equity)[own], size, mark),
-        liquidation_price(
-            size,
-            snapshot.markets[market].maintenance_margin_fraction,
-            cash(account.margin, legs),
-            sum(leg.maintenance_margin for leg in others),
-            sum(leg.value for leg in others),
-        ),
+    at_bankruptcy = bankruptcy_price(bankruptcy_notionals(legs, candidate.equity)[own], size, mark)
+    if snapshot.markets[market].is_closed:
+        return at_bankruptcy, None
+    return at_bankruptcy, liquidation_price(
+        size,
+        snapshot.markets[market].maintenance_margin_fraction,
+        cash(account.margin, legs),
+        sum(leg.maintenance_margin for position, leg in others if not snapshot.markets[position.market].is_closed),
+        sum(leg.value for _, leg in others),
     )

@@ -68,6 +68,7 @@ class Market:
     """A market, its drawdown parameters (fractions) and its result for its pool (signed quote amounts).
 
     Where it is not live, its feed is dead and `mark_price` the last price that the contracts accepted.
+    Of a closed one it is the final price, and nothing is liquidated there.
     """
 
     name: str
@@ -81,6 +82,7 @@ class Market:
     pnl: int
     max_pnl_8h: int
     is_live: bool = True
+    is_closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

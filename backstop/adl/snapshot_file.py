@@ -93,7 +93,7 @@ def _block(node: Node) -> Block:
 
 def _market(name: str, node: Node, pools: dict[str, Node]) -> Market:
     check_name(name, node.fail)
-    members = node.object(required=_MARKET_KEYS, optional=("priceLive",))
+    members = node.object(required=_MARKET_KEYS, optional=("priceLive", "closed"))
     pool = members["pool"].name()
     if pool not in pools:
         members["pool"].fail(f'unknown pool "{pool}": not among the keys of $.pools')
@@ -109,6 +109,7 @@ def _market(name: str, node: Node, pools: dict[str, Node]) -> Market:
         pnl=members["pnl"].amount(),
         max_pnl_8h=members["maxPnl8h"].amount(),
         is_live=members["priceLive"].flag() if "priceLive" in members else True,
+        is_closed=members["closed"].flag() if "closed" in members else False,
     )
     if market.max_pnl_8h < market.pnl:
         members["maxPnl8h"].fail(
@@ -219,7 +220,11 @@ def _written_market(market: Market) -> dict[str, Any]:
         "pnl": format_amount(market.pnl),
         "maxPnl8h": format_amount(market.max_pnl_8h),
     }
-    return written if market.is_live else written | {"priceLive": False}
+    if not market.is_live:
+        written["priceLive"] = False
+    if market.is_closed:
+        written["closed"] = True
+    return written
 
 
 def _written_pool(pool: Pool) -> dict[str, Any]:

@@ -262,6 +262,7 @@ ERRORS = (
     "MarketClosed(uint16)",
     "MarketIsolatedOnly(uint16)",
     "MarketNotClosed(uint16)",
+    "FinalPriceOutsideBounds(uint16,uint256,uint256,uint256)",
     "MarketOfOtherPool(uint16,uint16)",
     "MarketUnassigned(uint16)",
     "MarketUnlisted(uint16)",

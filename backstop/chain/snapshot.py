@@ -67,8 +67,8 @@ class ChainState:
     exempt_age: int
     drawdowns_due: frozenset[str] = frozenset()
 
-    def takeover_margin(self, account: Account, legs: Sequence[Leg], own: int) -> int:
-        """The `MM` that a takeover of an account with equity `own` is judged by: no leg of a closed market counts.
+    def exposed_margin(self, account: Account, legs: Sequence[Leg], own: int) -> int:
+        """The `MM` by which an account with equity `own` is liquidated or taken over: no leg of a closed market counts.
 
         Of an account without equity all of it. `legs` are those of the account, in its order.
         """
@@ -276,6 +276,7 @@ def _market(view: MarketView, pool: str) -> Market:
         pnl=pnl,
         max_pnl_8h=max_pnl,
         is_live=not view.price_error,
+        is_closed=view.settles_at != 0,
     )
 
 

@@ -128,7 +128,7 @@ def take_overs(state: ChainState) -> list[TakeOver]:
             continue
         legs = legs_of(state.snapshot, account)
         own, margin = equity(account.margin, legs), maintenance_margin(legs)
-        if is_to_be_taken_over(own, state.takeover_margin(account, legs, own), state.backstop_ratio):
+        if is_to_be_taken_over(own, state.exposed_margin(account, legs, own), state.backstop_ratio):
             markets = tuple(position.market for position in account.positions)
             due.append(TakeOver(account.id, markets, own, margin))
     return sorted(

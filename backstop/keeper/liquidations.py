@@ -52,7 +52,7 @@ class Liquidator:
 
 @dataclass(frozen=True, slots=True)
 class WeakLeg:
-    """A position of a weak account; `share` is the part of the equity that it stands for."""
+    """A position of a weak account; `share` is the part of the equity that it stands for, among all legs."""
 
     market: str
     size: int
@@ -63,7 +63,8 @@ class WeakLeg:
 class Weak:
     """An account with `0 < E < MM` that is not to be taken over yet, and what is missing to its initial margin.
 
-    `legs` begin with the one that asks for most margin.
+    Both margins are those of its legs in open markets, which alone are among the `legs`; these begin with the one that
+    asks for most margin.
     """
 
     account: str
@@ -111,11 +112,8 @@ def weak_accounts(state: ChainState) -> list[Weak]:
             continue
         legs = legs_of(state.snapshot, account)
         own, margin = equity(account.margin, legs), maintenance_margin(legs)
-        exposed = state.takeover_margin(account, legs, own)
-        # Nothing is liquidated in a closed market, whose legs are not among the exposed.
-        if not exposed or not is_liquidatable(own, margin):
-            continue
-        if is_to_be_taken_over(own, exposed, state.backstop_ratio):
+        exposed = state.exposed_margin(account, legs, own)
+        if not is_liquidatable(own, exposed) or is_to_be_taken_over(own, exposed, state.backstop_ratio):
             continue
         initial = sum(
             margin_requirement(
@@ -124,13 +122,14 @@ def weak_accounts(state: ChainState) -> list[Weak]:
                 state.terms[position.market].initial_margin_fraction,
             )
             for position in account.positions
+            if not state.terms[position.market].settles_at
         )
         pairs = sorted(zip(account.positions, legs, strict=True), key=lambda pair: -pair[1].maintenance_margin)
         found.append(
             Weak(
                 account=account.id,
                 equity=own,
-                maintenance_margin=margin,
+                maintenance_margin=exposed,
                 shortfall=initial - own,
                 legs=tuple(
                     WeakLeg(position.market, leg.size, share_of_equity(own, leg.maintenance_margin, margin))

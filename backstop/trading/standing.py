@@ -166,10 +166,10 @@ class _Leg(NamedTuple):
 
 
 def _due(equity: int, maintenance_margin: int, exposed: int, backstop_ratio: int) -> Due | None:
-    """`exposed` is the part of the margin that is not of closed markets: nothing else asks for anything there."""
+    """`exposed` is the part of the margin that is not of closed markets, where nothing moves any more."""
     if is_to_be_taken_over(equity, exposed if equity > 0 else maintenance_margin, backstop_ratio):
         return Due.TAKEOVER
-    return Due.LIQUIDATION if exposed and is_liquidatable(equity, maintenance_margin) else None
+    return Due.LIQUIDATION if is_liquidatable(equity, exposed) else None
 
 
 def _standing(

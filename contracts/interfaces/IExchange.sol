@@ -329,7 +329,7 @@ interface IExchange {
     /// @notice The account is not between bankruptcy and its maintenance margin.
     /// @param account The account.
     /// @param equity Equity at mark, WAD quote.
-    /// @param maintenanceMargin Maintenance margin, WAD quote.
+    /// @param maintenanceMargin Maintenance margin of what is exposed: legs in closed markets ask for none, WAD quote.
     error LiquidationNotDue(AccountId account, int256 equity, uint256 maintenanceMargin);
     /// @notice Discount or fee is above 5 %, or the two together are above the maintenance margin fraction.
     /// @param discount WAD.
@@ -441,6 +441,12 @@ interface IExchange {
     /// @notice The market was not closed.
     /// @param market Market id.
     error MarketNotClosed(uint16 market);
+    /// @notice The price at which the market would be closed is not what its owner meant.
+    /// @param market Market id.
+    /// @param price Mark, or last accepted price where the feed is dead, WAD.
+    /// @param lowest Lowest that the owner accepts, WAD.
+    /// @param highest Highest that the owner accepts, WAD.
+    error FinalPriceOutsideBounds(uint16 market, uint256 price, uint256 lowest, uint256 highest);
     /// @notice The closed market's delay is not over.
     /// @param market Market id.
     /// @param settlesAt From when on its positions are settled, seconds.
@@ -516,7 +522,7 @@ interface IExchange {
     function cancelAll() external;
 
     /// @notice Takes over what of an account's position restores its initial margin, at mark less a discount, onto an account of the
-    /// caller; while `0 < E < MM`. The owner also pays a fee to the market's pool, and never more than the closed part of the equity.
+    /// caller; while `0 < E < MM`. Legs in closed markets count for neither margin. The owner also pays a fee to the market's pool, and never more than the closed part of the equity.
     /// @param account Whose position is closed.
     /// @param market Which of its positions.
     /// @param liquidator An account of the caller that may hold the market, and must meet its own margin rules afterwards.
@@ -544,7 +550,8 @@ interface IExchange {
 
     /// @notice Pays the accounts that hold a closed market its final price, once the delay is over: each position passes to the pool at
     /// that price, its value rounded down. By anyone, in any order; those who are not in the market are passed over. The bankrupt are taken over
-    /// first. While ADL is due there nobody else is settled; and when nobody is left the pool's two sides close against each other.
+    /// first. What the pool then has on both sides closes against each other, before anything else and after each payment; while ADL is due for
+    /// the rest nobody else is settled.
     /// @param market Market id.
     /// @param accounts Any accounts, in any order.
     /// @return settled How many were settled or taken over.
@@ -586,9 +593,11 @@ interface IExchange {
     function moveMarket(uint16 market, uint16 pool) external;
 
     /// @notice Ends a market at its mark, or at its last accepted price where its feed is dead, for ever: no order is filled there, nothing is
-    /// liquidated or sold, funding stands, and after a day anyone may settle its positions. Only the owner.
+    /// liquidated or sold, funding stands, and after a day anyone may settle its positions. Only the owner, who says between which prices.
     /// @param market Market id.
-    function closeMarket(uint16 market) external;
+    /// @param lowest Lowest final price, WAD.
+    /// @param highest Highest final price, WAD.
+    function closeMarket(uint16 market, uint256 lowest, uint256 highest) external;
 
     /// @notice Sets the takeover threshold, WAD, in [10 %, 90 %] of the maintenance margin. Default 50 %. Only the owner.
     /// @param ratio WAD.

@@ -167,7 +167,8 @@ interface IInsuranceFund {
     /// @param amount Token units given.
     /// @param room Token units that fit.
     error CapExceeded(uint16 pool, uint256 amount, uint256 room);
-    /// @notice The pool, or a member of its mutual group, is below zero or at zero with inventory.
+    /// @notice The pool, or a member of its mutual group, is below zero or at zero with inventory; of another member what a closed market
+    /// has without a loss does not count.
     /// @param pool Pool id.
     error PoolDepleted(uint16 pool);
     /// @notice After the exit the market's loss of the last eight hours would be above 1 % of the base.
@@ -326,10 +327,10 @@ interface IInsuranceFund {
         external
         returns (int256 size, int256 value, uint256 price, int256 funding);
 
-    /// @notice Closes both inventories of a closed market that no account holds any more against each other, at its final price; they are
-    /// equal then. Only the exchange.
+    /// @notice Closes both inventories of a closed market against each other at its final price, as far as the smaller one goes. Only the
+    /// exchange.
     /// @param market Market id.
-    /// @return contracts Contracts that either side had, WAD.
+    /// @return contracts Contracts that were closed of either side, WAD.
     /// @return funding What the long and the short inventory owed before, WAD squared.
     function net(uint16 market) external returns (uint256 contracts, int256[2] memory funding);
 

@@ -82,7 +82,8 @@ contract BackstopLens {
 
     /// @param mark Mark price, or the last accepted one where the feed is dead.
     /// @param funding What the position owes since it was last settled; negative where it is owed.
-    /// @param liquidationPrice The mark at which the account's `E` is its `MM`, other marks held; not positive where there is none.
+    /// @param liquidationPrice The mark at which the account's `E` is the `MM` of its legs in open markets, other marks held; not positive
+    /// where there is none, 0 in a closed market.
     /// @param bankruptcyPrice At which a pool would take the position over now, signed.
     struct LegView {
         uint16 market;
@@ -236,24 +237,37 @@ contract BackstopLens {
             if (exchange.position(id, uint16(rest)).size != 0) ++count;
         }
         state.legs = new LegView[](count);
+        uint256 exposed;
         for (uint256 i; i < count; ++i) {
-            state.legs[i] = _leg(id, uint16(legs >> (16 * i)), state.health);
+            LegView memory leg = _leg(id, uint16(legs >> (16 * i)));
+            if (exchange.settlesAt(leg.market) == 0) exposed += leg.maintenanceMargin;
+            state.legs[i] = leg;
         }
+        _liquidate(state, exposed);
         _bankrupt(state);
     }
 
-    function _leg(AccountId id, uint16 marketId, Health memory health) private view returns (LegView memory leg) {
+    function _leg(AccountId id, uint16 marketId) private view returns (LegView memory leg) {
         Position memory held = exchange.position(id, marketId);
         (leg.market, leg.size, leg.entryNotional) = (marketId, held.size, held.entryNotional);
         (leg.mark,) = priceFeed.markOrLast(marketId);
-        int256 value = MarginMath.valueDown(leg.size, leg.mark);
         uint256 fraction = exchange.maintenanceMarginFraction(marketId);
-        leg.uPnL = value - leg.entryNotional;
+        leg.uPnL = MarginMath.valueDown(leg.size, leg.mark) - leg.entryNotional;
         leg.funding = _funding(held, marketId);
         leg.maintenanceMargin = MarginMath.requirementUp(leg.size, leg.mark, fraction);
-        // What the leg must be worth: the margin that the others ask for, less all that the account has beside it.
-        int256 shortfall = int256(health.maintenanceMargin - leg.maintenanceMargin) - (health.equity - value);
-        leg.liquidationPrice = MarginMath.liquidationPrice(leg.size, shortfall, fraction);
+    }
+
+    /// @dev Where each leg is liquidated; `exposed` is the maintenance margin that those of open markets ask for.
+    function _liquidate(AccountState memory state, uint256 exposed) private view {
+        for (uint256 i; i < state.legs.length; ++i) {
+            LegView memory leg = state.legs[i];
+            if (exchange.settlesAt(leg.market) != 0) continue;
+            int256 value = leg.uPnL + leg.entryNotional;
+            // What the leg must be worth: the margin that the others ask for, less all that the account has beside it.
+            int256 shortfall = int256(exposed - leg.maintenanceMargin) - (state.health.equity - value);
+            uint256 fraction = exchange.maintenanceMarginFraction(leg.market);
+            leg.liquidationPrice = MarginMath.liquidationPrice(leg.size, shortfall, fraction);
+        }
     }
 
     function _bankrupt(AccountState memory state) private pure {

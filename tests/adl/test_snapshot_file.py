@@ -344,6 +344,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
             pnl=pnl,
             max_pnl_8h=draw(st.integers(pnl, 10**58 - 1)),
             is_live=draw(st.booleans()),
+            is_closed=draw(st.booleans()),
         )
     return Snapshot(
         block=draw(st.none() | st.builds(Block, *[st.integers(0, 10**20 - 1)] * 2, names, st.integers(0, 10**20 - 1))),

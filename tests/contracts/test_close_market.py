@@ -10,16 +10,18 @@ from typing import Any
 import pytest
 from ape import project
 
-from backstop.chain.snapshot import read_chain
+from backstop.adl.ranking import rank
+from backstop.chain.snapshot import ChainState, read_chain
 from backstop.keeper.duties import take_overs
 from backstop.keeper.liquidations import weak_accounts
+from backstop.math.liquidation import contracts_to_restore
 from scripts.stage.venue import TestMarket, Venue, tokens, wad
 from tests.support.acting import Done, act, emitted, now, refused, rpc, wait_until
 from tests.support.deficits import deficit, withdraw
 from tests.support.desk import NO_LIMIT, Desk, create_pool, open_desk, open_shared
 from tests.support.enums import PoolKind, Side, Trigger
 from tests.support.proofs import assert_proofs, nothing_changes
-from tests.support.stakers import COOLDOWN, Stakers, fresh
+from tests.support.stakers import COOLDOWN, Stakers, fresh, open_group
 
 DAY = 86_400
 HUNDRED = wad(100)
@@ -31,8 +33,8 @@ def desk(venue: Venue, market: TestMarket) -> Desk:
     return open_desk(venue, "END-USD", 100, initial="0.1", maintenance="0.05")
 
 
-def close(desk: Desk, *, at: int | None = None) -> Done:
-    return act(desk.venue.owner, desk.exchange.closeMarket, desk.market.id, at=at)
+def close(desk: Desk, lowest: int = 0, highest: int = 2**256 - 1) -> Done:
+    return act(desk.venue.owner, desk.exchange.closeMarket, desk.market.id, lowest, highest)
 
 
 def wait_for_settlement(desk: Desk) -> None:
@@ -42,6 +44,10 @@ def wait_for_settlement(desk: Desk) -> None:
 def settle(desk: Desk, *who: Any, by: str = "stranger", at: int | None = None) -> Done:
     accounts = [desk.account(each) for each in who]
     return act(desk.trader(by), desk.exchange.settleClosed, desk.market.id, accounts, at=at)
+
+
+def state_of(desk: Desk) -> ChainState:
+    return read_chain(desk.venue.endpoint, desk.venue.deployment)
 
 
 def traders(desk: Desk, names: str) -> list[Any]:
@@ -99,6 +105,23 @@ def test_of_a_dead_feed_it_is_the_last_accepted_price(book: Desk) -> None:
     assert event["price"] == book.mark() == wad(100)
 
 
+@pytest.mark.parametrize("dead", [False, True], ids=["live", "dead"])
+def test_its_owner_says_between_which_prices(venue: Venue, book: Desk, dead: bool) -> None:
+    """Of a dead feed the last accepted price is asked."""
+    if dead:
+        wait_until(book.priced_at() + 3601)
+    price = HUNDRED if dead else wad(103)
+    error = book.exchange.FinalPriceOutsideBounds
+    for lowest, highest in ((price + 1, price + 2), (price - 2, price - 1), (price + 1, price - 1)):
+        with (
+            nothing_changes(venue),
+            refused(error, market=book.market.id, price=price, lowest=lowest, highest=highest),
+        ):
+            close(book, lowest, highest)
+    (event,) = emitted(close(book, price, price), book.exchange.MarketEnded)
+    assert event["price"] == price
+
+
 def test_a_market_that_never_had_a_price_is_not_closed(venue: Venue, desk: Desk) -> None:
     other = open_desk(venue, "MUTE-USD", 100)
     wait_until(other.priced_at() + 3601)
@@ -138,7 +161,7 @@ def test_only_the_exchange_fixes_a_price(venue: Venue, desk: Desk) -> None:
 def test_an_unlisted_market_is_neither_closed_nor_settled(venue: Venue, desk: Desk) -> None:
     unlisted = desk.exchange.marketCount() + 1
     with refused(desk.exchange.MarketUnlisted, market=unlisted):
-        act(venue.owner, desk.exchange.closeMarket, unlisted)
+        act(venue.owner, desk.exchange.closeMarket, unlisted, 0, 1)
     for market in (unlisted, desk.market.id):
         with refused(desk.exchange.MarketNotClosed, market=market):
             act(venue.owner, desk.exchange.settleClosed, market, [])
@@ -161,7 +184,7 @@ def test_nothing_is_traded_liquidated_or_sold(venue: Venue, book: Desk) -> None:
     with nothing_changes(venue), refused(exchange.MarketClosed, **closed):
         act(whale, exchange.buyInventory, book.account(whale), book.market.id, Side.LONG, 1, NO_LIMIT[Side.LONG])
     assert book.auction(Side.LONG) == (0, 0)
-    state = read_chain(venue.endpoint, venue.deployment)
+    state = state_of(book)
     assert not state.terms[book.market.name].auctions
     assert state.terms[book.market.name].settles_at == exchange.settlesAt(book.market.id)
     assert not weak_accounts(state)
@@ -241,12 +264,12 @@ def test_each_is_paid_the_final_price(book: Desk) -> None:
         (wad(7), wad(721)),
         (-wad(10), -wad(1030)),
     ]
-    assert book.inventory(Side.LONG) == (wad(7), wad(721))
-    assert book.inventory(Side.SHORT) == (-wad(10), -wad(1030))
-    assert not emitted(done, book.fund.InventoryNetted)
-    assert book.open_interest() == wad(10)
-    done = settle(book, eagle)
-    assert len(emitted(done, book.fund.InventoryNetted)) == 1
+    (event,) = emitted(done, book.fund.InventoryNetted)
+    assert (event["contracts"], event["mark"]) == (wad(7), wad(103))
+    assert (book.inventory(Side.LONG), book.inventory(Side.SHORT)) == ((0, 0), (-wad(3), -wad(309)))
+    assert book.open_interest() == wad(3)
+    (event,) = emitted(settle(book, eagle), book.fund.InventoryNetted)
+    assert event["contracts"] == wad(3)
     assert [book.holding(each).margin for each in (hawk, eagle, dove)] == [wad(121), wad(99), wad(370)]
     assert (book.open_interest(), book.inventory(Side.LONG), book.inventory(Side.SHORT)) == (0, (0, 0), (0, 0))
     assert book.pool_cash() == wad(1000)
@@ -454,6 +477,55 @@ def test_what_is_left_is_a_deficit_that_all_share(desk: Desk) -> None:
     assert all(sum(each) <= sum(claims) // 10**12 - whole // 10**12 + len(owners) for each in paid)
 
 
+def test_what_netting_makes_good_is_asked_of_nobody(desk: Desk) -> None:
+    """The pool is short 10 from 110 and long 10 from 90: at 80 it has 200, though depleted by the longs alone."""
+    bull, ruin, hawk, lark = traders(desk, "bull ruin hawk lark")
+    take_over_both_sides(desk, wad(10), wad(10))
+    close(desk)
+    desk.take_over(ruin)
+    assert desk.terms(Side.LONG).trigger == Trigger.DEPLETION
+    wait_for_settlement(desk)
+    settle(desk, hawk, lark)
+    assert [desk.holding(each).margin for each in (bull, ruin, hawk, lark)] == [0, 0, wad(1100), wad(700)]
+    assert (desk.open_interest(), desk.pool_cash()) == (0, wad(200))
+    assert_proofs(desk.venue)
+
+
+def test_what_was_netted_stands_while_the_rest_waits_for_a_round(venue: Venue, desk: Desk) -> None:
+    """Short 5 and long 20: the 5 bring 100, of the other 15 the 150 that they lose are 50 more than there is."""
+    ruin, hawk, lark = traders(desk, "ruin hawk lark")
+    take_over_both_sides(desk, wad(5), wad(20))
+    close(desk)
+    desk.take_over(ruin)
+    assert desk.terms(Side.LONG).compensation == wad(200)
+    wait_for_settlement(desk)
+    done = settle(desk, hawk)
+    assert [each["contracts"] for each in emitted(done, desk.fund.InventoryNetted)] == [wad(5)]
+    assert desk.holding(hawk).size == -wad(20)
+    assert (desk.inventory(Side.LONG)[0], desk.inventory(Side.SHORT)[0]) == (wad(15), 0)
+    assert desk.terms(Side.LONG).compensation == wad(50)
+    with nothing_changes(venue), refused(desk.exchange.SettlementWaits, market=desk.market.id):
+        settle(desk, hawk)
+    desk.deleverage(Side.LONG, [hawk])
+    settle(desk, hawk, lark)
+    # The price of the round is rounded for the pool: 1 for each of its 15 contracts at most.
+    assert desk.holding(hawk).margin == wad(1250) - desk.pool_cash()
+    assert 0 <= desk.pool_cash() <= 15
+
+
+def take_over_both_sides(desk: Desk, short: int, long: int) -> None:
+    """An empty pool is short from 110, ruin is long from 100 with a tenth; hawk and lark stand against them. At 80."""
+    bull, ruin, hawk, lark = traders(desk, "bull ruin hawk lark")
+    for who, margin in ((bull, short // 10**17), (ruin, long // 10**17), (hawk, 900), (lark, 900)):
+        desk.deposit(who, margin)
+    desk.trade(lark, bull, -short, HUNDRED)
+    desk.price("107.6")
+    desk.take_over(bull)
+    desk.price(100)
+    desk.trade(hawk, ruin, long, HUNDRED)
+    desk.price(80)
+
+
 # ---------------------------------------------------------------------- shared pools and cross accounts
 
 
@@ -547,7 +619,145 @@ def test_a_cross_account_is_judged_by_the_legs_that_move(venue: Venue, pair: lis
     assert ends.inventory(Side.LONG)[0] == wad(10)
 
 
+def test_an_ended_leg_gets_nobody_liquidated_elsewhere(venue: Venue, pair: list[Desk]) -> None:
+    """Squid has 80 where the leg that moves asks for 39: not due, although the ended one would ask for 50 more."""
+    ends, lasts = pair
+    squid = open_two_legs(ends, lasts)
+    close(ends)
+    whale = lasts.trader("whale")
+    lasts.price("78")
+    with (
+        nothing_changes(venue),
+        refused(ends.exchange.LiquidationNotDue, account=squid.id, equity=wad(80), maintenanceMargin=wad(39)),
+    ):
+        lasts.liquidate(squid, by=whale)
+    state = state_of(lasts)
+    assert not weak_accounts(state)
+    # 300 - 10 * (100 - p) = 0.05 * 10 * p, in the lens and in the queue.
+    ended, open_leg = ends.lens.account(squid.id).legs
+    assert (ended.liquidationPrice, open_leg.liquidationPrice) == (0, -(-wad(700) * 2 // 19))
+    places = [rank(state.snapshot, each.market.name, "long")[0].liquidation_price for each in pair]
+    assert places == [None, open_leg.liquidationPrice]
+
+
+def test_a_liquidation_restores_what_the_open_legs_ask_for(pair: list[Desk]) -> None:
+    """At 73 squid has 30: 6.5 below the MM of the leg that moves, and 43 below its IM. The keeper says the same."""
+    ends, lasts = pair
+    lasts.set_parameters(liquidation_discount=wad("0.01"), liquidation_fee=wad("0.01"))
+    squid = open_two_legs(ends, lasts)
+    close(ends)
+    lasts.price("73")
+    (weak,) = weak_accounts(state_of(lasts))
+    assert (weak.equity, weak.maintenance_margin, weak.shortfall) == (wad(30), wad("36.5"), wad(43))
+    (leg,) = weak.legs
+    assert (leg.market, leg.size) == (lasts.market.name, wad(10))
+    # By the part of the equity that a takeover would give the leg: 36.5 of 86.5.
+    assert leg.share == wad(30) * wad("36.5") // wad("86.5")
+    needed = contracts_to_restore(wad(10), wad(73), wad(43), wad("0.1"), wad("0.02"))
+    assert wad(7) < needed < wad(8)
+    lasts.liquidate(squid, by=lasts.trader("whale"))
+    assert lasts.holding(squid).size == wad(10) - needed
+    assert ends.exchange.health(squid.id).equity == wad(30) - leg.share * needed // wad(10)
+
+
+def open_two_legs(ends: Desk, lasts: Desk) -> Any:
+    """Squid's cross account with 300, long 10 from 100 in both markets."""
+    squid = ends.cross("squid")
+    ends.deposit(squid, 300)
+    for each in (ends, lasts):
+        each.trade(each.trader("whale"), squid, wad(10), HUNDRED)
+    return squid
+
+
+def test_a_settlement_exempts_nobody_from_a_challenge_elsewhere(pair: list[Desk]) -> None:
+    ends, lasts = pair
+    squid = ends.cross("squid")
+    ends.deposit(squid, 500)
+    for each, contracts in ((ends, 10), (lasts, -5)):
+        each.trade(each.trader("whale"), squid, wad(contracts), HUNDRED)
+    close(ends)
+    wait_for_settlement(ends)
+    before = ends.exchange.crossAccount(squid.id).riskTime
+    settle(ends, squid)
+    assert ends.holding(squid).size == 0
+    assert ends.exchange.crossAccount(squid.id).riskTime == before
+
+
+@pytest.mark.parametrize("first", ["hawk", "dove"])
+def test_what_stands_against_the_settled_is_not_asked_of_the_others(pair: list[Desk], first: str) -> None:
+    """The pool bore what ruin lacked: whoever was settled against it, the other one pays nothing for a later loss."""
+    ends, lasts = pair
+    lose_in_the_ended(ends, lasts)
+    settle(ends, ends.trader(first))
+    lasts.price("80")
+    lasts.take_over(lasts.trader("gull"))
+    assert ends.fund.balanceOf(ends.market.pool) < 0
+    assert ends.terms(Side.LONG).trigger == Trigger.NONE
+    settle(ends, *traders(ends, "lark hawk dove"))
+    assert [ends.holding(each).margin for each in traders(ends, "hawk dove")] == [wad(1200), wad(1200)]
+    assert ends.open_interest() == 0
+    lasts.deleverage(Side.LONG, [lasts.trader("whale")])
+    assert_proofs(ends.venue)
+
+
+def test_of_those_who_wait_a_round_takes_from_the_first_in_rank(pair: list[Desk]) -> None:
+    """Nobody was settled against what the pool took over: the loss of another market makes a round due in both."""
+    ends, lasts = pair
+    lose_in_the_ended(ends, lasts)
+    lasts.price("80")
+    lasts.take_over(lasts.trader("gull"))
+    with refused(ends.exchange.SettlementWaits, market=ends.market.id):
+        settle(ends, *traders(ends, "lark hawk dove"))
+    ends.deleverage(Side.LONG, traders(ends, "hawk dove"))
+    lasts.deleverage(Side.LONG, [lasts.trader("whale")])
+    settle(ends, *traders(ends, "lark hawk dove"))
+    lower, upper = sorted(ends.holding(each).margin for each in traders(ends, "hawk dove"))
+    assert lower < upper == wad(1200)
+    assert_proofs(ends.venue)
+
+
+SHORTS = """
+    ruin   10  100 100
+    lark   10  100 900
+    hawk  -10  100 900
+    dove  -10  100 900
+"""
+
+
+def lose_in_the_ended(ends: Desk, lasts: Desk) -> None:
+    """Of the pool's 1,000 ruin has cost 200, which is no reason for a round; gull is long 100 in the other market."""
+    ends.seat(SHORTS)
+    lasts.deposit(lasts.trader("gull"), 1000)
+    lasts.trade(lasts.trader("whale"), lasts.trader("gull"), wad(100), HUNDRED)
+    ends.price("70")
+    close(ends)
+    ends.take_over(ends.trader("ruin"))
+    wait_for_settlement(ends)
+    fresh(lasts)
+    assert not ends.backing().drawdownDue
+
+
 # ---------------------------------------------------------------------- stakers
+
+
+def test_a_market_half_settled_holds_no_exit_of_its_group(venue: Venue, market: TestMarket) -> None:
+    """A has nothing, and after the first settlement inventory that cannot lose: B's stakers come and go, not A's."""
+    a, b, _ = open_group(venue, {"A-USD": 0, "B-USD": 600, "C-USD": 400})
+    stakers = Stakers(b)
+    stakers.stake("anna", 500)
+    a.seat("""
+        ant   1 100 1000
+        bee  -1 100 1000
+    """)
+    close(a)
+    wait_for_settlement(a)
+    fresh(b)
+    settle(a, a.trader("ant"))
+    assert a.inventory(Side.LONG) == (wad(1), HUNDRED)
+    assert b.fund.mayExit(b.market.pool, tokens(100))
+    assert b.fund.maxStake(b.market.pool) > 0
+    assert b.fund.maxStake(a.market.pool) == 0
+    stakers.stake("berta", 100)
 
 
 def test_stakers_leave_a_pool_whose_market_has_ended(book: Desk) -> None:

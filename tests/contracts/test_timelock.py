@@ -55,7 +55,7 @@ def test_who_deployed_has_nothing_left(venue: Venue, desk: Desk, timelock: Any) 
     owner = venue.owner
     for contract, method, arguments in (
         (desk.exchange, desk.exchange.setBackstopRatio, (wad("0.5"),)),
-        (desk.exchange, desk.exchange.closeMarket, (desk.market.id,)),
+        (desk.exchange, desk.exchange.closeMarket, (desk.market.id, 0, 2**256 - 1)),
         (desk.exchange, desk.exchange.setGuardian, (owner.address,)),
         (desk.fund, desk.fund.createPool, (NOTHING, 0, 0)),
         (desk.book, desk.book.setRewardParameters, ((0, 0, 0),)),
@@ -103,12 +103,19 @@ def test_a_guardian_is_replaced_before_it_can_pause_again(desk: Desk, timelock: 
 
 
 def test_a_market_ends_at_the_mark_of_the_block_in_which_it_is_executed(desk: Desk, timelock: Any) -> None:
+    """Between the prices that were announced with it."""
     desk.seat("""
         hawk  10 100 500
         dove -10 100 500
     """)
-    operation = announce(desk, timelock, desk.exchange, desk.exchange.closeMarket, desk.market.id)
+    bounds = wad(95), wad(110)
+    operation = announce(desk, timelock, desk.exchange, desk.exchange.closeMarket, desk.market.id, *bounds)
     fresh(desk, at=now() + DELAY)
+    error = desk.exchange.FinalPriceOutsideBounds
+    for price in ("94.99", "110.01"):
+        desk.price(price)
+        with refused(error, market=desk.market.id, price=wad(price), lowest=bounds[0], highest=bounds[1]):
+            act(desk.trader("stranger"), timelock.execute, *operation)
     desk.price("110")
     act(desk.trader("stranger"), timelock.execute, *operation)
     assert desk.mark() == wad(110)

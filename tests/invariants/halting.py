@@ -5,6 +5,8 @@ E2  settlement waits while a round is due, and goes on after it
 E3  each is paid the final price: margin less funding, and the value of the position rounded down less its entry
 E4  what everybody and every pool has in the end does not depend on the order or the batches of settlement, to the wei
 E5  in the end nothing is open, no inventory is left, and the pot holds dust alone
+E6  once somebody was settled the pool has the market on one side at most, also when another market of the pool loses
+    between two settlements: what stands against the settled is closed, and no round asks the others for it
 Q1  during a pause no order opens, grows or flips a position
 Q2  during a pause everything else comes out as without it
 
@@ -31,6 +33,7 @@ from .generator import Generator
 from .ledger import NO_HOLDING
 from .machine import Machine, errors_of
 from .sequences import LENGTH, OPENING
+from .shared_books import open_shared_book
 from .state import State
 from .steps import Violation
 from .system import deploy, set_up
@@ -69,8 +72,10 @@ class Stage:
 
 
 def end(stage: Stage, seed: int) -> list[Violation]:
-    """A sequence, a gap in the market that it is about, and the end of that market."""
+    """A sequence, a gap in the market that it is about, and its end; every other time a book in a shared pool."""
     rng, machine = Random(seed), stage.machine()
+    if seed % 2:
+        return list(Ending(stage, machine, open_shared_book(machine, rng), rng).play())
     draw = Generator(rng)
     for place in range(OPENING + LENGTH):
         machine.perform(draw.opening(machine, place) if place < OPENING else draw.next(machine))
@@ -93,7 +98,8 @@ class Ending:
     def play(self) -> Iterator[Violation]:
         """Closed, a day later, everything that comes first, and then everybody, in several orders."""
         accrued = self.look().markets[self.market - 1].index
-        assert self.send(self.system.owner, "closeMarket(uint16)", self.market).ok
+        bounds = self.mark, self.mark
+        assert self.send(self.system.owner, "closeMarket(uint16,uint256,uint256)", self.market, *bounds).ok
         self.now += DAY
         self._publish()
         view = self.look().markets[self.market - 1]
@@ -118,6 +124,48 @@ class Ending:
             self.now = now
         if any(each != ends[0] for each in ends):
             yield Violation("E4", f"market {self.market} ends otherwise in another order")
+        yield from self._end_with_a_loss(there)
+
+    def _end_with_a_loss(self, there: list[bytes]) -> Iterator[Violation]:
+        """After some are settled another market of the pool gaps, and its bankrupt are taken over; then the others."""
+        state = self.look()
+        others = [market for market in state.markets_of(state.pool_of(self.market)) if market != self.market]
+        if not others or len(there) < 2:
+            return
+        self.rng.shuffle(there)
+        first = there[: self.rng.randrange(1, len(there))]
+        if not self.settle(first).ok:
+            yield Violation("E2", "the first are not settled")
+            return
+        yield from self._one_sided()
+        due = self._due()
+        for market in others:
+            spec = MARKETS[market - 1]
+            answer = self.machine.marks[market - 1] * self.rng.choice((60, 80, 125, 170)) // 100 // spec.scale
+            self.send("0x" + "0f" * 20, "setAnswer(int256)", answer, to=self.system.feeds[market - 1])
+        for account, held in self.look().accounts.items():
+            if not held.is_flat and self._equity(account) <= 0:
+                receipt = self.call(KEEPER.address, self.system.exchange, call("takeOver(bytes32)", account))
+                self.stage.counts["bankrupt in another market"] += receipt.ok
+        yield from self._always()
+        self.stage.counts["rounds due by another market"] += not due and bool(self._due())
+        yield from self._come_first()
+        receipt = self.settle(there)
+        if not receipt.ok:
+            yield Violation("E2", f"settlement is refused: {self.stage.name_of(receipt)}")
+            return
+        yield from self._one_sided()
+        yield from self._always()
+        yield from self._ended(self.look())
+
+    def _one_sided(self) -> Iterator[Violation]:
+        view = self.look().markets[self.market - 1]
+        if view.long.size and view.short.size:
+            yield Violation("E6", f"the pool has {view.long.size} and {view.short.size} of market {self.market}")
+
+    def _due(self) -> list[int]:
+        """The sides of the pool's inventory for which a round is due."""
+        return [side for side in range(2) if self._is_due(side)]
 
     def _publish(self) -> None:
         """Every feed answers again, that of the closed market with something else."""
@@ -139,7 +187,17 @@ class Ending:
                     return
                 yield from self._always()
                 continue
-            due = [side for side in range(2) if self._is_due(side)]
+            view = state.markets[self.market - 1]
+            if view.long.size and view.short.size:
+                self.stage.counts["netted before a round"] += bool(self._due())
+                receipt = self.settle([])
+                if not receipt.ok:
+                    yield Violation("E6", f"netting is refused: {self.stage.name_of(receipt)}")
+                    return
+                yield from self._one_sided()
+                yield from self._always()
+                continue
+            due = self._due()
             if not due or not there:
                 return
             self.stage.counts["rounds before settlement"] += 1
@@ -168,6 +226,7 @@ class Ending:
             if not receipt.ok:
                 yield Violation("E2", f"settlement is refused: {self.stage.name_of(receipt)}")
                 return
+            yield from self._one_sided()
             yield from self._always()
         if not there:
             self.settle([])

@@ -34,6 +34,8 @@ def test_nobody_gains_by_the_order_of_settlement() -> None:
     assert stage.counts["accounts settled"] > ENDINGS // 2
     assert stage.counts["bankrupt accounts"] > ENDINGS // 4
     assert stage.counts["rounds before settlement"] > ENDINGS // 8
+    assert stage.counts["bankrupt in another market"] > ENDINGS // 8
+    assert stage.counts["rounds due by another market"]
 
 
 def test_a_pause_stops_new_risk_and_nothing_else() -> None:

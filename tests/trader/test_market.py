@@ -18,6 +18,7 @@ from .shell import Shell, done, nonce
 
 DAY = 86_400
 HUNDRED = wad(100)
+ANY = 2**256 - 1
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def closed(venue: Venue, alice: LocalAccount, bob: LocalAccount) -> TestMarket:
     venue.trade(alice, bob, market, wad(10), HUNDRED)
     venue.trade(carol, dave, market, wad(10), HUNDRED)
     venue.set_price(market, 85)
-    venue.system.exchange.closeMarket(market.id, sender=venue.owner)
+    venue.system.exchange.closeMarket(market.id, 0, ANY, sender=venue.owner)
     return market
 
 
@@ -90,7 +91,7 @@ def test_where_a_round_is_due_it_comes_first(
         venue.deposit(who, market, amount)
     venue.trade(alice, bob, market, wad(10), HUNDRED)
     venue.set_price(market, 85)
-    venue.system.exchange.closeMarket(market.id, sender=venue.owner)
+    venue.system.exchange.closeMarket(market.id, 0, ANY, sender=venue.owner)
     wait(venue, market)
     result = shell.run("market", "settle", "KSM-USD", "--send", by=alice)
     assert result.status == 1
@@ -128,5 +129,5 @@ def test_an_account_with_equity_is_not_shown_as_due(
     venue.set_price(market, 91)
     account = account_text(isolated_account(bob.address, market.id))
     assert json.loads(done(shell.run("account", account, "--json")).out)[0]["due"] == "takeover"
-    venue.system.exchange.closeMarket(market.id, sender=venue.owner)
+    venue.system.exchange.closeMarket(market.id, 0, ANY, sender=venue.owner)
     assert json.loads(done(shell.run("account", account, "--json")).out)[0]["due"] is None
