@@ -66,6 +66,7 @@ def test_sixteen_markets(venue: Venue) -> None:
     # A pool has no seventeenth, so it is one of another pool.
     (other,) = open_shared(venue, "X-USD")
     other.deposit(other.trader("whale"), 1000)
+    desks[0].deposit(swan, 10)
     with nothing_changes(venue), refused(other.exchange.LegsExceeded, account=swan.id, most=16):
         take(other, swan, wad(1))
     # The first, the last and one between.
