@@ -1,8 +1,8 @@
 """Line and branch coverage of the contracts by the Python tests, measured by forge.
 
 The tests of the contracts run on Anvil behind a proxy that writes down what they ask of it; sequences and the fuzz of
-the libraries are written down in this process. `tests/forge/Replay.t.sol` plays all of that once more under
-`forge coverage`, and fails where a call does not end as it did.
+the libraries and of the engine on its own are written down in this process. `tests/forge/Replay.t.sol` plays all of
+that once more under `forge coverage`, and fails where a call does not end as it did.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.differential import in_process
+from tests.differential import engine_alone, in_process
 from tests.invariants import sequences
 from tests.invariants.compiler import ROOT, Artefact, compile_system
 
@@ -28,6 +28,8 @@ from .results import Part, Row
 LEAST = 98  # of a hundred lines, and of a hundred branches
 SEQUENCES = 150
 CASES = 2000  # of each function of a library
+ROUNDS = 600  # of the engine on its own
+_VIEWS_OF_SEQUENCES = 40  # one in so many, since they say the same over and over
 UNREACHABLE = Path("tests") / "forge" / "unreachable.json"
 _RECORDINGS = 8  # that the replay looks for
 _RAW = FOLDER / "raw"
@@ -160,13 +162,15 @@ def _last_line(log: Path) -> str:
 
 
 def _record_here() -> None:
-    """The sequences, and the fuzz of the libraries."""
+    """The sequences, the engine on its own, and the fuzz of the libraries."""
     artefacts = compile_system()
-    with _recorded("sequences.txt"):
+    with _recorded("sequences.txt", _VIEWS_OF_SEQUENCES):
         ground = sequences.Ground(artefacts)
         for seed in range(SEQUENCES):
             ground.play(seed)
     codes = known_codes()
+    with _recorded("engine.txt"):
+        engine_alone.check(codes["ADLEngine"], ROUNDS)
     asked = list(in_process.checks(CASES))
     # Each on a chain of its own, and so in a recording of its own.
     for name in {check.harness: None for check in asked}:
@@ -178,20 +182,22 @@ def _record_here() -> None:
 
 
 @contextmanager
-def _recorded(name: str) -> Iterator[None]:
-    """What chains in this process are asked, from their beginning, in a file."""
+def _recorded(name: str, every: int = 1) -> Iterator[None]:
+    """What chains in this process are asked, from their beginning, in a file; of views every so many."""
     known = {name: Artefact([], code) for name, code in known_codes().items()}
     real = sequences.PyrevmChain
     with (_RAW / name).open("w", encoding="ascii") as file:
 
         def chain() -> RecordingChain:
-            return RecordingChain(file, known)
+            return RecordingChain(file, known, every)
 
-        sequences.PyrevmChain = in_process.PyrevmChain = chain  # type: ignore[assignment,misc]
+        for asking in (sequences, in_process, engine_alone):
+            asking.PyrevmChain = chain  # type: ignore[attr-defined]
         try:
             yield
         finally:
-            sequences.PyrevmChain = in_process.PyrevmChain = real  # type: ignore[misc]
+            for asking in (sequences, in_process, engine_alone):
+                asking.PyrevmChain = real  # type: ignore[attr-defined]
 
 
 def _lines_of(file: Path) -> int:

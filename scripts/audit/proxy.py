@@ -29,7 +29,9 @@ from eth_utils.crypto import keccak
 from .recording import Kind, Step, create, known_codes
 
 GAS = 30_000_000  # that forge's code, which is not optimized, may use
-_VIEWS_ALIKE = 40  # successful views of one function that are worth playing again
+# Successful views of one function that are worth playing again: in all, and beyond that in each test.
+_VIEWS_ALIKE = 40
+_VIEWS_OF_A_TEST = 2
 _SENDS = {"eth_sendTransaction", "eth_sendRawTransaction", "eth_sendTransactionSync", "evm_mine", "anvil_mine"}
 _UNKNOWN = bytes(32)
 _NOWHERE = "0x" + "00" * 20
@@ -49,6 +51,7 @@ class Recorder:
         self._count = 0
         self._seen: set[tuple[Any, ...]] = set()
         self._alike: Counter[str] = Counter()
+        self._alike_in_test: Counter[str] = Counter()
         self._is_lost = False
         self._automines = True
 
@@ -67,6 +70,7 @@ class Recorder:
         elif method == "evm_revert" and answer.get("result"):
             place, _ = self._marks[params[0]]
             self._is_lost = False
+            self._alike_in_test.clear()
             self._write(Step(Kind.REWIND, number=place))
             self.begin()
         elif method == "evm_setAutomine":
@@ -138,7 +142,8 @@ class Recorder:
         if not refused:
             selector = f"{to}{data[:4].hex()}"
             self._alike[selector] += 1
-            if self._alike[selector] > _VIEWS_ALIKE:
+            self._alike_in_test[selector] += 1
+            if self._alike[selector] > _VIEWS_ALIKE and self._alike_in_test[selector] > _VIEWS_OF_A_TEST:
                 return
         value = int(call.get("value") or "0x0", 16)
         if to is None:

@@ -13,7 +13,7 @@ from eth_abi.abi import encode
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from tests.invariants.chain import GAS, PyrevmChain, Receipt
+from tests.invariants.chain import GAS, GAS_OF_VIEWS, PyrevmChain, Receipt
 
 if TYPE_CHECKING:
     from tests.invariants.compiler import Artefact
@@ -98,13 +98,12 @@ def nonce_of(sender: str, at: str) -> int:
 
 
 class RecordingChain(PyrevmChain):
-    """A chain that writes down what it is asked; of views every `EVERY`th, since they say the same over and over."""
+    """A chain that writes down what it is asked; of views every `every`th."""
 
-    EVERY = 40
-
-    def __init__(self, file: IO[str], artefacts: Mapping[str, Artefact]) -> None:
+    def __init__(self, file: IO[str], artefacts: Mapping[str, Artefact], every: int) -> None:
         super().__init__()
         self._file = file
+        self._every = every
         self._known = {name: artefact.bytecode for name, artefact in artefacts.items()}
         self._views = 0
         self._time = 1
@@ -140,10 +139,10 @@ class RecordingChain(PyrevmChain):
         """See `PyrevmChain`."""
         answer = super().view(to, data, timestamp)
         self._views += 1
-        if self._views % self.EVERY == 0:
+        if self._views % self._every == 0:
             later = timestamp is not None
             number, time = self._number + later, timestamp if timestamp is not None else self._time
-            self._write(Step(Kind.VIEW, _NOWHERE, to, number, time, GAS, 0, True, keccak(answer), data))
+            self._write(Step(Kind.VIEW, _NOWHERE, to, number, time, GAS_OF_VIEWS, 0, True, keccak(answer), data))
         return answer
 
     def _write(self, step: Step) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 
 from scripts.stage.venue import TestMarket, Venue, tokens, wad
-from tests.support.acting import act, emitted, later, now, refused, wait_until
+from tests.support.acting import act, emitted, later, now, refused, rpc, wait_until
 from tests.support.desk import ANY_BOUNDS, Desk, open_desk
 from tests.support.enums import Exemption
+from tests.support.hostile_tokens import answering
 from tests.support.omissions import LONG, challenge, names, omission, open_queue, parameters, rounded
 from tests.support.proofs import nothing_changes
 
@@ -135,6 +136,48 @@ def test_a_request_is_called_off_and_bounded(desk: Desk) -> None:
     assert held(desk, keeper) == (wad(300), 0, 0, wad(300))
     with refused(desk.book.NothingToWithdraw, keeper=keeper.address):
         act(keeper, desk.book.withdrawBond, keeper.address)
+
+
+def test_a_bond_that_a_round_holds_whole_stays_whole(desk: Desk) -> None:
+    """The window of that round is longer than that of later ones, by which a request is ripe."""
+    keeper = desk.trader("nobody")
+    post(desk, keeper, 240)
+    act(desk.venue.owner, desk.book.setRoundParameters, parameters(desk, window=7 * 86400))
+    done = deleverage(desk, keeper, "cat")
+    act(desk.venue.owner, desk.book.setRoundParameters, parameters(desk, window=600))
+    act(keeper, desk.book.requestBond, tokens(240))
+    wait_until(now() + 600 + 3600)
+    with nothing_changes(desk.venue), refused(desk.book.NothingToWithdraw, keeper=keeper.address):
+        act(keeper, desk.book.withdrawBond, keeper.address)
+    assert held(desk, keeper) == (BOND, BOND, BOND, 0)
+    act(keeper, desk.book.withdrawBond, keeper.address, at=done.timestamp + 7 * 86400 + 1)
+    assert desk.token.balanceOf(keeper.address) == tokens(240)
+
+
+def test_the_most_that_can_be_posted(desk: Desk) -> None:
+    """To the unit, in one part or in two."""
+    keeper = desk.trader("nobody")
+    most = desk.book.MAX_BOND()
+    units = most // 10**12
+    act(keeper, desk.token.mint, keeper.address, units + 1)
+    act(keeper, desk.token.approve, desk.book.address, units + 1)
+    beyond = {"amount": most + 10**12, "most": most}
+    with nothing_changes(desk.venue), refused(desk.book.BondTooLarge, **beyond):
+        act(keeper, desk.book.postBond, units + 1)
+    act(keeper, desk.book.postBond, units)
+    with nothing_changes(desk.venue), refused(desk.book.BondTooLarge, **beyond):
+        act(keeper, desk.book.postBond, 1)
+    assert held(desk, keeper) == (most, 0, 0, most)
+
+
+def test_a_token_that_brings_less_than_it_says(desk: Desk) -> None:
+    """It answers everything with 1: the transfer went well, and the balance is as it was."""
+    keeper, honest = desk.trader("nobody"), rpc("eth_getCode", desk.token.address, "latest")
+    rpc("anvil_setCode", desk.token.address, "0x" + answering(1).hex())
+    with refused(desk.book.TransferShort, amount=tokens(5), received=0):
+        act(keeper, desk.book.postBond, tokens(5))
+    rpc("anvil_setCode", desk.token.address, honest)
+    assert held(desk, keeper) == (0, 0, 0, 0)
 
 
 def test_tokens_held_are_bonds_and_claims(desk: Desk) -> None:

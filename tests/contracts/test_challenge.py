@@ -9,8 +9,8 @@ import pytest
 
 from scripts.stage.venue import TestMarket, Venue, tokens, wad
 from tests.support.acting import act, emitted, later, now, refused, wait_until
-from tests.support.desk import Desk, open_shared
-from tests.support.enums import Exemption
+from tests.support.desk import Desk, open_desk, open_shared
+from tests.support.enums import Exemption, Side
 from tests.support.omissions import (
     FOUR,
     LONG,
@@ -115,6 +115,20 @@ def test_a_bond_is_spent_once(desk: Desk) -> None:
     challenge(desk, number, desk.trader("bee"))
     with refused(desk.book.RoundBondSpent, round=number):
         challenge(desk, number, desk.trader("ant"))
+
+
+def test_a_round_pays_no_more_than_was_set_aside_for_it(desk: Desk) -> None:
+    """Twice 40 were spared, and the bond is 60: the challenger and the account at the cutoff have a quarter of that."""
+    act(desk.venue.owner, desk.book.setRoundParameters, parameters(desk, minPenalty=wad(1), bondCap=wad(60)))
+    keeper, hunter, cat = names(desk, "keeper hunter cat")
+    number = rounded(desk, "bee cat")
+    posted = desk.book.bond(keeper.address).amount
+    (event,) = emitted(challenge(desk, number, desk.trader("ant")), desk.book.OmissionProven)
+    assert (event["spared"], event["penalty"]) == (wad(40), wad(60))
+    assert posted - desk.book.bond(keeper.address).amount == wad(60)
+    assert desk.book.roundRecord(number).bond == 0
+    assert [desk.book.claimable(who.address) for who in (hunter, cat)] == [wad(15)] * 2
+    assert desk.book.owedToPools(desk.market.id) == wad(30)
 
 
 # ---------------------------------------------------------------------- as it was then
@@ -321,6 +335,32 @@ def test_within_the_tolerance(desk: Desk, margin: str, reason: Exemption) -> Non
     assert (found[1] > cutoff + cutoff * 5 // 100) == (reason == Exemption.NONE)
 
 
+def test_above_a_cutoff_at_the_bound_of_its_type_nobody_is_known_to_rank(venue: Venue) -> None:
+    """Longs from a wei a contract: the returns of both are beyond what a record can hold, bee's the higher one."""
+    desk = open_desk(venue, "BTC-USD", 100, initial="0.1", maintenance="0.05")
+    desk.deposit(desk.trader("whale"), 10_000)
+    for name, margin in (("ant", 100), ("bee", 1), ("cat", 100)):
+        desk.deposit(desk.trader(name), margin)
+    desk.trade(desk.trader("whale"), desk.trader("cat"), FOUR, wad(100))
+    for name in ("ant", "bee"):
+        desk.trade(desk.trader("whale"), desk.trader(name), FOUR, 1)
+    desk.inherit("midas", -8, 100, 80, 112, against="kraken")
+    later(600)
+    desk.price(112)
+    ranked = desk.engine.ranking(
+        desk.market.id, Side.SHORT, [desk.account(each) for each in names(desk, "ant bee cat")]
+    )
+    assert [bytes(one.account) for one in ranked] == [desk.account(each) for each in names(desk, "bee ant cat")]
+    desk.deleverage(Side.SHORT, names(desk, "ant"))
+    number = int(desk.engine.roundCount())
+    most = 2**103 - 1
+    assert desk.book.roundRecord(number).cutoffReturn == most < ranked[1].leveragedReturn
+    assert omission(desk, number, desk.trader("bee"))[:2] == (Exemption.RANKED_BELOW, ranked[0].leveragedReturn)
+    # Where cat is at the cutoff bee is above it.
+    desk.deleverage(Side.SHORT, names(desk, "cat"))
+    assert omission(desk, number + 1, desk.trader("bee"))[0] == Exemption.NONE
+
+
 def test_with_insolvent_accounts_every_solvent_one_counts(desk: Desk) -> None:
     """Closed in the second pass while solvent ones were left: each of them is an omission, whatever its rank."""
     frail = desk.trader("frail")
@@ -352,7 +392,10 @@ def test_the_last_second_counts(desk: Desk) -> None:
 
 def test_a_round_goes_by_the_parameters_of_its_time(desk: Desk) -> None:
     number = rounded(desk, "bee cat")
+    then, version = desk.book.roundParameters(), desk.book.roundRecord(number).parameters
     act(desk.venue.owner, desk.book.setRoundParameters, parameters(desk, tolerance=wad("0.5"), window=600))
+    assert desk.book.roundParametersOf(version) == then
+    assert desk.book.roundParametersOf(version + 1) == desk.book.roundParameters() != then
     later(1200)
     challenge(desk, number, desk.trader("ant"))
 
@@ -422,3 +465,61 @@ def test_the_other_leg_exempts_where_it_has_raised_risk(venue: Venue) -> None:
     second.trade(whale, elk, wad(2), wad(100))
     number = rounded(first, "bee cat dog")
     assert Exemption(first.book.omission(number, elk.id).reason) == Exemption.RAISED_RISK
+
+
+# ---------------------------------------------------------------------- where it is kept
+
+
+def test_places_of_an_isolated_account(desk: Desk) -> None:
+    """One, which is 0 as long as nothing has changed, and then the round that was the last to find it so."""
+    ant = desk.account(desk.trader("ant"))
+    first, second = rounded(desk, "dog"), rounded(desk, "cat")
+    assert desk.book.kept(first, ant) == desk.book.kept(second, ant) == [0]
+    desk.deposit(desk.trader("ant"), 1)
+    assert desk.book.kept(first, ant) == desk.book.kept(second, ant) == [second]
+    for number in (first, second):
+        for places in ([second, 0], [0, 0, 0]):
+            wrong = {"account": ant, "given": len(places), "needed": 1}
+            with nothing_changes(desk.venue), refused(desk.book.HintsMiscounted, **wrong):
+                act(desk.trader("hunter"), desk.book.challenge, number, ant, places)
+    with nothing_changes(desk.venue), refused(desk.exchange.HintWrong, account=ant, round=second, hint=first):
+        act(desk.trader("hunter"), desk.book.challenge, second, ant, [first])
+    act(desk.trader("hunter"), desk.book.challenge, second, ant, [second])
+
+
+def test_places_of_a_cross_account(venue: Venue) -> None:
+    """Its own, and those of its legs by market; nothing is found where nothing was kept."""
+    first, second = open_shared(venue, "A-USD", "B-USD")
+    seat(first)
+    elk, whale = first.cross("elk"), first.trader("whale")
+    first.deposit(elk, 90)
+    second.deposit(whale, 1000)
+    first.trade(whale, elk, -FOUR, wad(100))
+    second.trade(whale, elk, wad(2), wad(100))
+    later(600)
+    first.price(80)
+    second.price(100)
+    first.take_over(first.trader("icarus"))
+    rounded(first, "dog")
+    number = rounded(first, "cat")
+    hunter, challenged = first.trader("hunter"), first.book.challenge
+    assert first.book.kept(number, elk.id) == [0, 0, 0]
+    for places in ([0, 0], [0, 0, 0, 0]):
+        wrong = {"account": elk.id, "given": len(places), "needed": 3}
+        with nothing_changes(venue), refused(first.book.HintsMiscounted, **wrong):
+            act(hunter, challenged, number, elk.id, places)
+    # The other market's leg is not found where nothing is kept, and nothing is where a round before has left it.
+    for places in ([0, 0, number], [0, 0, number - 1], [0, number - 1, 0], [number - 1, 0, 0]):
+        wrong = {"account": elk.id, "round": number, "hint": max(places)}
+        with nothing_changes(venue), refused(first.exchange.HintWrong, **wrong):
+            act(hunter, challenged, number, elk.id, places)
+    # Without a leg in the round's market, or without any, nobody was left out.
+    for places in ([0, number, 0], [number, 0, 0]):
+        flat = {"round": number, "account": elk.id, "reason": Exemption.FLAT}
+        with nothing_changes(venue), refused(first.book.NotAnOmission, **flat):
+            act(hunter, challenged, number, elk.id, places)
+    second.trade(whale, elk, wad(1), wad(100))
+    # What a trade changed was kept; the leg in the first market is as it was.
+    places = first.book.kept(number, elk.id)
+    assert places == [number, 0, number]
+    act(hunter, challenged, number, elk.id, places)

@@ -63,6 +63,12 @@ def test_sixteen_markets(venue: Venue) -> None:
     assert legs_of(desks[0], swan) == [each.market.id for each in desks]
     health = desks[0].exchange.health(swan.id)
     assert (health.equity, health.initialMargin, health.maintenanceMargin) == (wad(160), wad(160), wad(80))
+    # A pool has no seventeenth, so it is one of another pool.
+    (other,) = open_shared(venue, "X-USD")
+    other.deposit(other.trader("whale"), 1000)
+    desks[0].deposit(swan, 10)
+    with nothing_changes(venue), refused(other.exchange.LegsExceeded, account=swan.id, most=16):
+        take(other, swan, wad(1))
     # The first, the last and one between.
     for i in (0, 15, 7):
         take(desks[i], swan, -wad(1))

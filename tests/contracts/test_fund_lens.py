@@ -54,3 +54,16 @@ def test_pools_as_the_lens_tells_them(desk: Desk, venue: Venue) -> None:
     assert int.from_bytes(ruined.stakeRefusal[4:], "big") == poor.market.pool
     with refused(desk.fund.PoolDepleted, pool=poor.market.pool):
         act(stakers.fill_purse("bob", 1), Stakers(poor).shares.deposit, 1, poor.trader("bob").address)
+
+
+def test_a_stake_before_and_after_its_exit_is_asked_for(desk: Desk, venue: Venue) -> None:
+    lens, stakers = venue.system.fund_lens, Stakers(desk)
+    ann = desk.trader("ann").address
+    stakers.stake("ann", 300)
+    before = lens.stakeOf(stakers.pool, ann)
+    assert (before.shares, before.value) == (stakers.held("ann"), stakers.worth("ann"))
+    assert before.value in (tokens(300), tokens(300) - 1)
+    assert (before.exit.shares, before.exitValue, before.mayRedeem, bytes(before.refusal)) == (0, 0, False, b"")
+    stakers.request_exit("ann")
+    after = lens.stakeOf(stakers.pool, ann)
+    assert (after.shares, after.exit.shares, after.exitValue) == (0, before.shares, before.value)

@@ -218,3 +218,23 @@ def test_an_unlisted_market(desk: Desk) -> None:
     unassigned = keccak(text="MarketUnassigned(uint16)")[:4] + encode(["uint16"], [unlisted])
     assert (bytes(view.listed.name), view.listed.pool, view.accounts) == (bytes(32), 0, 0)
     assert bytes(view.backingError) == unassigned
+
+
+def test_a_pool_whose_inventory_nobody_can_value(desk: Desk, venue: Venue) -> None:
+    """The price feed itself refuses everything: the lens shows why of each market of the pool, and all the rest."""
+    desk.contribute(1000)
+    desk.inherit("icarus", 10, 100, 100, 85)
+    before = desk.lens.system().markets[desk.market.id - 1]
+    assert (before.mark, bytes(before.backingError)) == (wad(85), b"")
+    assert any(before.backing)
+    why, honest = bytes.fromhex("deadbeef"), rpc("eth_getCode", desk.price_feed.address, "latest")
+    refusing = bytes.fromhex("63deadbeef5f526004601cfd")  # mstore(0, why); revert(28, 4)
+    rpc("anvil_setCode", desk.price_feed.address, "0x" + refusing.hex())
+    view = desk.lens.system()
+    own = view.markets[desk.market.id - 1]
+    assert (own.mark, bytes(own.priceError), bytes(own.backingError)) == (0, why, why)
+    assert (own.listed, own.long) == (before.listed, before.long)
+    assert not any(own.backing)
+    assert view.pools[desk.market.pool - 1].cash == desk.pool_cash()
+    rpc("anvil_setCode", desk.price_feed.address, honest)
+    assert desk.lens.system().markets[desk.market.id - 1] == before
