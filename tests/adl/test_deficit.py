@@ -29,6 +29,7 @@ def test_a_pool_on_its_own_lacks_what_its_cash_is_below_zero(cash: int, deficit:
         pytest.param([10, -30, 5], [0, 15, 0], [10, -15, 5], [0, 0, 0], id="closing would bring it all"),
         pytest.param([10, -30, 5], [0, 20, 0], [10, -10, 5], [0, 0, 0], id="closing would bring more"),
         pytest.param([10, -30, 5], [0, 4, 0], [10, -20, 5], [0, 5, 0], id="funding of 6 that is not settled"),
+        pytest.param([10, -30, 5], [0, 4, 0], [10, -30, 5], [0, 11, 0], id="funding of 4 that it is owed"),
         pytest.param([10, -30, 5], [0, 4, 0], [10, -14, 5], [0, 0, 0], id="owes nothing but funding"),
         # 10 over 20 and 10, down, and the remainder to the last.
         pytest.param([10, -20, -10], [0, 0, 0], [10, -20, -10], [0, 14, 6], id="two of them"),

@@ -62,3 +62,9 @@ def test_cash_falls_by_exactly_the_value(size: int, delta: int, entry: int, marg
     assert after.size == size + delta
     if after.size == 0:
         assert after.entry_notional == 0
+
+
+@pytest.mark.parametrize("size", [wad("3"), -wad("3"), 0])
+def test_a_trade_of_nothing_changes_nothing(size: int) -> None:
+    before = PositionState(size, 100 * size, wad("50"))
+    assert apply_trade(before, 0, 0) == before

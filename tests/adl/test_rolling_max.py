@@ -86,3 +86,21 @@ def _true_maximum(samples: list[tuple[int, int]], since: int) -> int:
     inside = [value for when, value in samples if when >= since]
     before = [value for when, value in samples if when < since]
     return max(inside + before[-1:])
+
+
+def test_a_ring_begins_with_nothing() -> None:
+    ring = RollingMax()
+    assert (ring.last, ring.max, ring.epoch) == (0, 0, 0)
+
+
+def test_buckets_that_were_never_written_are_no_samples_even_at_the_beginning_of_time() -> None:
+    ring = RollingMax()
+    ring.touch(2 * BUCKET_SECONDS, -5)
+    assert ring.maximum(2 * BUCKET_SECONDS) == -5
+
+
+def test_samples_saturate_at_112_bits() -> None:
+    ring = RollingMax()
+    for value, kept in ((-(2**200), -(2**111)), (2**200, 2**111 - 1)):
+        ring.touch(BUCKET_SECONDS, value)
+        assert ring.last == kept
