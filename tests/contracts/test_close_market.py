@@ -435,6 +435,20 @@ def test_the_bankrupt_of_a_call_are_taken_over_and_the_others_wait(ruined: Desk)
         settle(desk, dove)
 
 
+def test_what_is_netted_at_a_loss_is_a_deficit(ruined: Desk) -> None:
+    """Kite left while ruin lay there: what ruin lacks is not asked of dove, against whom hawk stands."""
+    desk = ruined
+    ruin, hawk, dove, kite = traders(desk, "ruin hawk dove kite")
+    close(desk)
+    wait_for_settlement(desk)
+    settle(desk, kite)
+    settle(desk, ruin)
+    assert (desk.inventory(Side.LONG), desk.inventory(Side.SHORT)) == ((0, 0), (0, 0))
+    assert deficit(desk) == wad(50)
+    settle(desk, dove, hawk)
+    assert [desk.holding(each).margin for each in (hawk, dove, kite)] == [wad(350), wad(1050), wad(850)]
+
+
 def test_what_is_left_is_a_deficit_that_all_share(desk: Desk) -> None:
     """Ruin owes 500; who gained by it has left before the end, and who stands there in their place has 30.
 
