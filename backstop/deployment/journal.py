@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from backstop.deployment.code import created_by
 from backstop.errors import DeployError
 
 VERSION = 1
@@ -79,6 +80,12 @@ class Journal:
                 raise DeployError(
                     f"{file} is an unfinished deployment {other}: finish it with what it was begun with, "
                     "or move the file away to begin anew"
+                )
+        for name, step in steps.items():
+            if step.address is not None and step.address != created_by(found.deployer, step.nonce):
+                raise DeployError(
+                    f"{file}: {name} is at {step.address}, which is not the address of its nonce {step.nonce}: "
+                    "the file was changed"
                 )
         journal.header, journal.steps = found, steps
         return journal

@@ -7,7 +7,7 @@ fault.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +29,7 @@ from scripts.stage.system import (
     CONTRACTS,
     TIMELOCK,
     System,
+    arguments_of,
     auctions_of,
     container,
     feed_of,
@@ -37,6 +38,7 @@ from scripts.stage.system import (
     owners,
     parameters_of,
     roles_of,
+    timelock_arguments,
     wiring,
 )
 
@@ -103,6 +105,8 @@ def look_at_code(s: Subject, code_hashes: Mapping[str, str], abi_hashes: Mapping
             yield fail(f"code of {key}", f"there is none at {address}", _FOREIGN)
         elif not is_code_of(template, code):
             yield fail(f"code of {key}", f"what stands at {address} is not {name} as compiled here", _FOREIGN)
+        elif fault := _other_immutables(s, container(name), _arguments(s, key), address):
+            yield fail(f"code of {key}", f"{name} at {address} {fault}", _FOREIGN)
         elif key in code_hashes and code_hashes[key] != hash_of(code):
             yield fail(f"code of {key}", f"{hash_of(code)} at {address}, on record is {code_hashes[key]}", _FOREIGN)
         else:
@@ -116,6 +120,20 @@ def look_at_code(s: Subject, code_hashes: Mapping[str, str], abi_hashes: Mapping
         yield fail("code of token", f"{hash_of(token)}, on record is {code_hashes['token']}", _FOREIGN)
     else:
         yield ok("code of token", f"{len(token)} bytes at {s.system.token.address}")
+
+
+def _arguments(s: Subject, key: str) -> Sequence[Any]:
+    return timelock_arguments(s.deployer) if key == "timelock" else arguments_of(s.system, key, s.deployer)
+
+
+def _other_immutables(s: Subject, made: Any, arguments: Sequence[Any], address: str) -> str | None:
+    """What is wrong with the immutables of code that is the compiler's otherwise: most of them no getter tells."""
+    try:
+        if s.runner.is_built(made, arguments, address):
+            return None
+    except RevertError as fault:
+        return f"cannot be held against its constructor, which reverts with the addresses on record: {fault}"
+    return "holds other immutables than its constructor writes with the addresses on record"
 
 
 def look_at_wiring(s: Subject) -> Iterator[Finding]:
@@ -254,6 +272,8 @@ def _look_at_pool(s: Subject, id: int, meant: PoolPlan) -> Iterator[Finding]:
     template = bytes(project.PoolShares.contract_type.get_runtime_bytecode())
     if not is_code_of(template, s.runner.code(found.shares)):
         yield fail(what, f"what stands at {found.shares} is not PoolShares as compiled here", _FOREIGN)
+    elif fault := _other_immutables(s, project.PoolShares, (s.system.fund, id, found.name), found.shares):
+        yield fail(what, f"PoolShares at {found.shares} {fault}", _FOREIGN)
     faults = limits.staking_faults(found.cooldown)
     values, wanted = (found.cap, found.cooldown), (meant.cap, meant.cooldown)
     yield from _all_compared(what, ("cap", "cooldown"), values, wanted, faults)

@@ -7,19 +7,19 @@ down before its transaction is sent and after it was mined, so a run may end any
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ape import chain, networks
 from ape.contracts import ContractInstance
 from ape.logging import LogLevel, logger
 from ape.types import AddressType
-from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from backstop.chain.endpoint import Endpoint
-from backstop.deployment.code import is_code_of
+from backstop.deployment.code import created_by, immutable_places, is_code_of, moved
 from backstop.deployment.journal import Attempt, Journal, Sent
+from backstop.deployment.plan import ANYONE
 from backstop.errors import DeployError, NodeError, RpcError
 
 PATIENCE = 900.0  # seconds that a transaction may take to be mined
@@ -45,6 +45,7 @@ class Runner:
         self.endpoint = endpoint
         self.journal = journal
         self.arguments: dict[str, str] = {}  # of the constructors, by step, encoded
+        self._built: dict[bytes, tuple[str, bytes]] = {}  # by creation code
         self._tell = tell
         self._patience = patience
         self._replace_after = replace_after
@@ -53,13 +54,12 @@ class Runner:
 
     def deploy(self, key: str, container: Any, *arguments: Any) -> ContractInstance:
         """The contract of a step, which is deployed where it does not stand yet."""
-        template = bytes(container.contract_type.get_runtime_bytecode())
         creation = bytes(container(*arguments).data)
         self.arguments[key] = "0x" + creation[len(container.contract_type.get_deployment_bytecode()) :].hex()
 
         def stands() -> bool:
             step = self.journal.steps.get(key)
-            return step is not None and step.address is not None and is_code_of(template, self.code(step.address))
+            return step is not None and step.address is not None and self.is_built(container, arguments, step.address)
 
         self._perform(key, None, lambda: creation, stands)
         address = AddressType(str(self.journal.steps[key].address))
@@ -88,6 +88,27 @@ class Runner:
         """The code at an address; empty where there is none."""
         return bytes.fromhex((self.endpoint.request("eth_getCode", address, "latest") or "0x")[2:])
 
+    def is_built(self, container: Any, arguments: Sequence[Any], address: str) -> bool:
+        """Whether there stands exactly what the constructor leaves there with these arguments, immutables and all."""
+        template = bytes(container.contract_type.get_runtime_bytecode())
+        code = self.code(address)
+        if not is_code_of(template, code) or not immutable_places(template):
+            return is_code_of(template, code)
+        sample, built = self._constructed(bytes(container(*arguments).data))
+        return code == moved(template, built, sample, address, self.journal.header.chain_id)
+
+    def _constructed(self, creation: bytes) -> tuple[str, bytes]:
+        """Where creation code would leave code now, and which. Raises RevertError where its constructor reverts.
+
+        The zero address would be the sender: nobody has its key, and on a chain that sends from it its nonce counts.
+        """
+        if creation not in self._built:
+            nonce = self.endpoint.quantity("eth_getTransactionCount", ANYONE, "latest")
+            request = {"from": ANYONE, "data": "0x" + creation.hex()}
+            code = bytes.fromhex((self.endpoint.request("eth_call", request, "latest") or "0x")[2:])
+            self._built[creation] = (created_by(ANYONE, nonce), code)
+        return self._built[creation]
+
     def _perform(self, name: str, to: str | None, data: Callable[[], bytes], holds: Callable[[], bool]) -> None:
         step = self.journal.steps.get(name)
         if holds():
@@ -102,7 +123,7 @@ class Runner:
             return
         # Nothing of it was mined, or a reorganisation took it back.
         nonce = self._next_nonce()
-        address = None if to is not None else _created_by(self.account.address, nonce)
+        address = None if to is not None else created_by(self.account.address, nonce)
         step = Sent(nonce, address)
         self._sign(name, step, to, data())
         self.journal.steps[name] = step
@@ -214,9 +235,3 @@ class Runner:
 
     def _nonce(self, block: str) -> int:
         return self.endpoint.quantity("eth_getTransactionCount", self.account.address, block)
-
-
-def _created_by(sender: str, nonce: int) -> str:
-    import rlp
-
-    return to_checksum_address(keccak(rlp.encode([bytes.fromhex(sender[2:]), nonce]))[12:])

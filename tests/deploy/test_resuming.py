@@ -10,67 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ape import accounts, networks, project
+from ape import project
 
 from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
 from backstop.deployment.journal import Journal
-from backstop.deployment.plan import Plan, load_plan
+from backstop.deployment.plan import Plan
 from backstop.errors import DeployError, PlanError
 from scripts.stage import deploying, runner, system
-from scripts.stage.deploying import Order, deploy
+from scripts.stage.deploying import Order
 from scripts.stage.own_chain import with_test_markets
-from scripts.stage.venue import rpc_url, wad
-from tests.deploy.world import plan_text
-
-
-class StoppedError(BaseException):
-    """The process is gone: nothing may catch it."""
-
-
-@pytest.fixture
-def endpoint() -> Endpoint:
-    return Endpoint(rpc_url())
-
-
-@pytest.fixture
-def deployer() -> Any:
-    """Somebody who has sent nothing yet."""
-    return accounts.test_accounts[7]
-
-
-@pytest.fixture
-def plan(tmp_path: Path, owner: Any) -> Plan:
-    token = owner.deploy(project.MockUSDC)
-    feed = owner.deploy(project.MockAggregator, 8, 2000 * 10**8)
-    file = tmp_path / "plan.toml"
-    file.write_text(plan_text(networks.provider.chain_id, token.address, feed.address))
-    return load_plan(file)
-
-
-@pytest.fixture
-def order(plan: Plan, tmp_path: Path) -> Order:
-    return Order(plan=plan, governed=True, public=True, file=tmp_path / "31337.json")
-
-
-def stopping(monkeypatch: pytest.MonkeyPatch, at: int, before: bool) -> None:
-    """The nth write of the journal is the last thing that happens; or it does not happen any more."""
-    count, write = 0, Journal.write
-
-    def stop(journal: Journal) -> None:
-        nonlocal count
-        count += 1
-        if before and count == at:
-            raise StoppedError
-        write(journal)
-        if count == at:
-            raise StoppedError
-
-    monkeypatch.setattr(Journal, "write", stop)
-
-
-def run(order: Order, deployer: Any, endpoint: Endpoint) -> system.System:
-    return deploy(order, deployer, endpoint, lambda _: None)
+from scripts.stage.venue import wad
+from tests.deploy.stages import StoppedError, run, stopping
 
 
 def test_stopped_at_every_write(
