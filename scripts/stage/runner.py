@@ -46,6 +46,8 @@ class Runner:
         self.journal = journal
         self.arguments: dict[str, str] = {}  # of the constructors, by step, encoded
         self._built: dict[bytes, tuple[str, bytes]] = {}  # by creation code
+        self._begun = time.monotonic()
+        self._finished: dict[int, float] = {}  # when a step of this run was seen done, by its nonce
         self._tell = tell
         self._patience = patience
         self._replace_after = replace_after
@@ -116,12 +118,22 @@ class Runner:
                 self._finish(step)
                 self._tell(f"{name}: was mined")
             return
+        if step is not None and step.done:
+            if self._gone(step, holds):
+                # A reorganisation took it back, or this is the chain from which another was forked to try it.
+                step.done = False
+                self.journal.write()
+                self._tell(f"{name}: was taken back")
+            elif holds():
+                return  # the node lagged behind
+        if step is not None and not step.done and not _is_for(step, to, data()):
+            step = None  # what it was sent for has another address meanwhile
         if step is not None and not step.done and self._mined(name, step, to, data):
             self._await(name, holds)
             self._finish(step)
             self._tell(f"{name}: was mined")
             return
-        # Nothing of it was mined, or a reorganisation took it back.
+        # Nothing of it was mined, or what it did is done no longer.
         nonce = self._next_nonce()
         address = None if to is not None else created_by(self.account.address, nonce)
         step = Sent(nonce, address)
@@ -140,7 +152,16 @@ class Runner:
 
     def _finish(self, step: Sent) -> None:
         step.done = True
+        self._finished[step.nonce] = time.monotonic()
         self.journal.write()
+
+    def _gone(self, step: Sent, holds: Callable[[], bool] = lambda: False) -> bool:
+        """Whether no transaction of a step that was done is mined any more, once no node's lag explains it."""
+        while self._status(step) is None and not holds():
+            if time.monotonic() > self._finished.get(step.nonce, self._begun) + SETTLED:
+                return True
+            time.sleep(self._pause)
+        return False
 
     def _await(self, name: str, holds: Callable[[], bool]) -> None:
         deadline = time.monotonic() + SETTLED
@@ -230,8 +251,18 @@ class Runner:
             raise DeployError(
                 f"{self.account.address} has {waiting - mined} transactions of its own waiting: let them be mined first"
             )
-        # A node that lags does not know of the last step yet.
-        return max([mined, *(step.nonce + 1 for step in self.journal.steps.values() if step.done)])
+        # A node that lags does not know of the last step yet; one that was taken back has left its nonce free.
+        ahead = [step for step in self.journal.steps.values() if step.done and step.nonce >= mined]
+        return max([mined, *(step.nonce + 1 for step in ahead if not self._gone(step))])
 
     def _nonce(self, block: str) -> int:
         return self.endpoint.quantity("eth_getTransactionCount", self.account.address, block)
+
+
+def _is_for(step: Sent, to: str | None, data: bytes) -> bool:
+    """Whether what was signed for a step calls this address, or creates, with this data."""
+    import rlp
+
+    signed = [rlp.decode(bytes.fromhex(attempt.raw[4:])) for attempt in step.transactions]
+    receiver = b"" if to is None else bytes.fromhex(to[2:])
+    return all((fields[5], fields[7]) == (receiver, data) for fields in signed)

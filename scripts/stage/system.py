@@ -259,14 +259,17 @@ def feed_of(system: System, market: int) -> tuple[str, int, int, int]:
     return (feed.aggregator, feed.heartbeat, feed.minPrice, feed.maxPrice)
 
 
-def auctions_of(endpoint: Endpoint, system: System, market: int) -> tuple[int, int]:
-    """Premium and duration of a market's auctions. No view tells them: the last event does, or the default."""
+def auctions_of(endpoint: Endpoint, system: System, market: int) -> tuple[int, int] | None:
+    """Premium and duration of a market's auctions. No view tells them: the last event does, of which listing emits one.
+
+    None where the node gives no such event, so that nothing is known.
+    """
     from backstop.chain.logs import read_logs
 
     topics = ["0x" + keccak(text="AuctionParametersSet(uint16,uint64,uint32)").hex(), "0x" + f"{market:064x}"]
     query = {"address": system.fund.address, "topics": topics}
     last = endpoint.quantity("eth_blockNumber")
-    values = (system.pool_module.DEFAULT_AUCTION_PREMIUM(), system.pool_module.DEFAULT_AUCTION_DURATION())
+    values = None
     for log in read_logs(endpoint, query, system.block, last):
         values = (int.from_bytes(log.data[:32]), int.from_bytes(log.data[32:64]))
     return values

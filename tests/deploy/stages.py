@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -11,9 +12,10 @@ from backstop.chain.code_hashes import recorded_hashes
 from backstop.chain.deployment import Deployment, read_details
 from backstop.chain.endpoint import Endpoint
 from backstop.deployment.journal import Journal
+from backstop.deployment.plan import Plan
 from backstop.preflight.findings import Finding, Status
 from scripts import verify
-from scripts.stage import system
+from scripts.stage import runner, system
 from scripts.stage.deploying import Order, deploy
 from scripts.stage.inspection import inspect
 
@@ -40,6 +42,25 @@ def stopping(monkeypatch: pytest.MonkeyPatch, at: int, before: bool) -> None:
 
 def run(order: Order, deployer: Any, endpoint: Endpoint) -> system.System:
     return deploy(order, deployer, endpoint, lambda _: None)
+
+
+def with_plan(order: Order, change: Callable[[dict[str, Any]], None]) -> Order:
+    """The order for a plan that is otherwise."""
+    document = order.plan.document()
+    change(document)
+    return replace(order, plan=Plan.model_validate(document))
+
+
+def before_handover(monkeypatch: pytest.MonkeyPatch, what: Callable[[Any], None]) -> None:
+    """A deployer that does something with the timelock, which it is given, while it still can."""
+    act = runner.Runner.act
+
+    def sly(self: Any, name: str, holds: Any, method: Any, *arguments: Any) -> None:
+        if name == "announce the hand-over":
+            what(method.contract)
+        act(self, name, holds, method, *arguments)
+
+    monkeypatch.setattr(runner.Runner, "act", sly)
 
 
 def findings(order: Order, endpoint: Endpoint) -> list[Finding]:
