@@ -91,6 +91,7 @@ def subject_of(endpoint: Endpoint, record: Deployment, details: Any, plan: Plan 
         system=system_at(runner, record),
         timelock=timelock,
         plan=plan or recorded,
+        made_by=recorded,
         deployer=details["deployer"],
         owner=details["owner"],
         public=public,

@@ -16,6 +16,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from backstop.deployment.code import created_by
 from backstop.errors import DeployError
 
 VERSION = 1
@@ -80,6 +81,12 @@ class Journal:
                     f"{file} is an unfinished deployment {other}: finish it with what it was begun with, "
                     "or move the file away to begin anew"
                 )
+        for name, step in steps.items():
+            if step.address is not None and step.address != created_by(found.deployer, step.nonce):
+                raise DeployError(
+                    f"{file}: {name} is at {step.address}, which is not the address of its nonce {step.nonce}: "
+                    "the file was changed"
+                )
         journal.header, journal.steps = found, steps
         return journal
 
@@ -95,23 +102,28 @@ class Journal:
         if self.file is not None:
             self.file.unlink(missing_ok=True)
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Raises DeployError where another process is at it."""
-        if self.file is None:
-            yield
-            return
-        self.file.parent.mkdir(parents=True, exist_ok=True)
-        lock = self.file.with_suffix(".lock")
-        with lock.open("w") as handle:
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError:
-                raise DeployError(f"another process is at this deployment: {lock} is locked") from None
-            try:
-                yield
-            finally:
-                lock.unlink(missing_ok=True)
+
+@contextmanager
+def locked(file: Path | None) -> Iterator[None]:
+    """Holds the journal of that name, which need not be there yet. Raises DeployError where another process does.
+
+    The lock's own file stays: who removes it takes it from under a process that has opened it and waits.
+    """
+    if file is None:
+        yield
+        return
+    lock = file.with_suffix(".lock")
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        handle = lock.open("w")
+    except OSError as fault:
+        raise DeployError(f"cannot write {lock}: {fault.strerror or fault}") from None
+    with handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise DeployError(f"another process is at this deployment: {lock} is locked") from None
+        yield
 
 
 def read_header(file: Path) -> Header:

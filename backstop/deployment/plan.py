@@ -20,6 +20,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StrictBool,
     StrictInt,
     ValidationError,
     model_validator,
@@ -74,6 +75,7 @@ class TimelockPlan(_Table):
     proposers: Annotated[list[Account], Field(min_length=1)]
     executors: Annotated[list[Account], Field(min_length=1)] | Literal["anyone"]
     cancellers: Annotated[list[Account], Field(min_length=1)]
+    shorter_than_exits: StrictBool = False  # whether the delay may be less than a pool's cooldown
 
     def faults(self) -> Iterator[str]:
         """No role twice, none for nobody, and no delay that nobody lives to see."""
@@ -300,6 +302,7 @@ class Plan(_Table):
                 f"timelock.delay is {self.timelock.delay} s: beside a guardian less than {MAX_GUARDED_DELAY} s are "
                 "needed, so that one who pauses without need is replaced before it may pause again"
             )
+        yield from self._exit_faults()
         for market in self.markets:
             if market.pool not in kinds:
                 yield f"market {market.name!r} is in pool {market.pool!r}, which pools does not have"
@@ -310,6 +313,25 @@ class Plan(_Table):
                 yield f"pool {name!r} has {inside} markets, {most} at most where it is {kind}"
         if sum(pool.backer == "mutual" for pool in self.pools) > limits.MAX_MEMBERS:
             yield f"more than {limits.MAX_MEMBERS} pools are mutual"
+
+    def _exit_faults(self) -> Iterator[str]:
+        """Of a delay in which stakers cannot leave, unless the plan says that it is to be so."""
+        if self.timelock is None or self.timelock.shorter_than_exits or not self.pools:
+            return
+        slowest = max(self.pools, key=lambda pool: pool.cooldown)
+        if self.timelock.delay >= slowest.cooldown:
+            return
+        guarded = self.exchange.guardian not in (None, ANYONE)
+        way_out = (
+            f"make the cooldown less than {MAX_GUARDED_DELAY} s, which a delay beside a guardian has to be"
+            if guarded and slowest.cooldown >= MAX_GUARDED_DELAY
+            else f"make it at least {slowest.cooldown} s"
+        )
+        yield (
+            f"timelock.delay is {self.timelock.delay} s, and whoever leaves pool {slowest.name!r} waits "
+            f"{slowest.cooldown} s, so that stakers could not leave before a change: {way_out}, "
+            "or set timelock.shorter_than_exits = true"
+        )
 
     def public_faults(self) -> Iterator[str]:
         """What a public network needs beyond it."""

@@ -15,7 +15,7 @@ from backstop.chain.code_hashes import hashes_now
 from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
 from backstop.deployment.code import abi_hash, hash_of
-from backstop.deployment.journal import Journal, read_header, write_atomically
+from backstop.deployment.journal import Journal, locked, read_header, write_atomically
 from backstop.deployment.plan import ANYONE, Plan
 from backstop.errors import BackstopError, DeployError, PlanError, RevertError
 from backstop.preflight.findings import Status
@@ -46,11 +46,12 @@ class Order:
 def deploy(order: Order, account: Any, endpoint: Endpoint, tell: Callable[[str], None]) -> System:
     """Raises PlanError for a plan that this chain cannot have, DeployError where it cannot go on."""
     check_plan(order, account, endpoint)
-    header = header_of(endpoint, account, order.plan)
-    _forget_ended_chain(order, header.genesis)
-    _check_record(order)
-    journal = Journal.open(header, order.journal) if order.journal else Journal(header)
-    with journal.locked():
+    # What another run has written or removed until now is read under the lock only.
+    with locked(order.journal):
+        header = header_of(endpoint, account, order.plan)
+        _forget_ended_chain(order, header.genesis)
+        _check_record(order)
+        journal = Journal.open(header, order.journal) if order.journal else Journal(header)
         if journal.steps:
             tell(f"resuming: {sum(step.done for step in journal.steps.values())} steps are done")
         runner = Runner(account, endpoint, journal, tell)
@@ -64,7 +65,7 @@ def deploy(order: Order, account: Any, endpoint: Endpoint, tell: Callable[[str],
         timelock = hand_over(runner, system, order.plan) if order.governed else None
         deployer = str(account.address)
         owner = deployer if timelock is None else str(timelock.address)
-        subject = Subject(runner, system, timelock, order.plan, deployer, owner, order.public)
+        subject = Subject(runner, system, timelock, order.plan, order.plan, deployer, owner, order.public)
         wrong = [finding for finding in inspect(subject, {}, {}) if finding.status is not Status.OK]
         if wrong:
             lines = "; ".join(f"{finding.name}: {finding.found}" for finding in wrong)
@@ -89,8 +90,9 @@ def check_plan(order: Order, account: Any, endpoint: Endpoint) -> None:
                 raise PlanError(f"timelock.{role} has the deployer, {deployer}: it is to hold nothing afterwards")
         if deployer in plan.timelock.executor_addresses():
             raise PlanError(f"timelock.executors has the deployer, {deployer}: it is to hold nothing afterwards")
-        if plan.exchange.guardian == deployer:
-            raise PlanError(f"exchange.guardian is the deployer, {deployer}: it is to hold nothing afterwards")
+        for role in ("guardian", "treasury"):
+            if getattr(plan.exchange, role) == deployer:
+                raise PlanError(f"exchange.{role} is the deployer, {deployer}: it is to hold nothing afterwards")
     methods = {method.name for method in project.Exchange.contract_type.mutable_methods}
     if plan.exchange.guardian not in (None, ANYONE) and "setGuardian" not in methods:
         raise PlanError("exchange.guardian is named, and these contracts have no guardian")

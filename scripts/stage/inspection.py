@@ -7,7 +7,7 @@ fault.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +17,8 @@ from eth_abi.exceptions import DecodingError
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from backstop.chain.logs import read_logs
+from backstop.chain.endpoint import Endpoint
+from backstop.chain.logs import read_logs, topics_of
 from backstop.deployment import limits
 from backstop.deployment.code import abi_hash, hash_of, is_code_of
 from backstop.deployment.plan import ANYONE, MIN_PUBLIC_DELAY, MarketPlan, Plan, PoolPlan
@@ -29,6 +30,7 @@ from scripts.stage.system import (
     CONTRACTS,
     TIMELOCK,
     System,
+    arguments_of,
     auctions_of,
     container,
     feed_of,
@@ -37,6 +39,7 @@ from scripts.stage.system import (
     owners,
     parameters_of,
     roles_of,
+    timelock_arguments,
     wiring,
 )
 
@@ -53,6 +56,7 @@ class Subject:
     system: System
     timelock: Any
     plan: Plan
+    made_by: Plan  # the plan that it was deployed by; `plan` may be a later one
     deployer: str
     owner: str
     public: bool
@@ -103,6 +107,8 @@ def look_at_code(s: Subject, code_hashes: Mapping[str, str], abi_hashes: Mapping
             yield fail(f"code of {key}", f"there is none at {address}", _FOREIGN)
         elif not is_code_of(template, code):
             yield fail(f"code of {key}", f"what stands at {address} is not {name} as compiled here", _FOREIGN)
+        elif fault := _other_immutables(s, container(name), _arguments(s, key), address):
+            yield fail(f"code of {key}", f"{name} at {address} {fault}", _FOREIGN)
         elif key in code_hashes and code_hashes[key] != hash_of(code):
             yield fail(f"code of {key}", f"{hash_of(code)} at {address}, on record is {code_hashes[key]}", _FOREIGN)
         else:
@@ -116,6 +122,20 @@ def look_at_code(s: Subject, code_hashes: Mapping[str, str], abi_hashes: Mapping
         yield fail("code of token", f"{hash_of(token)}, on record is {code_hashes['token']}", _FOREIGN)
     else:
         yield ok("code of token", f"{len(token)} bytes at {s.system.token.address}")
+
+
+def _arguments(s: Subject, key: str) -> Sequence[Any]:
+    return timelock_arguments(s.deployer) if key == "timelock" else arguments_of(s.system, key, s.deployer)
+
+
+def _other_immutables(s: Subject, made: Any, arguments: Sequence[Any], address: str) -> str | None:
+    """What is wrong with the immutables of code that is the compiler's otherwise: most of them no getter tells."""
+    try:
+        if s.runner.is_built(made, arguments, address):
+            return None
+    except RevertError as fault:
+        return f"cannot be held against its constructor, which reverts with the addresses on record: {fault}"
+    return "holds other immutables than its constructor writes with the addresses on record"
 
 
 def look_at_wiring(s: Subject) -> Iterator[Finding]:
@@ -159,7 +179,16 @@ def look_at_timelock(s: Subject) -> Iterator[Finding]:
         ("executor", executor): terms.executor_addresses(),
         ("canceller", canceller): terms.cancellers,
     }
-    granted = _granted(s)
+    yield from _look_at_exits(s, delay)
+    history = _history(s)
+    granted = history.granted
+    if history.missing:
+        yield fail(
+            "events",
+            f"the node does not give {' and '.join(history.missing)} since block {s.system.block}: "
+            "the block on record is too late, or the node leaves out events",
+            "who else was given a role cannot be told: ask another node, and see the timelock's first transaction",
+        )
     for (name, role), holders in meant.items():
         missing = [who for who in holders if not timelock.hasRole(role, who)]
         more = [who for who in sorted(granted) if who not in holders and timelock.hasRole(role, who)]
@@ -176,36 +205,90 @@ def look_at_timelock(s: Subject) -> Iterator[Finding]:
         yield fail("deployer", f"{s.deployer} is still {', '.join(held)} of the timelock", _FOREIGN)
     else:
         yield ok("deployer", f"{s.deployer} has no role")
-    yield from _look_at_announced(s, min(delay, terms.delay))
+    yield from _look_at_announced(s, history, min(delay, terms.delay))
 
 
-def _granted(s: Subject) -> set[str]:
-    """Everybody who was ever given a role of the timelock."""
-    topic = "0x" + keccak(text="RoleGranted(bytes32,address,address)").hex()
-    return {to_checksum_address(log.topics[2][-20:]) for log in _logs(s, topic)}
+def _look_at_exits(s: Subject, delay: int) -> Iterator[Finding]:
+    """Whether stakers can have left before a change that is announced to them."""
+    cooldowns = {id: s.system.fund.pool(id).cooldown for id in range(1, s.system.fund.poolCount() + 1)}
+    if not cooldowns:
+        return
+    slowest = max(cooldowns, key=lambda id: cooldowns[id])
+    name, longest = _text(s.system.fund.pool(slowest).name), cooldowns[slowest]
+    text = f"whoever leaves pool {name} waits {longest} s, the delay is {delay} s"
+    if delay < longest and not (s.plan.timelock and s.plan.timelock.shorter_than_exits):
+        yield warn("exits", f"{text}: stakers cannot leave before a change", _CHANGED)
+    else:
+        yield ok("exits", text)
 
 
-def _look_at_announced(s: Subject, delay: int) -> Iterator[Finding]:
-    """What was announced while the timelock had no delay yet must not wait to be executed."""
-    topic = "0x" + keccak(text="CallScheduled(bytes32,uint256,address,uint256,bytes,bytes32,uint256)").hex()
-    announced: dict[bytes, int] = {}
-    for log in _logs(s, topic):
-        announced[log.topics[1]] = int.from_bytes(log.data[128:160])
-    handover = handover_id(s.system, s.timelock, s.plan, s.deployer)
-    early = [
-        operation
-        for operation, waits in announced.items()
-        if waits < delay and operation != handover and s.timelock.isOperationPending(operation)
-    ]
-    for operation in early:
-        yield fail("announced", f"0x{operation.hex()} waits with a delay of only {announced[operation]} s", _FOREIGN)
-    if not early:
-        yield ok("announced", f"{len(announced)} in all, none that waits with less than the delay")
+@dataclass
+class _History:
+    """What the timelock's events tell."""
+
+    granted: set[str]  # everybody who was ever given a role
+    announced: dict[bytes, tuple[int, int]]  # by operation: in which block at last, and with which delay
+    handed_over: int | None  # the block in which the hand-over was executed
+    missing: list[str]  # what a deployment has emitted, and was not among the events
 
 
-def _logs(s: Subject, topic: str) -> Iterable[Any]:
-    query = {"address": s.timelock.address, "topics": [topic]}
-    return read_logs(s.runner.endpoint, query, s.system.block, s.runner.endpoint.quantity("eth_blockNumber"))
+def _history(s: Subject) -> _History:
+    """Raises RpcError where the node does not give events at all."""
+    granted, scheduled, executed = (
+        keccak(text=text)
+        for text in (
+            "RoleGranted(bytes32,address,address)",
+            "CallScheduled(bytes32,uint256,address,uint256,bytes,bytes32,uint256)",
+            "CallExecuted(bytes32,uint256,address,uint256,bytes)",
+        )
+    )
+    endpoint, timelock = s.runner.endpoint, str(s.timelock.address)
+    query = {"address": timelock, "topics": topics_of(granted, scheduled, executed)}
+    handover = handover_id(s.system, s.timelock, s.made_by, s.deployer)
+    own_role = [granted, bytes(s.timelock.DEFAULT_ADMIN_ROLE()), bytes(12) + bytes.fromhex(timelock[2:])]
+    history, born, last = _History(set(), {}, None, []), False, endpoint.quantity("eth_blockNumber")
+    for log in read_logs(endpoint, query, s.system.block, last):
+        kind = log.topics[0]
+        if kind == granted:
+            history.granted.add(to_checksum_address(log.topics[2][-20:]))
+            # Only a constructor's own event is from the transaction that has made the contract.
+            born = born or (log.topics[:3] == own_role and _creates(endpoint, log.transaction, timelock))
+        elif kind == scheduled:
+            history.announced[log.topics[1]] = (log.block, int.from_bytes(log.data[128:160]))
+        elif log.topics[1] == handover:
+            history.handed_over = log.block
+    if not born:
+        history.missing.append("the constructor's grant to the timelock itself")
+    if handover not in history.announced or history.handed_over is None:
+        history.missing.append("the hand-over")
+    return history
+
+
+def _creates(endpoint: Endpoint, transaction: str, address: str) -> bool:
+    receipt = endpoint.request("eth_getTransactionReceipt", transaction)
+    return receipt is not None and str(receipt.get("contractAddress")).lower() == address.lower()
+
+
+def _look_at_announced(s: Subject, history: _History, delay: int) -> Iterator[Finding]:
+    """What waits to be executed was announced when the deployer no longer could, with the delay.
+
+    Before the hand-over the deployer announces what it likes with whatever delay it likes, and has time to let it
+    become ripe: nothing of that may be left.
+    """
+    waiting = [operation for operation in history.announced if s.timelock.isOperationPending(operation)]
+    for operation in waiting:
+        block, waits = history.announced[operation]
+        name = f"0x{operation.hex()}"
+        if history.handed_over is None or block <= history.handed_over:
+            yield fail("announced", f"{name} was announced before the hand-over, and still waits", _FOREIGN)
+        elif waits < delay:
+            yield fail("announced", f"{name} waits with a delay of only {waits} s", _FOREIGN)
+        else:
+            yield warn(
+                "announced", f"{name} waits since block {block}", "governance is about to do it: look what it is"
+            )
+    if not waiting:
+        yield ok("announced", f"{len(history.announced)} in all, none that waits")
 
 
 def look_at_settings(s: Subject) -> Iterator[Finding]:
@@ -254,6 +337,8 @@ def _look_at_pool(s: Subject, id: int, meant: PoolPlan) -> Iterator[Finding]:
     template = bytes(project.PoolShares.contract_type.get_runtime_bytecode())
     if not is_code_of(template, s.runner.code(found.shares)):
         yield fail(what, f"what stands at {found.shares} is not PoolShares as compiled here", _FOREIGN)
+    elif fault := _other_immutables(s, project.PoolShares, (s.system.fund, id, found.name), found.shares):
+        yield fail(what, f"PoolShares at {found.shares} {fault}", _FOREIGN)
     faults = limits.staking_faults(found.cooldown)
     values, wanted = (found.cap, found.cooldown), (meant.cap, meant.cooldown)
     yield from _all_compared(what, ("cap", "cooldown"), values, wanted, faults)
@@ -280,22 +365,51 @@ def _look_at_market(s: Subject, id: int, meant: MarketPlan) -> Iterator[Finding]
     pool = 1 + [pool.name for pool in s.plan.pools].index(meant.pool)
     if found.pool != pool:
         yield warn(f"{what}: pool", f"{found.pool}, the plan has {pool}", _CHANGED)
-    values, wanted = parameters_of(s.system, id), meant.parameters()
-    yield from _all_compared(what, values._fields, values, wanted, limits.market_faults(values))
-    aggregator, *terms = feed_of(s.system, id)
-    yield _compared(f"{what}: feed", aggregator, meant.feed or aggregator, ())
-    names = ("heartbeat", "lowest_price", "highest_price")
-    yield from _all_compared(f"{what}: feed", names, terms, meant.feed_terms(), limits.feed_faults(*terms))
+    if since := s.system.exchange.settlesAt(id):
+        yield from _look_at_closed(s, id, meant, since)
+    else:
+        values, wanted = parameters_of(s.system, id), meant.parameters()
+        yield from _all_compared(what, values._fields, values, wanted, limits.market_faults(values))
+        aggregator, *terms = feed_of(s.system, id)
+        yield _compared(f"{what}: feed", aggregator, meant.feed or aggregator, ())
+        names = ("heartbeat", "lowest_price", "highest_price")
+        yield from _all_compared(f"{what}: feed", names, terms, meant.feed_terms(), limits.feed_faults(*terms))
     bounds = tuple(s.system.fund.parameters(id))[1:]
     names = ("trigger", "stop", "target")
     yield from _all_compared(
         f"{what}: drawdown", names, bounds, meant.drawdown.values(), limits.drawdown_faults(*bounds)
     )
     auctions = auctions_of(s.runner.endpoint, s.system, id)
+    if auctions is None:
+        text = f"the node gives no event of theirs since block {s.system.block}, and listing the market has emitted one"
+        yield fail(f"{what}: auctions", text, "what they are set to cannot be told: ask another node")
+        return
     names = ("premium", "duration")
     yield from _all_compared(
         f"{what}: auctions", names, auctions, meant.auction.values(), limits.auction_faults(*auctions)
     )
+
+
+def _look_at_closed(s: Subject, id: int, meant: MarketPlan, since: int) -> Iterator[Finding]:
+    """A market that governance has ended: it takes no order any more, and its last price stands for ever."""
+    what, values = f"market {meant.name}", parameters_of(s.system, id)
+    aggregator, _, lowest, highest = feed_of(s.system, id)
+    ended = ("price_band", "stress_band", "funding_cap", "initial_margin_step")
+    left = [name for name in ended if getattr(values, name)]
+    if s.system.exchange.market(id).priceBand:
+        left.append("the band in force")
+    if left:
+        yield fail(what, f"closed, and {', '.join(left)} is not zero", _FOREIGN)
+    if int(aggregator, 16) or lowest != highest:
+        yield fail(
+            f"{what}: feed", f"the market is closed, and its price not final: the feed is {aggregator}", _FOREIGN
+        )
+    price = format_amount(lowest)
+    yield warn(what, f"closed: its positions are settled from {since} on at {price}", _CHANGED)
+    for name in values._fields:
+        value, wanted = getattr(values, name), getattr(meant.parameters(), name)
+        if name not in ended and value != wanted:
+            yield _compared(f"{what}: {name}", value, wanted, ())
 
 
 def _all_compared(

@@ -7,19 +7,19 @@ down before its transaction is sent and after it was mined, so a run may end any
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from ape import chain, networks
 from ape.contracts import ContractInstance
 from ape.logging import LogLevel, logger
 from ape.types import AddressType
-from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from backstop.chain.endpoint import Endpoint
-from backstop.deployment.code import is_code_of
+from backstop.deployment.code import created_by, immutable_places, is_code_of, moved
 from backstop.deployment.journal import Attempt, Journal, Sent
+from backstop.deployment.plan import ANYONE
 from backstop.errors import DeployError, NodeError, RpcError
 
 PATIENCE = 900.0  # seconds that a transaction may take to be mined
@@ -45,6 +45,9 @@ class Runner:
         self.endpoint = endpoint
         self.journal = journal
         self.arguments: dict[str, str] = {}  # of the constructors, by step, encoded
+        self._built: dict[bytes, tuple[str, bytes]] = {}  # by creation code
+        self._begun = time.monotonic()
+        self._finished: dict[int, float] = {}  # when a step of this run was seen done, by its nonce
         self._tell = tell
         self._patience = patience
         self._replace_after = replace_after
@@ -53,13 +56,12 @@ class Runner:
 
     def deploy(self, key: str, container: Any, *arguments: Any) -> ContractInstance:
         """The contract of a step, which is deployed where it does not stand yet."""
-        template = bytes(container.contract_type.get_runtime_bytecode())
         creation = bytes(container(*arguments).data)
         self.arguments[key] = "0x" + creation[len(container.contract_type.get_deployment_bytecode()) :].hex()
 
         def stands() -> bool:
             step = self.journal.steps.get(key)
-            return step is not None and step.address is not None and is_code_of(template, self.code(step.address))
+            return step is not None and step.address is not None and self.is_built(container, arguments, step.address)
 
         self._perform(key, None, lambda: creation, stands)
         address = AddressType(str(self.journal.steps[key].address))
@@ -88,6 +90,27 @@ class Runner:
         """The code at an address; empty where there is none."""
         return bytes.fromhex((self.endpoint.request("eth_getCode", address, "latest") or "0x")[2:])
 
+    def is_built(self, container: Any, arguments: Sequence[Any], address: str) -> bool:
+        """Whether there stands exactly what the constructor leaves there with these arguments, immutables and all."""
+        template = bytes(container.contract_type.get_runtime_bytecode())
+        code = self.code(address)
+        if not is_code_of(template, code) or not immutable_places(template):
+            return is_code_of(template, code)
+        sample, built = self._constructed(bytes(container(*arguments).data))
+        return code == moved(template, built, sample, address, self.journal.header.chain_id)
+
+    def _constructed(self, creation: bytes) -> tuple[str, bytes]:
+        """Where creation code would leave code now, and which. Raises RevertError where its constructor reverts.
+
+        The zero address would be the sender: nobody has its key, and on a chain that sends from it its nonce counts.
+        """
+        if creation not in self._built:
+            nonce = self.endpoint.quantity("eth_getTransactionCount", ANYONE, "latest")
+            request = {"from": ANYONE, "data": "0x" + creation.hex()}
+            code = bytes.fromhex((self.endpoint.request("eth_call", request, "latest") or "0x")[2:])
+            self._built[creation] = (created_by(ANYONE, nonce), code)
+        return self._built[creation]
+
     def _perform(self, name: str, to: str | None, data: Callable[[], bytes], holds: Callable[[], bool]) -> None:
         step = self.journal.steps.get(name)
         if holds():
@@ -95,14 +118,24 @@ class Runner:
                 self._finish(step)
                 self._tell(f"{name}: was mined")
             return
+        if step is not None and step.done:
+            if self._gone(step, holds):
+                # A reorganisation took it back, or this is the chain from which another was forked to try it.
+                step.done = False
+                self.journal.write()
+                self._tell(f"{name}: was taken back")
+            elif holds():
+                return  # the node lagged behind
+        if step is not None and not step.done and not _is_for(step, to, data()):
+            step = None  # what it was sent for has another address meanwhile
         if step is not None and not step.done and self._mined(name, step, to, data):
             self._await(name, holds)
             self._finish(step)
             self._tell(f"{name}: was mined")
             return
-        # Nothing of it was mined, or a reorganisation took it back.
+        # Nothing of it was mined, or what it did is done no longer.
         nonce = self._next_nonce()
-        address = None if to is not None else _created_by(self.account.address, nonce)
+        address = None if to is not None else created_by(self.account.address, nonce)
         step = Sent(nonce, address)
         self._sign(name, step, to, data())
         self.journal.steps[name] = step
@@ -119,7 +152,16 @@ class Runner:
 
     def _finish(self, step: Sent) -> None:
         step.done = True
+        self._finished[step.nonce] = time.monotonic()
         self.journal.write()
+
+    def _gone(self, step: Sent, holds: Callable[[], bool] = lambda: False) -> bool:
+        """Whether no transaction of a step that was done is mined any more, once no node's lag explains it."""
+        while self._status(step) is None and not holds():
+            if time.monotonic() > self._finished.get(step.nonce, self._begun) + SETTLED:
+                return True
+            time.sleep(self._pause)
+        return False
 
     def _await(self, name: str, holds: Callable[[], bool]) -> None:
         deadline = time.monotonic() + SETTLED
@@ -209,14 +251,18 @@ class Runner:
             raise DeployError(
                 f"{self.account.address} has {waiting - mined} transactions of its own waiting: let them be mined first"
             )
-        # A node that lags does not know of the last step yet.
-        return max([mined, *(step.nonce + 1 for step in self.journal.steps.values() if step.done)])
+        # A node that lags does not know of the last step yet; one that was taken back has left its nonce free.
+        ahead = [step for step in self.journal.steps.values() if step.done and step.nonce >= mined]
+        return max([mined, *(step.nonce + 1 for step in ahead if not self._gone(step))])
 
     def _nonce(self, block: str) -> int:
         return self.endpoint.quantity("eth_getTransactionCount", self.account.address, block)
 
 
-def _created_by(sender: str, nonce: int) -> str:
+def _is_for(step: Sent, to: str | None, data: bytes) -> bool:
+    """Whether what was signed for a step calls this address, or creates, with this data."""
     import rlp
 
-    return to_checksum_address(keccak(rlp.encode([bytes.fromhex(sender[2:]), nonce]))[12:])
+    signed = [rlp.decode(bytes.fromhex(attempt.raw[4:])) for attempt in step.transactions]
+    receiver = b"" if to is None else bytes.fromhex(to[2:])
+    return all((fields[5], fields[7]) == (receiver, data) for fields in signed)

@@ -35,6 +35,22 @@ CONTRACTS = {
     "lens": "BackstopLens",
     "fund_lens": "FundLens",
 }
+# What their constructors take, and the order in which they are deployed.
+CONSTRUCTORS = {
+    "price_feed": ("owner",),
+    "settlement_module": ("token", "price_feed"),
+    "solvency_module": ("token", "price_feed"),
+    "market_module": ("token", "price_feed"),
+    "exchange": ("token", "price_feed", "settlement_module", "solvency_module", "market_module", "owner"),
+    "shares_factory": (),
+    "inventory_module": ("exchange", "price_feed"),
+    "pool_module": ("exchange", "price_feed", "shares_factory"),
+    "fund": ("exchange", "price_feed", "inventory_module", "pool_module", "owner"),
+    "round_book": ("exchange", "fund", "price_feed", "owner"),
+    "engine": ("exchange", "fund", "price_feed", "round_book"),
+    "lens": ("exchange", "fund", "price_feed"),
+    "fund_lens": ("fund",),
+}
 TIMELOCK = "BackstopTimelock"
 OWNED = ("exchange", "fund", "round_book", "price_feed")
 _NO_PREDECESSOR, _SALT = bytes(32), keccak(text="backstop handover")
@@ -106,23 +122,11 @@ def container(name: str) -> Any:
 
 def deploy_contracts(runner: Runner, token: Any) -> System:
     """Everything but the timelock, wired; the deployer owns it."""
-    owner, at = runner.account, {}
-
-    def deploy(key: str, *arguments: Any) -> Any:
-        at[key] = runner.deploy(key, container(CONTRACTS[key]), *arguments)
-        return at[key]
-
-    price_feed = deploy("price_feed", owner)
-    modules = [deploy(key, token, price_feed) for key in ("settlement_module", "solvency_module", "market_module")]
-    exchange = deploy("exchange", token, price_feed, *modules, owner)
-    shares_factory = deploy("shares_factory")
-    inventory_module = deploy("inventory_module", exchange, price_feed)
-    pool_module = deploy("pool_module", exchange, price_feed, shares_factory)
-    fund = deploy("fund", exchange, price_feed, inventory_module, pool_module, owner)
-    round_book = deploy("round_book", exchange, fund, price_feed, owner)
-    engine = deploy("engine", exchange, fund, price_feed, round_book)
-    deploy("lens", exchange, fund, price_feed)
-    deploy("fund_lens", fund)
+    at: dict[str, Any] = {"owner": runner.account, "token": token}
+    for key, names in CONSTRUCTORS.items():
+        at[key] = runner.deploy(key, container(CONTRACTS[key]), *(at[name] for name in names))
+    del at["owner"]
+    price_feed, exchange, fund, engine = (at[key] for key in ("price_feed", "exchange", "fund", "engine"))
     runner.act("wire price feed", lambda: price_feed.exchange() == exchange.address, price_feed.wire, exchange)
     runner.act(
         "wire exchange",
@@ -132,7 +136,12 @@ def deploy_contracts(runner: Runner, token: Any) -> System:
         engine,
     )
     runner.act("wire fund", lambda: fund.engine() == engine.address, fund.wire, engine)
-    return System(token=token, **at, block=runner.journal.header.block)
+    return System(**at, block=runner.journal.header.block)
+
+
+def arguments_of(system: System, key: str, owner: str) -> list[Any]:
+    """What the constructor of a contract was to take, by the addresses of the others; `owner` has deployed them."""
+    return [owner if name == "owner" else getattr(system, name) for name in CONSTRUCTORS[key]]
 
 
 def apply_plan(runner: Runner, system: System, plan: Plan) -> None:
@@ -250,14 +259,17 @@ def feed_of(system: System, market: int) -> tuple[str, int, int, int]:
     return (feed.aggregator, feed.heartbeat, feed.minPrice, feed.maxPrice)
 
 
-def auctions_of(endpoint: Endpoint, system: System, market: int) -> tuple[int, int]:
-    """Premium and duration of a market's auctions. No view tells them: the last event does, or the default."""
+def auctions_of(endpoint: Endpoint, system: System, market: int) -> tuple[int, int] | None:
+    """Premium and duration of a market's auctions. No view tells them: the last event does, of which listing emits one.
+
+    None where the node gives no such event, so that nothing is known.
+    """
     from backstop.chain.logs import read_logs
 
     topics = ["0x" + keccak(text="AuctionParametersSet(uint16,uint64,uint32)").hex(), "0x" + f"{market:064x}"]
     query = {"address": system.fund.address, "topics": topics}
     last = endpoint.quantity("eth_blockNumber")
-    values = (system.pool_module.DEFAULT_AUCTION_PREMIUM(), system.pool_module.DEFAULT_AUCTION_DURATION())
+    values = None
     for log in read_logs(endpoint, query, system.block, last):
         values = (int.from_bytes(log.data[:32]), int.from_bytes(log.data[32:64]))
     return values
@@ -295,7 +307,7 @@ def hand_over(runner: Runner, system: System, plan: Plan) -> Any:
     terms, s = plan.timelock, system
     assert terms is not None, "a hand-over is planned"
     me = runner.account.address
-    timelock = runner.deploy("timelock", container(TIMELOCK), 0, [me], [me], ANYONE)
+    timelock = runner.deploy("timelock", container(TIMELOCK), *timelock_arguments(str(me)))
     for key in OWNED:
         contract = getattr(s, key)
         runner.act(
@@ -310,6 +322,11 @@ def hand_over(runner: Runner, system: System, plan: Plan) -> Any:
     runner.act("announce the hand-over", lambda: timelock.isOperation(operation), timelock.scheduleBatch, *batch, 0)
     runner.act("hand over", lambda: timelock.isOperationDone(operation), timelock.executeBatch, *batch)
     return timelock
+
+
+def timelock_arguments(deployer: str) -> tuple[int, list[str], list[str], str]:
+    """Delay, proposers, executors and administrator that the timelock begins with."""
+    return (0, [deployer], [deployer], ANYONE)
 
 
 def handover_calls(system: System, timelock: Any, plan: Plan, deployer: str) -> list[tuple[str, bytes]]:

@@ -80,7 +80,7 @@ def test_example_is_a_plan_for_a_public_network() -> None:
     plan = load_plan(EXAMPLE)
     assert list(plan.public_faults()) == []
     assert plan.timelock is not None
-    assert plan.timelock.delay == MIN_PUBLIC_DELAY
+    assert plan.timelock.delay == max(MIN_PUBLIC_DELAY, plan.pools[0].cooldown)
     assert plan.markets[0].parameters().maintenance_margin_fraction == WAD // 20
 
 
@@ -113,13 +113,23 @@ def _parsed(text: str) -> Any:
         ('trigger = "0.3"', 'trigger = "0.2"', "markets[0].drawdown: 0.05 <= stop <= target <= trigger <= 0.9"),
         ("window = 3600", "window = 10", "rounds: window is 10 s, 600 to 604800 s are allowed"),
         ("cooldown = 259200", "cooldown = true", "pools[0].cooldown: input should be a valid integer"),
-        ("delay = 172800", "delay = 5184001", "timelock: delay is 5184001 s, at most 5184000 s are allowed"),
+        ("delay = 259200", "delay = 5184001", "timelock: delay is 5184001 s, at most 5184000 s are allowed"),
         (
             '2001"]\nexecutors',
             '2001", "0x0000000000000000000000000000000000002001"]\nexecutors',
             "names an address twice",
         ),
-        ("delay = 172800", "delay = 604800", "beside a guardian less than 604800 s are needed"),
+        ("delay = 259200", "delay = 604800", "beside a guardian less than 604800 s are needed"),
+        (
+            "cooldown = 259200",
+            "cooldown = 259201",
+            "whoever leaves pool 'main' waits 259201 s, so that stakers could not leave before a change: make it at",
+        ),
+        (
+            "cooldown = 259200",
+            "cooldown = 604800",
+            "make the cooldown less than 604800 s, which a delay beside a guardian",
+        ),
         ("chain_id", "chian_id", "chian_id: extra inputs are not permitted"),
         ('funding_cap = "0.001"', 'funding_cap = "0.03"', "markets[0]: funding_cap is 0.03, at most 0.01 is allowed"),
         ("000000000000000000000000000000001001", "00000000000000000000000000000000100", "collateral: it is no address"),
@@ -136,6 +146,14 @@ def test_faults_are_one_line(tmp_path: Path, old: str, new: str, said: str) -> N
     assert str(refused.value).startswith(f"{file}: ")
     assert said in str(refused.value)
     assert "\n" not in str(refused.value)
+
+
+def test_delay_may_be_shorter_than_exits_where_the_plan_says_so() -> None:
+    text = EXAMPLE.read_text().replace("delay = 259200", "delay = 172800\nshorter_than_exits = true")
+    plan = plan_of(_parsed(text), "plan")
+    assert list(plan.public_faults()) == []
+    assert plan.timelock is not None
+    assert plan.timelock.delay < plan.pools[0].cooldown
 
 
 def test_file_that_is_none(tmp_path: Path) -> None:

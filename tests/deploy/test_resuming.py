@@ -10,67 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from ape import accounts, networks, project
+from ape import project
 
 from backstop.chain.deployment import Deployment
 from backstop.chain.endpoint import Endpoint
-from backstop.deployment.journal import Journal
-from backstop.deployment.plan import Plan, load_plan
+from backstop.deployment.journal import Journal, locked
+from backstop.deployment.plan import Plan
 from backstop.errors import DeployError, PlanError
 from scripts.stage import deploying, runner, system
-from scripts.stage.deploying import Order, deploy
+from scripts.stage.deploying import Order
 from scripts.stage.own_chain import with_test_markets
-from scripts.stage.venue import rpc_url, wad
-from tests.deploy.world import plan_text
-
-
-class StoppedError(BaseException):
-    """The process is gone: nothing may catch it."""
-
-
-@pytest.fixture
-def endpoint() -> Endpoint:
-    return Endpoint(rpc_url())
-
-
-@pytest.fixture
-def deployer() -> Any:
-    """Somebody who has sent nothing yet."""
-    return accounts.test_accounts[7]
-
-
-@pytest.fixture
-def plan(tmp_path: Path, owner: Any) -> Plan:
-    token = owner.deploy(project.MockUSDC)
-    feed = owner.deploy(project.MockAggregator, 8, 2000 * 10**8)
-    file = tmp_path / "plan.toml"
-    file.write_text(plan_text(networks.provider.chain_id, token.address, feed.address))
-    return load_plan(file)
-
-
-@pytest.fixture
-def order(plan: Plan, tmp_path: Path) -> Order:
-    return Order(plan=plan, governed=True, public=True, file=tmp_path / "31337.json")
-
-
-def stopping(monkeypatch: pytest.MonkeyPatch, at: int, before: bool) -> None:
-    """The nth write of the journal is the last thing that happens; or it does not happen any more."""
-    count, write = 0, Journal.write
-
-    def stop(journal: Journal) -> None:
-        nonlocal count
-        count += 1
-        if before and count == at:
-            raise StoppedError
-        write(journal)
-        if count == at:
-            raise StoppedError
-
-    monkeypatch.setattr(Journal, "write", stop)
-
-
-def run(order: Order, deployer: Any, endpoint: Endpoint) -> system.System:
-    return deploy(order, deployer, endpoint, lambda _: None)
+from scripts.stage.venue import wad
+from tests.deploy.stages import StoppedError, before_handover, run, stopping, with_plan, wrong
 
 
 def test_stopped_at_every_write(
@@ -143,6 +94,78 @@ def test_transaction_that_is_not_mined_offers_more(
     assert made.price_feed.address == step["address"]
 
 
+def test_steps_that_were_taken_back_are_sent_again(
+    order: Order, deployer: Any, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a reorganisation, or because they were tried on a fork: as they were signed, with the nonces they had."""
+    monkeypatch.setattr(runner, "SETTLED", 0.2)
+    before = endpoint.quantity("eth_getTransactionCount", deployer.address, "latest")
+    state = endpoint.request("evm_snapshot")
+    with monkeypatch.context() as patch:
+        stopping(patch, 12, before=False)
+        with pytest.raises(StoppedError):
+            run(order, deployer, endpoint)
+    known = json.loads(order.journal.read_text())["steps"]
+    assert [step["done"] for step in known.values()] == [True] * 6
+    assert endpoint.request("evm_revert", state)
+    assert endpoint.quantity("eth_getTransactionCount", deployer.address, "latest") == before
+    run(order, deployer, endpoint)
+    record = json.loads(order.file.read_text())
+    assert {name: record[name] for name in known} == {name: step["address"] for name, step in known.items()}
+    sent = record["details"]["transactions"]
+    assert {name: sent[name] for name in known} == {
+        name: step["transactions"][0]["hash"] for name, step in known.items()
+    }
+    assert endpoint.quantity("eth_getTransactionCount", deployer.address, "latest") - before == len(sent)
+
+
+def test_steps_that_were_taken_back_and_whose_nonces_are_used_up(
+    order: Order, deployer: Any, endpoint: Endpoint, owner: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each gets the next nonce that is free, and what depends on its address is made anew."""
+    monkeypatch.setattr(runner, "SETTLED", 0.2)
+    state = endpoint.request("evm_snapshot")
+    with monkeypatch.context() as patch:
+        stopping(patch, 12, before=False)
+        with pytest.raises(StoppedError):
+            run(order, deployer, endpoint)
+    known = json.loads(order.journal.read_text())["steps"]
+    assert endpoint.request("evm_revert", state)
+    deployer.transfer(owner, 1)
+    deployer.transfer(owner, 1)
+    run(order, deployer, endpoint)
+    record = json.loads(order.file.read_text())
+    assert all(record[name] != step["address"] for name, step in known.items())
+    assert wrong(order, endpoint) == []
+
+
+def test_node_that_lags_is_waited_for(
+    order: Order, deployer: Any, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A step is not taken for one that was taken back as long as a lag explains that it is not to be seen."""
+    with monkeypatch.context() as patch:
+        stopping(patch, 2, before=False)
+        with pytest.raises(StoppedError):
+            run(order, deployer, endpoint)
+    (step,) = json.loads(order.journal.read_text())["steps"].values()
+    real, asked = Endpoint.request, 0
+
+    def lagging(self: Any, method: str, *parameters: Any, **more: Any) -> Any:
+        nonlocal asked
+        asked += 1
+        if asked < 40 and method in ("eth_getCode", "eth_getTransactionReceipt"):
+            return "0x" if method == "eth_getCode" else None
+        return real(self, method, *parameters, **more)
+
+    monkeypatch.setattr(Endpoint, "request", lagging)
+    monkeypatch.setattr(deploying, "check_plan", lambda *_: None)
+    told: list[str] = []
+    made = deploying.deploy(order, deployer, endpoint, told.append)
+    assert made.price_feed.address == step["address"]
+    assert not any(line.startswith("price_feed") for line in told)
+    assert asked > 40
+
+
 def _another_plan(order: Order) -> Order:
     return replace(order, plan=order.plan.model_copy(update={"pools": [], "markets": []}))
 
@@ -178,18 +201,11 @@ def test_journal_that_was_changed(order: Order, deployer: Any, endpoint: Endpoin
 
 
 def test_two_at_once(order: Order, deployer: Any, endpoint: Endpoint) -> None:
-    header = system.header_of(endpoint, deployer, order.plan)
     with (
-        Journal.open(header, order.journal).locked(),
+        locked(order.journal),
         pytest.raises(DeployError, match="another process is at this deployment"),
     ):
         run(order, deployer, endpoint)
-
-
-def _with(order: Order, change: Callable[[dict[str, Any]], None]) -> Order:
-    document = order.plan.document()
-    change(document)
-    return replace(order, plan=Plan.model_validate(document))
 
 
 @pytest.mark.parametrize(
@@ -197,7 +213,7 @@ def _with(order: Order, change: Callable[[dict[str, Any]], None]) -> Order:
     [
         (lambda plan: plan.update(chain_id=5), "the plan is for chain 5, the node serves chain 31337"),
         (lambda plan: plan.update(timelock=None), "timelock is missing"),
-        (lambda plan: plan["timelock"].update(delay=172_799), "at least 172800 s are needed"),
+        (lambda plan: plan["timelock"].update(delay=172_799, shorter_than_exits=True), "at least 172800 s are needed"),
         (lambda plan: plan.update(collateral="0x" + "12" * 20), "is no token on this chain"),
         (lambda plan: plan["markets"][0].update(feed="0x" + "12" * 20), "is no feed on this chain"),
         (lambda plan: plan["markets"][0].update(highest_price="1999"), "outside of its lowest_price and highest_price"),
@@ -209,15 +225,61 @@ def test_plan_that_this_chain_cannot_have(
 ) -> None:
     before = endpoint.quantity("eth_blockNumber")
     with pytest.raises(PlanError, match=said):
-        run(_with(order, change), deployer, endpoint)
+        run(with_plan(order, change), deployer, endpoint)
     assert endpoint.quantity("eth_blockNumber") == before
     assert not order.journal.exists()
 
 
+def test_second_run_while_the_first_ends(
+    order: Order, deployer: Any, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other process ends right before this one would read journal and record: it finds the record."""
+    real, made = deploying.check_plan, []
+
+    def slow(*arguments: Any) -> None:
+        real(*arguments)
+        if not made:
+            made.append(None)
+            made.append(run(order, deployer, endpoint))
+
+    monkeypatch.setattr(deploying, "check_plan", slow)
+    with pytest.raises(PlanError, match="records a deployment to this chain"):
+        run(order, deployer, endpoint)
+    assert json.loads(order.file.read_text())["exchange"] == made[1].exchange.address
+    assert order.journal.with_suffix(".lock").exists()
+
+
+def test_journal_is_read_under_the_lock(
+    order: Order, deployer: Any, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever reads or removes it does so while no other run can write it."""
+    seen = []
+    for name in ("header_of", "_check_record", "_forget_ended_chain"):
+        real = getattr(deploying, name)
+
+        def held(*arguments: Any, real: Any = real, name: str = name) -> Any:
+            with pytest.raises(DeployError, match="another process is at this deployment"), locked(order.journal):
+                pass
+            seen.append(name)
+            return real(*arguments)
+
+        monkeypatch.setattr(deploying, name, held)
+    stopping(monkeypatch, 1, before=True)
+    with pytest.raises(StoppedError):
+        run(order, deployer, endpoint)
+    assert seen == ["header_of", "_forget_ended_chain", "_check_record"]
+
+
 @pytest.mark.parametrize("role", ["proposers", "executors", "cancellers"])
 def test_deployer_in_a_role(role: str, order: Order, deployer: Any, endpoint: Endpoint) -> None:
-    named = _with(order, lambda plan: plan["timelock"].update({role: [deployer.address]}))
+    named = with_plan(order, lambda plan: plan["timelock"].update({role: [deployer.address]}))
     with pytest.raises(PlanError, match="it is to hold nothing afterwards"):
+        run(named, deployer, endpoint)
+
+
+def test_deployer_as_the_treasury(order: Order, deployer: Any, endpoint: Endpoint) -> None:
+    named = with_plan(order, lambda plan: plan["exchange"].update(treasury=deployer.address))
+    with pytest.raises(PlanError, match=r"exchange\.treasury is the deployer, 0x\w+: it is to hold nothing"):
         run(named, deployer, endpoint)
 
 
@@ -241,15 +303,12 @@ def test_what_the_deployer_announced_without_a_delay_is_found(
     order: Order, deployer: Any, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Anybody who executes could carry it out when the deployer is long gone."""
-    act = runner.Runner.act
 
-    def sly(self: Any, name: str, holds: Any, method: Any, *arguments: Any) -> None:
-        if name == "announce the hand-over":
-            method.contract.schedule(deployer, 0, b"", bytes(32), bytes(32), 0, sender=deployer)
-        act(self, name, holds, method, *arguments)
+    def announce(timelock: Any) -> None:
+        timelock.schedule(deployer, 0, b"", bytes(32), bytes(32), 0, sender=deployer)
 
-    monkeypatch.setattr(runner.Runner, "act", sly)
-    with pytest.raises(DeployError, match=r"announced: 0x[0-9a-f]{64} waits with a delay of only 0 s"):
+    before_handover(monkeypatch, announce)
+    with pytest.raises(DeployError, match=r"announced: 0x[0-9a-f]{64} was announced before the hand-over"):
         run(order, deployer, endpoint)
     assert not order.file.exists()
 
