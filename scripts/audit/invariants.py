@@ -1,4 +1,4 @@
-"""The invariants at scale, and the seeded bugs that show that each of them can fail."""
+"""The invariants at scale, those of what halts too, and the seeded bugs that show that each of them can fail."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
+from tests.invariants import halted, halting
 from tests.invariants.checks import INVARIANTS
 from tests.invariants.compiler import Artefact, compile_system, compile_variants
+from tests.invariants.halting import Stage
 from tests.invariants.seeded import BUGS
 from tests.invariants.sequences import LENGTH, Ground, report
 
@@ -19,9 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SEQUENCES = 1000
+HALTS = {"end": 300, "pause": 100}  # of each kind of `halted.PLAYS`
 _SHORTEST = 25  # sequences that a process plays at a time
+_SHORTEST_HALT = 10
 
 _grounds: list[Ground] = []
+_stages: list[Stage] = []
 
 
 def run(sequences: int = SEQUENCES) -> Part:
@@ -52,7 +57,56 @@ def run(sequences: int = SEQUENCES) -> Part:
     part.faults += [f"{name}: {fault}" for name, fault in missed.items()]
     part.faults += _never_seen(counts, sequences)
     part.figures = {"sequences": sequences, "actions": actions, "counts": dict(sorted(counts.items()))}
+    for play, times in HALTS.items():
+        _halts(part, play, times * sequences // SEQUENCES)
     return part
+
+
+def _halts(part: Part, play: str, times: int) -> None:
+    """A row for each invariant that this play judges: of a market's end, or of a pause."""
+    bugs = {name: bug for name, bug in halted.BUGS.items() if bug.play == play}
+    variants = compile_variants({name: bug.changes for name, bug in bugs.items()})
+    counts: Counter[str] = Counter()
+    faults: list[str] = []
+    with _pool() as pool:
+        starts = range(0, times, _SHORTEST_HALT)
+        tasks = [pool.submit(_play_halt, play, range(start, min(start + _SHORTEST_HALT, times))) for start in starts]
+        missing = dict(zip(bugs, pool.map(_missed_halt, bugs, (variants[name] for name in bugs)), strict=True))
+        for task in tasks:
+            seen, found = task.result()
+            counts += seen
+            faults += found
+    judged = frozenset().union(*(bug.caught_by for bug in bugs.values()))
+    for name, says in halting.INVARIANTS.items():
+        if name not in judged:
+            continue
+        naming = [bug for bug in bugs if name in bugs[bug].caught_by]
+        found = sum(not missing[bug] for bug in naming)
+        broken = any(fault.startswith(f"{name},") for fault in faults)
+        holds = not broken and found == len(naming) and counts[name] > 0
+        part.rows.append(Row(f"{name}  {_short(says)}", times, counts[name], (found, len(naming)), holds=holds))
+    part.faults += faults
+    part.faults += [f"{name}: {fault}" for name, fault in missing.items() if fault]
+    part.faults += halted.never_seen(play, times, counts)
+    part.figures[play] = {"plays": times, "counts": dict(sorted(counts.items()))}
+
+
+def _play_halt(play: str, seeds: range) -> tuple[Counter[str], list[str]]:
+    """In a process of the pool: counts, and what does not hold."""
+    if not _stages:
+        _stages.append(Stage(compile_system()))
+    stage = _stages[0]
+    stage.counts.clear()
+    faults = [
+        f"{violation.invariant}, {play} {seed}: {violation.text}"
+        for seed in seeds
+        for violation in halted.PLAYS[play](stage, seed)
+    ]
+    return Counter(stage.counts), faults
+
+
+def _missed_halt(name: str, artefacts: dict[str, Artefact]) -> str:
+    return halted.BUGS[name].missed(artefacts)
 
 
 def _never_seen(counts: Counter[str], sequences: int) -> Iterator[str]:

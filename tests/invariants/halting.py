@@ -7,14 +7,15 @@ E4  what everybody and every pool has in the end does not depend on the order or
 E5  in the end nothing is open, no inventory is left, and the pot holds dust alone
 E6  once somebody was settled the pool has the market on one side at most, also when another market of the pool loses
     between two settlements: what stands against the settled is closed, and no round asks the others for it
-Q1  during a pause no order opens, grows or flips a position
-Q2  during a pause everything else comes out as without it
+G2  nothing pauses exits: during a pause everything but new risk comes out as without it
+Q1  during a pause no order opens, grows or flips a position, and no stake is taken
 
 What holds always (`checks`) holds after every call.
 """
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from random import Random
@@ -39,6 +40,8 @@ from .steps import Violation
 from .system import deploy, set_up
 from .world import ADDRESSES, MARKETS, TRADERS
 
+# What each of them says, by its id, in the order of the list above.
+INVARIANTS = dict(re.findall(r"^([A-Z]\d)  (.+)$", __doc__ or "", re.MULTILINE))
 ORDERS = 3  # of settlement, which are compared
 GUARDIAN = ADDRESSES[0]
 KEEPER = TRADERS[1]
@@ -48,7 +51,10 @@ DAY = 86_400
 
 
 class Stage:
-    """A deployment with a guardian, on which sequences are played and stopped. `counts` says what was exercised."""
+    """A deployment with a guardian, on which sequences are played and stopped.
+
+    `counts` says what was exercised, and by an invariant's id how often it was judged where something was at stake.
+    """
 
     def __init__(self, artefacts: dict[str, Artefact]) -> None:
         self.chain = PyrevmChain()
@@ -103,6 +109,7 @@ class Ending:
         self.now += DAY
         self._publish()
         view = self.look().markets[self.market - 1]
+        self.stage.counts["E1"] += 1
         if (view.mark, view.live, view.index) != (self.mark, True, accrued):
             yield Violation("E1", f"mark {view.mark}, index {view.index}; {self.mark}, {accrued} were meant")
         yield from self._come_first()
@@ -118,10 +125,12 @@ class Ending:
             after = self.look()
             margins = {account: held.margin for account, held in after.accounts.items()}
             ends.append((margins, [pool.cash for pool in after.pools]))
+            self.stage.counts["E5"] += bool(there)
             yield from self._ended(after)
             self.chain.restore(checkpoint)
             checkpoint = self.chain.snapshot()
             self.now = now
+        self.stage.counts["E4"] += (ORDERS - 1) * (len(there) > 1)
         if any(each != ends[0] for each in ends):
             yield Violation("E4", f"market {self.market} ends otherwise in another order")
         yield from self._end_with_a_loss(there)
@@ -160,6 +169,7 @@ class Ending:
 
     def _one_sided(self) -> Iterator[Violation]:
         view = self.look().markets[self.market - 1]
+        self.stage.counts["E6"] += 1
         if view.long.size and view.short.size:
             yield Violation("E6", f"the pool has {view.long.size} and {view.short.size} of market {self.market}")
 
@@ -201,6 +211,7 @@ class Ending:
             if not due or not there:
                 return
             self.stage.counts["rounds before settlement"] += 1
+            self.stage.counts["E2"] += 1
             refusal = self.stage.name_of(self.settle(there, keeps=False))
             if refusal != "SettlementWaits":
                 yield Violation("E2", f"a round is due, and settlement is {refusal}")
@@ -223,6 +234,7 @@ class Ending:
             batch = [*there[at : at + size], *there[: self.rng.randrange(2)]]
             at += size
             receipt = self.settle(batch)
+            self.stage.counts["E2"] += 1
             if not receipt.ok:
                 yield Violation("E2", f"settlement is refused: {self.stage.name_of(receipt)}")
                 return
@@ -234,6 +246,7 @@ class Ending:
         index = before.markets[self.market - 1].index
         for account in there:
             held, now = before.accounts[account], state.accounts[account]
+            self.stage.counts["E3"] += 1
             position = held.held(self.market)
             meant = held.margin - payment(position.size, index - position.index)
             meant += position.size * self.mark // WAD - position.entry
@@ -329,16 +342,19 @@ def _twins(stage: Stage, machine: Machine, action: actions.Action) -> Iterator[V
         sides = ((log.topics[2], -change), (log.topics[3], change))
         reduces = all(_reduces(machine.state, account, action.maker.market, part) for account, part in sides)
         stage.counts["both sides reduce" if reduces else "new risk"] += 1
+        stage.counts["G2" if reduces else "Q1"] += 1
         if reduces != paused.ok:
-            yield Violation("Q1" if paused.ok else "Q2", f"a fill is {refusal} in a pause; it reduces: {reduces}")
+            yield Violation("Q1" if paused.ok else "G2", f"a fill is {refusal} in a pause; it reduces: {reduces}")
         if not paused.ok:
             return
     if isinstance(action, actions.Stake) and receipt.ok:
+        stage.counts["Q1"] += 1
         if refusal not in ("StakeWhilePaused", "ERC4626ExceededMaxDeposit", "ERC4626ExceededMaxMint"):
             yield Violation("Q1", f"a stake is {refusal} in a pause")
         return
+    stage.counts["G2"] += receipt.ok and not isinstance(action, actions.Settle)  # a fill was counted above
     if receipt.ok != paused.ok or (receipt.ok and state != paused_state):
-        yield Violation("Q2", f"{action.kind}: {stage.name_of(receipt)}, and {refusal} in a pause")
+        yield Violation("G2", f"{action.kind}: {stage.name_of(receipt)}, and {refusal} in a pause")
 
 
 def _reduces(state: State, account: bytes, market: int, change: int) -> bool:
