@@ -72,7 +72,7 @@ def _own_words(address: str, chain_id: int) -> tuple[bytes, bytes]:
 
 def created_by(sender: str, nonce: int) -> str:
     """The address of the contract that a transaction with this nonce creates."""
-    import rlp
+    import rlp  # type: ignore[import-untyped]  # here: reading commands start without it
 
     return to_checksum_address(keccak(rlp.encode([bytes.fromhex(sender[2:]), nonce]))[12:])
 
