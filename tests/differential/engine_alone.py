@@ -135,7 +135,12 @@ def draw(rng: Random) -> Case:
     change = rng.randrange(-(10**24), 10**24)
     one.cash = change, -change + (rng.choice((-1, 1, 10**18)) if rng.random() < 0.1 else 0)
     one.bounds = _bounds(rng, one)
-    closed = sum(fill.contracts for fill in _round(one).fills)
+    result = _round(one)
+    closed = sum(fill.contracts for fill in result.fills)
+    if closed == contracts and rng.random() < 0.3:
+        # What the pool gets beyond mark is just allowed, or just not.
+        received, slack = _received(one, result)
+        one.compensation = max(1, received - slack + rng.choice((-1, 0, 1)))
     one.interest = rng.choice((closed, closed, closed + 1, closed + 5 * unit, 0))
     return one
 
@@ -246,8 +251,7 @@ def expected(one: Case) -> Told:
     value = sum(fill.value for fill in result.fills)
     if sum(one.cash):
         return _refused("CashNotConserved(int256,int256)", *one.cash)
-    received = value - sign * closed * one.mark // WAD
-    slack = len(result.fills) + closed // WAD + 2
+    received, slack = _received(one, result)
     if received - slack > one.compensation * closed // abs(one.size):
         return _refused("Overcompensated(int256,uint256)", received, one.compensation)
     told = Told(calls=[("accept", (_MARKET,))])
@@ -272,6 +276,13 @@ def expected(one: Case) -> Told:
     outcome = one.side, one.trigger, one.mark, one.price.adl, closed, netted, value, one.compensation
     told.events.append(("executed", 1, _MARKET, _KEEPER, outcome))
     return told
+
+
+def _received(one: Case, result: Round) -> tuple[int, int]:
+    """What the pool got beyond mark, and how much more than its part of the compensation that may be."""
+    value = sum(fill.value for fill in result.fills)
+    closed = one.size - result.size
+    return value - closed * one.mark // WAD, len(result.fills) + abs(closed) // WAD + 2
 
 
 def _given(one: Case, account: bytes) -> Given:
