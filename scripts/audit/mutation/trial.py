@@ -11,6 +11,9 @@ from .ledger import INVALID, SURVIVED, is_python
 from .solidity import Mutant, mutants_of
 from .suites import HARNESSES, OF_SEQUENCES, by_engine, by_libraries, by_sequences, is_in_a_harness
 
+# Mutants of deployed contracts for one run of the compiler, whose memory some twenty contracts fill.
+AT_ONCE = 4
+
 
 def try_all(file: str, names: list[str]) -> dict[str, str]:
     """What notices each of these mutants of a file."""
@@ -23,8 +26,9 @@ def try_all(file: str, names: list[str]) -> dict[str, str]:
         results = _try(mutants, HARNESSES, library)
         survivors = [mutants[name] for name, result in results.items() if result == SURVIVED]
         mutants = {mutant.id: mutant for mutant in survivors if not is_in_a_harness(mutant)}
-    for mutant in mutants.values():
-        results |= _try({mutant.id: mutant}, DEPLOYED, "")
+    todo = list(mutants.items())
+    for start in range(0, len(todo), AT_ONCE):
+        results |= _try(dict(todo[start : start + AT_ONCE]), DEPLOYED, "")
     return results
 
 
