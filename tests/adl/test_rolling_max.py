@@ -89,18 +89,18 @@ def _true_maximum(samples: list[tuple[int, int]], since: int) -> int:
 
 
 def test_a_ring_begins_with_nothing() -> None:
-    ring = RollingMax()
-    assert (ring.last, ring.max, ring.epoch) == (0, 0, 0)
+    fresh = RollingMax()
+    assert (fresh.last, fresh.max, fresh.epoch) == (0, 0, 0)
 
 
 def test_buckets_that_were_never_written_are_no_samples_even_at_the_beginning_of_time() -> None:
-    ring = RollingMax()
-    ring.touch(2 * BUCKET_SECONDS, -5)
-    assert ring.maximum(2 * BUCKET_SECONDS) == -5
+    fresh = RollingMax()
+    fresh.touch(2 * BUCKET_SECONDS, -5)
+    assert fresh.maximum(2 * BUCKET_SECONDS) == -5
 
 
 def test_samples_saturate_at_112_bits() -> None:
-    ring = RollingMax()
+    fresh = RollingMax()
     for value, kept in ((-(2**200), -(2**111)), (2**200, 2**111 - 1)):
-        ring.touch(BUCKET_SECONDS, value)
-        assert ring.last == kept
+        fresh.touch(BUCKET_SECONDS, value)
+        assert fresh.last == kept
