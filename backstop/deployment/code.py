@@ -13,6 +13,8 @@ from typing import Any
 from eth_abi.abi import encode
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
+from web3.types import Nonce
+from web3.utils import get_create_address
 
 _PUSH1, _PUSH32, _INVALID = 0x60, 0x7F, 0xFE
 _WORD = 32
@@ -72,9 +74,7 @@ def _own_words(address: str, chain_id: int) -> tuple[bytes, bytes]:
 
 def created_by(sender: str, nonce: int) -> str:
     """The address of the contract that a transaction with this nonce creates."""
-    import rlp  # type: ignore[import-untyped]  # here: reading commands start without it
-
-    return to_checksum_address(keccak(rlp.encode([bytes.fromhex(sender[2:]), nonce]))[12:])
+    return str(get_create_address(to_checksum_address(sender), Nonce(nonce)))
 
 
 def abi_hash(abi: list[dict[str, Any]]) -> str:
