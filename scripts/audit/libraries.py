@@ -5,9 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 
-from ape import project
-
-from tests.differential.in_process import InProcess, checks
+from tests.differential.in_process import InProcess, checks, code_of
 
 from .machine import CORES
 from .results import Part, Row
@@ -41,8 +39,7 @@ def _fault(place: int) -> str:
     """What is wrong with a check's answers; empty where nothing is."""
     check = list(checks(CASES))[place]
     if check.harness not in _harnesses:
-        code = getattr(project, check.harness).contract_type.model_dump(mode="json")["deploymentBytecode"]["bytecode"]
-        _harnesses[check.harness] = InProcess(bytes.fromhex(code[2:]))
+        _harnesses[check.harness] = InProcess(code_of(check.harness))
     try:
         check.run(_harnesses[check.harness])
     except AssertionError as fault:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from enum import IntEnum
+from functools import cache
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, NamedTuple
 
@@ -61,7 +62,6 @@ def create(sender: str, at: str, nonce: int, number: int, time: int, code: bytes
     name = next((name for name, start in known.items() if code.startswith(start)), "")
     data = code[len(known[name]) :] if name else code
     answer = bytes(12) + bytes.fromhex(at[2:])
-    file = f"{name}.sol"
     return Step(
         Kind.CREATE,
         sender,
@@ -73,8 +73,15 @@ def create(sender: str, at: str, nonce: int, number: int, time: int, code: bytes
         at != _NOWHERE,
         answer,
         data,
-        f"{file}:{name}" if name else "",
+        f"{_files()[name]}:{name}" if name else "",
     )
+
+
+@cache
+def _files() -> dict[str, str]:
+    """The names of the files that the project's contracts are in."""
+    contracts = json.loads(_BUILT.read_text(encoding="utf-8"))["contractTypes"]
+    return {name: Path(contract.get("sourceId") or "").name for name, contract in contracts.items()}
 
 
 def known_codes() -> dict[str, bytes]:

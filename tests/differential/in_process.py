@@ -10,14 +10,17 @@ from typing import Any, NamedTuple
 from backstop.chain.bindings import Function
 from backstop.math.rolling_max import BUCKET_SECONDS, RollingMax
 from tests.invariants.chain import PyrevmChain
+from tests.invariants.compiler import compile_alone
 
-from . import cross_pairs, extremes, liquidation_pairs, pairs
+from . import cross_pairs, direct_pairs, extremes, liquidation_pairs, pairs
+from .engine_alone import creation_code
 from .harness import MAXIMA, TOUCH, Harness
 from .windows import leap
 
 _OWNER = "0x" + "0e" * 20
 _START = 1_790_000_000 // BUCKET_SECONDS * BUCKET_SECONDS
 _RING = 50  # samples of one history
+_ALONE = {"DirectHarness": "tests/forge/DirectHarness.sol"}  # harnesses that are compiled on their own
 
 
 class InProcess(Harness):
@@ -30,7 +33,22 @@ class InProcess(Harness):
 
     def call(self, function: Function, *arguments: Any, at: int | None = None) -> tuple[Any, ...]:
         """See `Harness`."""
-        return function.decode(self.chain.view(self.address, function.encode(*arguments), at))
+        return function.decode(self.raw(function.encode(*arguments), at))
+
+    def raw(self, data: bytes, at: int | None = None) -> bytes:
+        """All that a view returns."""
+        return self.chain.view(self.address, data, at)
+
+    def send(self, data: bytes) -> bytes:
+        """What a transaction returns; it must be accepted."""
+        receipt = self.chain.send(_OWNER, self.address, data, _START)
+        assert receipt.ok, receipt
+        return receipt.output
+
+
+def code_of(harness: str) -> bytes:
+    """What a harness is deployed from."""
+    return compile_alone(_ALONE[harness]).bytecode if harness in _ALONE else creation_code(harness)
 
 
 class Check(NamedTuple):
@@ -71,6 +89,21 @@ def checks(cases: int) -> Iterator[Check]:
     histories = max(1, cases // _RING)
     rings = partial(check_rings, histories=histories)
     yield Check("rings", "MathHarness", frozenset({"RollingMax"}), histories * _RING, rings)
+    yield from _direct_checks(cases)
+
+
+def _direct_checks(cases: int) -> Iterator[Check]:
+    def exposures(harness: InProcess) -> None:
+        direct_pairs.check_exposures(cases, harness.raw)
+
+    def slots(harness: InProcess) -> None:
+        direct_pairs.check_slots(cases, harness.send)
+
+    tuples, groups = frozenset({"FlatTuples"}), partial(direct_pairs.check_groups, cases=cases)
+    yield Check("lists of exposures", "DirectHarness", tuples, cases, exposures)
+    yield Check("lists of fills", "DirectHarness", tuples, cases, partial(direct_pairs.check_fills, cases=cases))
+    yield Check("slots of positions", "DirectHarness", frozenset({"PositionSlots"}), cases, slots)
+    yield Check("mutual groups", "DirectHarness", frozenset({"MutualMath"}), cases, groups)
 
 
 def check_rings(harness: InProcess, histories: int) -> None:

@@ -16,6 +16,7 @@ interface Vm {
     function setNonceUnsafe(address account, uint64 nonce) external;
     function snapshotState() external returns (uint256);
     function store(address account, bytes32 slot, bytes32 value) external;
+    function txGasPrice(uint256 price) external;
     function warp(uint256 timestamp) external;
 }
 
@@ -138,6 +139,8 @@ contract Replay {
         } else {
             VM.roll(step.number);
             VM.warp(step.time);
+            // As on Anvil: only a transaction has a price, by which code can tell it from a simulation.
+            VM.txGasPrice(step.kind == Kind.Send ? 1 : 0);
             (bool isAccepted, bytes32 answer, bytes memory reason) =
                 step.kind == Kind.Send ? _send(step) : _imagined(step);
             if (isAccepted != step.isAccepted || answer != step.answer) {

@@ -40,6 +40,7 @@ DEPLOYED = {
 }
 
 _AT_ONCE = 24
+_OURS = "contracts/", "tests/"  # sources that are no dependencies
 _IMPORT = re.compile(r'(?:from|import)\s+"([^"]+)"')
 
 
@@ -113,6 +114,16 @@ def compile_edits(
     return answers
 
 
+@cache
+def compile_alone(file: str) -> Artefact:
+    """A contract that is none of ape's, in a file named like it. What was compiled before is kept."""
+    name, closure = PurePosixPath(file).stem, _closure(file, {})
+    kept = CACHE / f"{name}-{_digest(closure)}.json"
+    if not kept.exists():
+        _compile_and_keep([(kept, _Unit("", name, file, closure))])
+    return _load(kept)
+
+
 def _of_ape(contract: ContractType) -> Artefact:
     document = contract.model_dump(mode="json")
     return Artefact(document["abi"], bytes.fromhex(document["deploymentBytecode"]["bytecode"][2:]))
@@ -128,7 +139,7 @@ class _Unit:
     closure: dict[str, str]
 
     def place(self, source: str) -> str:
-        return f"{self.variant}/{source}" if self.variant and source.startswith("contracts/") else source
+        return f"{self.variant}/{source}" if self.variant and source.startswith(_OURS) else source
 
 
 def _texts(replacements: Iterable[Replacement]) -> dict[str, str]:
@@ -215,7 +226,7 @@ def _closure(entry: str, texts: Mapping[str, str]) -> dict[str, str]:
 @cache
 def read_source(name: str) -> str:
     """The text of a source, by the name that imports give it."""
-    folder = ROOT if name.startswith("contracts/") else ROOT / "node_modules"
+    folder = ROOT if name.startswith(_OURS) else ROOT / "node_modules"
     return (folder / name).read_text(encoding="utf-8")
 
 

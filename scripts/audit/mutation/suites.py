@@ -9,13 +9,16 @@ from tests.invariants.sequences import Ground
 
 from .solidity import Mutant
 
-HARNESSES = {name: f"contracts/mocks/{name}.sol" for name in ("MathHarness", "CrossHarness", "LiquidationHarness")}
+HARNESSES = {
+    **{name: f"contracts/mocks/{name}.sol" for name in ("MathHarness", "CrossHarness", "LiquidationHarness")},
+    "DirectHarness": "tests/forge/DirectHarness.sol",
+}
 CASES = 500, 6000  # of each function of a library; most mutants are noticed by the first few
 ROUNDS = 4000  # of the engine on its own
 SEQUENCES = 80
 
 # In no harness: what the sequences alone put to the test.
-OF_SEQUENCES = frozenset({"FlatTuples", "MutualMath", "Orders", "PositionSlots"})
+OF_SEQUENCES = frozenset({"Orders"})
 
 
 def by_libraries(library: str, artefacts: dict[str, Artefact]) -> str:
