@@ -5,8 +5,7 @@ E2  settlement waits while a round is due, and goes on after it
 E3  each is paid the final price: margin less funding, and the value of the position rounded down less its entry
 E4  what everybody and every pool has in the end does not depend on the order or the batches of settlement, to the wei
 E5  in the end nothing is open, no inventory is left, and the pot holds dust alone
-E6  once somebody was settled the pool has the market on one side at most, also when another market of the pool loses
-    between two settlements: what stands against the settled is closed, and no round asks the others for it
+E6  once somebody was settled the pool has the market on one side at most, whatever another market of it does meanwhile
 G2  nothing pauses exits: during a pause everything but new risk comes out as without it
 Q1  during a pause no order opens, grows or flips a position, and no stake is taken
 
