@@ -179,8 +179,7 @@ class Runner:
             if (status := self._status(step)) is not None:
                 return status
             if self._nonce("latest") > step.nonce:
-                # Its own transaction may have been mined between the two questions.
-                return bool(self._status(step))
+                return bool(self._late_status(step))
             if not sent_again:
                 self._broadcast(step)  # the one before may never have left this machine
                 sent_again = True
@@ -204,6 +203,13 @@ class Runner:
             if receipt is not None:
                 return int(receipt["status"], 16) == 1
         return None
+
+    def _late_status(self, step: Sent) -> bool | None:
+        """The same of a nonce that is taken: a node may know that before it has the receipt."""
+        deadline = time.monotonic() + SETTLED
+        while (status := self._status(step)) is None and time.monotonic() < deadline:
+            time.sleep(self._pause)
+        return status
 
     def _broadcast(self, step: Sent) -> None:
         """Whatever a node says of a transaction that it may have already is found out by its receipt."""
