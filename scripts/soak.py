@@ -27,7 +27,8 @@ _TELL = 25  # blocks
 @click.option("--seed", type=int, default=1, show_default=True, help="Where everything that is random begins.")
 @click.option("--accounts", "count", type=click.IntRange(8), default=500, show_default=True, help="In the crowd.")
 @click.option("--blocks", type=click.IntRange(24), default=_HALF_HOUR // _SECONDS, show_default=True, help="To mine.")
-def cli(seed: int, count: int, blocks: int) -> None:
+@click.option("--folder", type=click.Path(file_okay=False, path_type=Path), help="Where journals and logs stay.")
+def cli(seed: int, count: int, blocks: int, folder: Path | None) -> None:
     """Run it, print a table, and write build/soak.json; the status is 1 where something does not hold."""
     ape.logging.logger.set_level("ERROR")
     console, began = Console(highlight=False), time.monotonic()
@@ -37,7 +38,11 @@ def cli(seed: int, count: int, blocks: int) -> None:
         if number % _TELL == 0:
             console.print(f"block {number} of {blocks}, {time.monotonic() - began:.0f} s")
 
-    result = soak(accounts.test_accounts[0], Plan(seed, count, blocks, _SECONDS), tell)
+    if folder is not None:
+        if folder.exists() and any(folder.iterdir()):
+            raise click.UsageError(f"{folder} is not empty: give one that is, or that does not exist")
+        folder.mkdir(parents=True, exist_ok=True)
+    result = soak(accounts.test_accounts[0], Plan(seed, count, blocks, _SECONDS), tell, folder)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
     show(console, result)

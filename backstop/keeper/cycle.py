@@ -120,6 +120,8 @@ class Cycle:
         self._tried: dict[tuple[str, ...], Block] = {}
         # Rounds that are due, and the block of the state that each was first seen in.
         self._seen_due: dict[tuple[str, ...], int] = {}
+        # Rounds that were mined and failed since anything last went through.
+        self._missed: set[tuple[str, ...]] = set()
         self._glanced = ""
         self._acted_in = 0
         self._hashes: dict[int, str] = {}
@@ -200,16 +202,19 @@ class Cycle:
         """Whether a round was due in an earlier block already, and this turn is another one."""
         if not self._send or turn is self._rounds or self._rounds not in self._urgent:
             return False
-        due = [duty.key for duty in self._waiting(self._rounds, state)]
-        self._seen_due = {key: self._seen_due.get(key, state.block.number) for key in due}
-        return any(number < state.block.number for number in self._seen_due.values())
+        due = self._rounds.due(state)
+        self._seen_due = {duty.key: self._seen_due.get(duty.key, state.block.number) for duty in due}
+        return any(self._seen_due[duty.key] < state.block.number for duty in self._untried(due, state))
 
     def _forgive_rounds(self, state: ChainState) -> None:
         """Rounds that were refused on another state do not wait for the end of all turns."""
         self._tried = {key: at for key, at in self._tried.items() if key[0] != "deleverage" or at == state.block}
 
     def _waiting(self, turn: _Turn, state: ChainState) -> list[Duty]:
-        duties = [duty for duty in turn.due(state) if duty.key not in self._tried]
+        return self._untried(turn.due(state), state)
+
+    def _untried(self, due: Sequence[Duty], state: ChainState) -> list[Duty]:
+        duties = [duty for duty in due if duty.key not in self._tried]
         return self._stagger.ripe(duties, state.block.number) if self._send else duties
 
     # ------------------------------------------------------------------ what is due
@@ -329,7 +334,8 @@ class Cycle:
             )
         except (RevertError, FailedTransactionError) as refusal:
             outcome.failed = isinstance(refusal, FailedTransactionError)
-            self._tried[duty.key] = state.block
+            if not (outcome.failed and self._may_try_at_once(duty)):
+                self._tried[duty.key] = state.block
             return Action(duty, state.block.number, None, None, _with_way_out(str(refusal)))
         except DroppedTransactionError as fault:
             self._drops += 1
@@ -338,8 +344,19 @@ class Cycle:
             outcome.failed = True
             return Action(duty, state.block.number, None, None, str(fault))
         self._acted_in = receipt.block
+        self._missed.clear()
         self._sent += 1
         return Action(duty, receipt.block, receipt.gas_used, receipt, None)
+
+    def _may_try_at_once(self, duty: Duty) -> bool:
+        """Whether a round that was mined and failed is tried on the state after it: once, then others have their turn.
+
+        A price that moved in its own block refuses a round that is due all the same.
+        """
+        if duty.key[0] != "deleverage" or duty.key in self._missed:
+            return False
+        self._missed.add(duty.key)
+        return True
 
     def _wait_while_calm(self) -> None:
         """While a transaction that gives way waits: raises where the newest block has made something urgent due."""

@@ -7,6 +7,7 @@ repeat or take back, of one intent at most one attempt can be mined.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from backstop.chain.endpoint import Endpoint
 from backstop.errors import (
@@ -20,7 +21,7 @@ from backstop.errors import (
     RpcError,
 )
 from backstop.transactions.dispatch import Dispatch
-from backstop.transactions.journal import OPEN, Attempt, Intent, Mined, State
+from backstop.transactions.journal import Attempt, Intent, Mined, State
 from backstop.transactions.lookup import FeeHead, Sighting, find, read_head
 from backstop.transactions.receipt import Receipt
 from backstop.transactions.refusals import Refusal
@@ -28,6 +29,7 @@ from backstop.transactions.steps import Kind
 
 _NONCE_GONE = "its nonce went to another transaction"
 _REFUSED_NOW = "the contracts would refuse it by now"
+_ENDED = (FailedTransactionError, CancelledTransactionError, DroppedTransactionError)
 _MINED_AS = {State.MINED: Kind.MINED, State.FAILED: Kind.FAILED, State.CANCELLED: Kind.CANCELLED}
 
 
@@ -77,9 +79,11 @@ class Follower:
         if intent.passed_block is not None:
             self._journal.passed(intent.id, None)
         if intent.is_open:
-            if count < nonce:
-                self._fill(count, head)
-            self._press(intent, attempts, head)
+            try:
+                if count < nonce:
+                    self._fill(count, head)
+            finally:
+                self._press(intent, attempts, head)
         return None
 
     def is_canonical(self, intent: Intent, head: FeeHead) -> bool:
@@ -296,9 +300,16 @@ class Follower:
         return True
 
     def _fill(self, nonce: int, head: FeeHead) -> None:
-        """An empty transaction for a nonce that nobody uses, and that what waits has to wait for."""
+        """An empty transaction for a nonce that nobody uses, and that what waits has to wait for.
+
+        But where the journal has what used it, and a reorganisation took that back, that one is looked after instead.
+        """
         journal, key = self._journal, self._dispatch.key
-        if self._dispatch.count("pending") > nonce or any(one.nonce == nonce for one in journal.of(*key, OPEN)):
+        before = [one for one in journal.unsettled(*key) if one.nonce == nonce and (one.is_open or one.mined_block)]
+        for intent in before:
+            with suppress(*_ENDED):  # the journal has it
+                self.look(intent)
+        if before or self._dispatch.count("pending") > nonce:
             self._gaps.discard(nonce)
             return
         if nonce not in self._gaps:

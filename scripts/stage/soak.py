@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from random import Random
 from statistics import median
@@ -36,6 +37,9 @@ MOST_GROWTH = 0.10  # of a keeper's memory
 _PATIENCE = 60.0  # seconds that a block waits for the keepers; far more than they ever need
 _LAST_BLOCKS = 200  # without faults, for what is under way at the end
 _POLL = ("eth_chainId", "eth_getBlockByNumber")
+_LOOKS = {_POLL, ("eth_getTransactionReceipt",), ("eth_getBlockByNumber",), ("eth_getTransactionCount",)}
+_SAME = 2  # looks, one after the other
+_LONGEST_LOOK = 16  # requests
 _MUST = ("takeOver", "deleverage", "liquidate")
 _MARGIN, _NOTIONAL = 20_000, 50_000
 _SETTINGS = f"""{PLENTY}
@@ -82,15 +86,33 @@ class Deficits:
         return not self._since
 
 
-def soak(owner: Any, plan: Plan, tell: Callable[[int], None] = lambda _: None) -> dict[str, Any]:
-    """Runs it, and returns what is written to the results; `broken` in it says what did not hold."""
+def is_idle(asked: list[tuple[str, ...]]) -> bool:
+    """Whether a keeper that has asked a node for this only waits for a new block.
+
+    It polls, and nothing else; or it polls while it looks for a transaction whose nonce is gone, and looks the same
+    way again and again: it gives that up when another block says so too.
+    """
+    polls = [number for number, methods in enumerate(asked) if methods == _POLL][-_SAME - 1 :]
+    if len(polls) <= _SAME or polls[-1] - polls[0] > _SAME * _LONGEST_LOOK:
+        return False
+    looks, last = [asked[begin:end] for begin, end in pairwise(polls)], asked[polls[-1] :]
+    return set(looks[0]) <= _LOOKS and all(look == looks[0] for look in looks) and last == looks[0][: len(last)]
+
+
+def soak(
+    owner: Any, plan: Plan, tell: Callable[[int], None] = lambda _: None, folder: Path | None = None
+) -> dict[str, Any]:
+    """Runs it, and returns what is written to the results; `broken` in it says what did not hold.
+
+    The keepers' journals and logs stay in `folder`, where one is given.
+    """
     with (
-        TemporaryDirectory() as folder,
+        TemporaryDirectory() if folder is None else nullcontext(folder) as place,
         own_anvil() as url,
         networks.ethereum.local.use_provider("foundry", provider_settings={"host": url}),
         ExitStack() as stack,
     ):
-        return _Soak(owner, plan, url, Path(folder), stack).run(tell)
+        return _Soak(owner, plan, url, Path(place), stack).run(tell)
 
 
 class _Soak:
@@ -126,6 +148,7 @@ class _Soak:
                 if number == self._plan.blocks // 2:
                     self._world.crash(chain)
                 self._world.act(chain)
+                self._hear(chain)
                 self._block(chain)
                 if self._faults.befall(number, chain, self._daemons, self._proxies):
                     self._rounds.forget()
@@ -137,10 +160,13 @@ class _Soak:
             daemon.stop()
         return self._result()
 
-    def _block(self, chain: ByHand) -> None:
-        """The next one, as soon as the keepers have had their say."""
+    def _hear(self, chain: ByHand) -> None:
+        """Until both keepers have had their say about the newest block."""
         has_spoken = partial(self._has_spoken, chain)
         self._silences += not wait_for(lambda: all(map(has_spoken, self._daemons, self._proxies)), _PATIENCE)
+
+    def _block(self, chain: ByHand) -> None:
+        """The next one, and what it has brought."""
         for proxy in self._proxies:
             proxy.seen.clear()
         self._look(chain.mine())
@@ -150,8 +176,7 @@ class _Soak:
 
     def _has_spoken(self, chain: ByHand, daemon: Daemon, proxy: FaultyProxy) -> bool:
         """Whether it has sent something, or asks for nothing but a new block."""
-        last = [seen.methods for seen in proxy.seen[-2:]]
-        return last == [_POLL, _POLL] or chain.waiting(daemon.signer.address)
+        return is_idle([seen.methods for seen in tuple(proxy.seen)]) or chain.waiting(daemon.signer.address)
 
     def _look(self, block: int) -> None:
         state = read_chain(self.venue.endpoint, self.venue.deployment)
@@ -171,10 +196,11 @@ class _Soak:
         for proxy in self._proxies:
             proxy.clear()
         for _ in range(_LAST_BLOCKS):
-            self._block(chain)
+            self._hear(chain)
             is_quiet = not any(chain.waiting(daemon.signer.address) for daemon in self._daemons)
             if is_quiet and self._rounds.is_none_open and self._takeovers.is_none_open and not self._is_open():
                 return
+            self._block(chain)
 
     def _is_open(self) -> bool:
         """Whether a journal has something that is not at its end."""

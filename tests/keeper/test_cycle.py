@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -340,6 +341,30 @@ def test_what_was_refused_and_is_due_again_is_done_in_the_same_cycle(
     assert actions[0].refusal == f"TakeoverNotDue({large}, {wad(1000)}, {wad(500)})"
     assert all(one.receipt for one in actions[1:])
     assert {one.duty.account for one in actions} == set(accounts)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_round_that_failed_for_its_price_goes_before_what_waits_for_it(
+    times: int, gapped: TestMarket, venue: Venue, eventful: Eventful, cycle: Cycle
+) -> None:
+    """The price moves in the round's own block, which says nothing of the next one."""
+    crowd(venue, gapped, dust=8)
+    venue.set_price(gapped, 80)
+    take_over(venue, gapped)
+    prices = [Decimal("79.1"), Decimal("78.2")][:times]
+    eventful.before["eth_sendRawTransaction"] = [
+        nothing,
+        *(partial(venue.set_price, gapped, price) for price in prices),
+    ]
+    actions = list(cycle.run(pytest.fail))
+    first = next(place for place, one in enumerate(actions) if isinstance(one.duty, Deleverage) and one.receipt)
+    assert [(type(one.duty), one.receipt is not None) for one in actions[: first + 1]] == [
+        (TakeOver, True),
+        *[(Deleverage, False)] * times,
+        (Deleverage, True),
+    ]
+    assert all("MarkOutsideBounds(" in str(one.refusal) for one in actions[1 : 1 + times])
+    assert not take_overs(read(venue))
 
 
 def test_a_cycle_ends_where_everything_is_refused(gapped: TestMarket, venue: Venue, operator: LocalAccount) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from scripts.stage.soak import MOST_BLOCKS, Deficits, Plan, soak
+import pytest
+
+from scripts.stage.soak import MOST_BLOCKS, Deficits, Plan, is_idle, soak
 
 SEED = 7
 
@@ -15,6 +17,29 @@ def test_no_deficit_stays_no_effect_is_doubled_memory_is_flat_and_journals_agree
     assert result["faults"]["process: SIGKILL"] == 2
     assert sum(count for fault, count in result["faults"].items() if fault.startswith("node: ")) >= 10
     assert set(result["effects"]) == {"takeOver", "deleverage", "liquidate"}
+
+
+POLL = ("eth_chainId", "eth_getBlockByNumber")
+LOOK = [POLL, ("eth_getTransactionReceipt",), ("eth_getBlockByNumber",), ("eth_getTransactionCount",)]
+
+
+@pytest.mark.parametrize(
+    ("asked", "is_waiting"),
+    [
+        ([("eth_call",), POLL, POLL, POLL], True),
+        ([POLL, POLL], False),
+        ([POLL, POLL, POLL, ("eth_call",)], False),
+        ([*LOOK, *LOOK, POLL], True),
+        ([*LOOK, *LOOK, POLL, ("eth_getTransactionReceipt",)], True),
+        ([*LOOK, *LOOK[:3], POLL], False),
+        ([*LOOK, POLL], False),
+        ([POLL, ("eth_call",), POLL, ("eth_call",), POLL], False),
+    ],
+)
+def test_a_keeper_only_waits_for_a_block_when_it_looks_the_same_way_again(
+    asked: list[tuple[str, ...]], is_waiting: bool
+) -> None:
+    assert is_idle(asked) is is_waiting
 
 
 def test_a_deficit_is_open_from_the_block_in_which_it_is_due_to_that_of_its_round() -> None:

@@ -238,7 +238,7 @@ def test_refused_broadcast_does_not_keep_others_from_being_looked_at(chain: Chai
     def refused(*_: Any) -> Any:
         raise NodeError("eth_sendRawTransaction: insufficient funds for gas * price + value")
 
-    chain.instead[SEND] = [refused]
+    chain.instead[SEND] = [refused] * 2  # at its own look, and at that of the other one, which waits for it
     with pytest.raises(NodeError, match="insufficient funds"):
         scene.sender.tend()
     assert [tx["hash"] for tx in chain.pool()] == [scene.attempts(1)[0].hash]

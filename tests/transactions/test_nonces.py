@@ -10,7 +10,7 @@ from eth_account.signers.local import LocalAccount
 from backstop.errors import DroppedTransactionError, FailedTransactionError, NodeError, RpcError, UnknownOutcomeError
 from backstop.transactions.fees import Policy
 from backstop.transactions.journal import State
-from backstop.transactions.steps import Kind
+from backstop.transactions.steps import Kind, Step
 from scripts.stage.own_anvil import own_anvil
 
 from .chain import COUNTER, ONCE, Chain, Request, prepared
@@ -210,6 +210,41 @@ def test_block_that_is_taken_back_is_sent_again_once(chain: Chain, signer: Local
     assert scene.sender.send(COUNTER, b"").transaction == sent.transaction
     assert (len(set(chain.raws)), chain.effects(), scene.nonce()) == (1, 1, 1)
     assert scene.states == [State.MINED]
+
+
+def test_block_that_is_taken_back_under_what_waits_is_sent_again_in_its_place(
+    chain: Chain, signer: LocalAccount
+) -> None:
+    """The nonce of the one that was mined is nobody's then: it is its own again, not an empty transaction's."""
+    scene = Scene(chain, signer)
+    first = scene.sender.send(COUNTER, ONCE, name="first")
+    chain.no_mining()
+    scene.at(Kind.WAITING, lambda _: chain.request("anvil_reorg", 1, []))
+    second = scene.sender.send(COUNTER, b"", name="second", waiting=chain.mine)
+    scene.sender.tend()
+    assert [(one.name, one.nonce, one.mined_hash) for one in scene.intents] == [
+        ("first", 0, first.transaction),
+        ("second", 1, second.transaction),
+    ]
+    assert (chain.effects(), scene.nonce()) == (2, 2)
+
+
+def test_what_is_not_wanted_any_more_after_its_block_is_taken_back_leaves_its_nonce_to_be_filled(
+    chain: Chain, signer: LocalAccount
+) -> None:
+    scene = Scene(chain, signer)
+    scene.sender.send(COUNTER, ONCE, name="first")
+    chain.no_mining()
+
+    def taken_back(_: Step) -> None:
+        chain.request("anvil_reorg", 1, [])
+        chain.request("anvil_setStorageAt", COUNTER, "0x" + "00" * 32, "0x" + "00" * 31 + "01")
+
+    scene.at(Kind.WAITING, taken_back)
+    scene.sender.send(COUNTER, b"", name="second", waiting=chain.mine)
+    assert [(one.name, one.nonce) for one in scene.intents] == [("first", 0), ("second", 1), ("fill nonce 0", 0)]
+    assert scene.states[0] is State.LOST
+    assert (chain.effects(), scene.nonce()) == (2, 2)
 
 
 def test_call_that_is_planned_anew_while_its_block_is_taken_back_is_not_sent_twice(
