@@ -14,6 +14,7 @@ from tests.invariants.halting import Stage
 from tests.invariants.seeded import BUGS
 from tests.invariants.sequences import LENGTH, Ground, report
 
+from .drawn import EXAMPLES, add_drawn
 from .machine import CORES
 from .results import Part, Row
 
@@ -59,6 +60,7 @@ def run(sequences: int = SEQUENCES) -> Part:
     part.figures = {"sequences": sequences, "actions": actions, "counts": dict(sorted(counts.items()))}
     for play, times in HALTS.items():
         _halts(part, play, times * sequences // SEQUENCES)
+    add_drawn(part, EXAMPLES * sequences // SEQUENCES)
     return part
 
 
@@ -81,10 +83,10 @@ def _halts(part: Part, play: str, times: int) -> None:
         if name not in judged:
             continue
         naming = [bug for bug in bugs if name in bugs[bug].caught_by]
-        found = sum(not missing[bug] for bug in naming)
+        caught = sum(not missing[bug] for bug in naming)
         broken = any(fault.startswith(f"{name},") for fault in faults)
-        holds = not broken and found == len(naming) and counts[name] > 0
-        part.rows.append(Row(f"{name}  {_short(says)}", times, counts[name], (found, len(naming)), holds=holds))
+        holds = not broken and caught == len(naming) and counts[name] > 0
+        part.rows.append(Row(f"{name}  {_short(says)}", times, counts[name], (caught, len(naming)), holds=holds))
     part.faults += faults
     part.faults += [f"{name}: {fault}" for name, fault in missing.items() if fault]
     part.faults += halted.never_seen(play, times, counts)

@@ -47,6 +47,19 @@ class Chain(Protocol):
         """A word of a contract's storage."""
 
 
+class DeployingChain(Chain, Protocol):
+    """One that sequences start from again and again."""
+
+    def deploy(self, sender: str, code: bytes) -> str:
+        """The address of a new contract."""
+
+    def mark(self) -> None:
+        """This is the state that `rewind` brings back."""
+
+    def rewind(self) -> None:
+        """Back to the marked state."""
+
+
 class PyrevmChain:
     """A fresh EVM. `mark` and `rewind` bring back one state, so a deployment serves many sequences."""
 
