@@ -120,5 +120,14 @@ class PyrevmChain:
         """See `Chain`."""
         return int(self._evm.storage(of, slot))
 
+    def code(self, of: str) -> bytes:
+        """What stands at an address."""
+        return bytes(self._evm.get_code(of) or b"")
+
+    def put_code(self, of: str, code: bytes) -> None:
+        """From now on this stands there, whatever snapshot is restored; its storage stays what it was."""
+        held = self._evm.basic(of)
+        self._evm.insert_account_info(of, self._pyrevm.AccountInfo(held.balance, held.nonce, code=code))
+
     def _at(self, number: int, timestamp: int) -> None:
         self._evm.set_block_env(self._pyrevm.BlockEnv(number=number, timestamp=timestamp))
