@@ -61,7 +61,8 @@ soak: compile ## two keepers, a crowd, jumps and faults for half an hour of chai
 # Three parts at once, each with an Anvil of its own, because each waits for its Anvil half of the time; the third is all
 # that the others are not. What they print is shown when all have ended.
 FIRST := tests/contracts tests/scenarios tests/trader
-SECOND := tests/faults tests/fund tests/index tests/invariants tests/soak tests/stress tests/telemetry tests/transactions
+SECOND := tests/faults tests/fund tests/index tests/invariants tests/soak tests/stress tests/symbolic tests/telemetry \
+  tests/transactions
 
 .PHONY: test
 test: compile ## run the tests, or those named in ARGS
@@ -83,7 +84,7 @@ bots: compile .venv-bots/.ok ## install silverback, and run the keeper under it 
 	@$(IN_A_HOME) python -m pytest -q tests/bots $(ARGS)
 
 .PHONY: audit
-audit: compile .venv-slither/.ok ## the evidence for an auditor, ending with one table; ARGS="--only slither" runs one part
+audit: compile .venv-slither/.ok .venv-halmos/.ok ## the evidence for an auditor, ending with one table; ARGS="--only slither" runs one part
 	@$(IN_A_HOME) python -m scripts.audit $(ARGS)
 
 # Slither wants another eth-account than ape allows: a venv of its own, made when the audit asks for it.
@@ -135,6 +136,9 @@ lock: setup ## bring the lock files up to date with pyproject.toml and package.j
 	env -u PIP_FIND_LINKS -u UV_FIND_LINKS uv pip compile requirements-slither.in --universal --python-version 3.11 \
 	  --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
 	  --quiet -o requirements-slither.lock
+	env -u PIP_FIND_LINKS -u UV_FIND_LINKS uv pip compile requirements-halmos.in --universal --python-version 3.11 \
+	  --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
+	  --quiet -o requirements-halmos.lock
 	npm install --package-lock-only
 
 .PHONY: env
@@ -145,7 +149,7 @@ env: ## print the environment for a shell: eval "$(make -s env)"
 
 .PHONY: clean
 clean: ## remove everything that make has made, but accounts in .ape
-	rm -rf .venv .venv-bots .venv-slither node_modules .build .tmp/* build contracts/.cache .ape/packages .ape/processes
+	rm -rf .venv .venv-bots .venv-slither .venv-halmos node_modules .build .tmp/* build contracts/.cache .ape/packages .ape/processes
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .silverback-sessions backstop.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -178,6 +182,14 @@ node-version:
 	@.venv/bin/python -m venv --clear .venv-slither
 	@VIRTUAL_ENV='$(CURDIR)/.venv-slither' uv pip install --quiet --no-deps --require-hashes -r requirements-slither.lock || \
 	  .venv-slither/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-slither.lock
+	@touch $@
+
+.venv-halmos/.ok: requirements-halmos.lock .venv/.ok
+	@rm -f $@
+	@echo 'Halmos in .venv-halmos'
+	@.venv/bin/python -m venv --clear .venv-halmos
+	@VIRTUAL_ENV='$(CURDIR)/.venv-halmos' uv pip install --quiet --no-deps --require-hashes -r requirements-halmos.lock || \
+	  .venv-halmos/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r requirements-halmos.lock
 	@touch $@
 
 # The package itself, editable: it gives .venv/bin/backstop.

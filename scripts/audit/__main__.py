@@ -20,6 +20,7 @@ PARTS = {
     "callers": "who may call what",
     "snapshots": "bytecode sizes and gas against those in git",
     "slither": "what slither finds, but for what is excluded with a reason",
+    "symbolic": "properties that halmos proves for all arguments",
     "coverage": "lines and branches of the contracts, by forge",
     "python": "lines of the Python package, by the tests that run it",
     "mutants": "results of make mutate against the sources, and a sample of them again",

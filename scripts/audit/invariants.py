@@ -7,13 +7,14 @@ from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from typing import TYPE_CHECKING
 
-from tests.invariants import halted, halting
+from tests.invariants import halted
 from tests.invariants.checks import INVARIANTS
 from tests.invariants.compiler import Artefact, compile_system, compile_variants
 from tests.invariants.halting import Stage
 from tests.invariants.seeded import BUGS
 from tests.invariants.sequences import LENGTH, Ground, report
 
+from .drawn import EXAMPLES, add_drawn
 from .machine import CORES
 from .results import Part, Row
 
@@ -21,12 +22,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 SEQUENCES = 1000
-HALTS = {"end": 300, "pause": 100}  # of each kind of `halted.PLAYS`
+HALTS = {"end": 300, "pause": 100, "hostile": 60}  # of each kind of `halted.PLAYS`
 _SHORTEST = 25  # sequences that a process plays at a time
 _SHORTEST_HALT = 10
 
 _grounds: list[Ground] = []
-_stages: list[Stage] = []
+_stages: dict[str, Stage] = {}
 
 
 def run(sequences: int = SEQUENCES) -> Part:
@@ -59,11 +60,12 @@ def run(sequences: int = SEQUENCES) -> Part:
     part.figures = {"sequences": sequences, "actions": actions, "counts": dict(sorted(counts.items()))}
     for play, times in HALTS.items():
         _halts(part, play, times * sequences // SEQUENCES)
+    add_drawn(part, EXAMPLES * sequences // SEQUENCES)
     return part
 
 
 def _halts(part: Part, play: str, times: int) -> None:
-    """A row for each invariant that this play judges: of a market's end, or of a pause."""
+    """A row for each invariant that this play judges: of a market's end, of a pause, or of enemies."""
     bugs = {name: bug for name, bug in halted.BUGS.items() if bug.play == play}
     variants = compile_variants({name: bug.changes for name, bug in bugs.items()})
     counts: Counter[str] = Counter()
@@ -77,14 +79,14 @@ def _halts(part: Part, play: str, times: int) -> None:
             counts += seen
             faults += found
     judged = frozenset().union(*(bug.caught_by for bug in bugs.values()))
-    for name, says in halting.INVARIANTS.items():
+    for name, says in halted.INVARIANTS.items():
         if name not in judged:
             continue
         naming = [bug for bug in bugs if name in bugs[bug].caught_by]
-        found = sum(not missing[bug] for bug in naming)
+        caught = sum(not missing[bug] for bug in naming)
         broken = any(fault.startswith(f"{name},") for fault in faults)
-        holds = not broken and found == len(naming) and counts[name] > 0
-        part.rows.append(Row(f"{name}  {_short(says)}", times, counts[name], (found, len(naming)), holds=holds))
+        holds = not broken and caught == len(naming) and counts[name] > 0
+        part.rows.append(Row(f"{name}  {_short(says)}", times, counts[name], (caught, len(naming)), holds=holds))
     part.faults += faults
     part.faults += [f"{name}: {fault}" for name, fault in missing.items() if fault]
     part.faults += halted.never_seen(play, times, counts)
@@ -93,9 +95,9 @@ def _halts(part: Part, play: str, times: int) -> None:
 
 def _play_halt(play: str, seeds: range) -> tuple[Counter[str], list[str]]:
     """In a process of the pool: counts, and what does not hold."""
-    if not _stages:
-        _stages.append(Stage(compile_system()))
-    stage = _stages[0]
+    if play not in _stages:
+        _stages[play] = halted.stage_of(play, compile_system())
+    stage = _stages[play]
     stage.counts.clear()
     faults = [
         f"{violation.invariant}, {play} {seed}: {violation.text}"

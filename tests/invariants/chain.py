@@ -47,6 +47,19 @@ class Chain(Protocol):
         """A word of a contract's storage."""
 
 
+class DeployingChain(Chain, Protocol):
+    """One that sequences start from again and again."""
+
+    def deploy(self, sender: str, code: bytes) -> str:
+        """The address of a new contract."""
+
+    def mark(self) -> None:
+        """This is the state that `rewind` brings back."""
+
+    def rewind(self) -> None:
+        """Back to the marked state."""
+
+
 class PyrevmChain:
     """A fresh EVM. `mark` and `rewind` bring back one state, so a deployment serves many sequences."""
 
@@ -106,6 +119,15 @@ class PyrevmChain:
     def storage(self, of: str, slot: int) -> int:
         """See `Chain`."""
         return int(self._evm.storage(of, slot))
+
+    def code(self, of: str) -> bytes:
+        """What stands at an address."""
+        return bytes(self._evm.get_code(of) or b"")
+
+    def put_code(self, of: str, code: bytes) -> None:
+        """From now on this stands there, whatever snapshot is restored; its storage stays what it was."""
+        held = self._evm.basic(of)
+        self._evm.insert_account_info(of, self._pyrevm.AccountInfo(held.balance, held.nonce, code=code))
 
     def _at(self, number: int, timestamp: int) -> None:
         self._evm.set_block_env(self._pyrevm.BlockEnv(number=number, timestamp=timestamp))

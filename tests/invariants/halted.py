@@ -1,4 +1,4 @@
-"""The seeded bugs of `halts/`: one fault each in the contracts, and the invariants of `halting` that it must break."""
+"""The plays of `halting` and `hostile`, and the seeded bugs of `halts/`: a fault each, and what it must break."""
 
 from __future__ import annotations
 
@@ -7,14 +7,21 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from . import halting
+from . import halting, hostile
 from .compiler import Artefact, Replacement
 from .halting import Stage
+from .hostile import HostileStage
 from .steps import Violation
 
 WITHIN = 60  # sequences in which a bug must be caught
-PLAYS: dict[str, Callable[[Stage, int], list[Violation]]] = {"end": halting.end, "pause": halting.pause}
+PLAYS: dict[str, Callable[[Any, int], list[Violation]]] = {
+    "end": halting.end,
+    "pause": halting.pause,
+    "hostile": hostile.hostile,
+}
+INVARIANTS = halting.INVARIANTS | hostile.INVARIANTS
 # What of `Stage.counts` shows that the plays reach what they are about, and in one of how many of them at least.
 SEEN = {
     "end": {
@@ -25,7 +32,13 @@ SEEN = {
         "rounds due by another market": 60,
     },
     "pause": {"NewRiskPaused": 12, "new risk": 12, "both sides reduce": 12, "accepted": 12},
+    "hostile": {"X2": 1, "calls back under the lock": 1, "orders of wallets": 4},
 }
+
+
+def stage_of(play: str, artefacts: dict[str, Artefact]) -> Stage:
+    """What it is played on."""
+    return HostileStage(artefacts) if play == "hostile" else Stage(artefacts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +53,7 @@ class HaltingBug:
 
     def missed(self, artefacts: dict[str, Artefact]) -> str:
         """Plays on contracts with the bug until it is caught: empty then, else what they came to."""
-        stage = Stage(artefacts)
+        stage = stage_of(self.play, artefacts)
         seen: Counter[str] = Counter()
         for seed in (self.seed, *range(WITHIN)):
             broken = {violation.invariant for violation in PLAYS[self.play](stage, seed)}

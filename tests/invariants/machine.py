@@ -172,7 +172,7 @@ class Machine:
         receipt = None
         self._between = None
         sender = self.system.owner if action.by == actions.OWNER else action.caller
-        for later, (to, data) in enumerate(self._transactions(action, now)):
+        for later, (to, data) in enumerate(self.transactions(action, now)):
             if later == 1 and isinstance(action, actions.Accrue):
                 self._between = self._read(None, set())
             receipt = self.chain.send(sender, to, data, now + later)
@@ -185,7 +185,8 @@ class Machine:
                 self.chain.send(trader, to, data, now + later)
         return Receipt(receipt.ok, receipt.output, logs, receipt.halt)
 
-    def _transactions(self, action: actions.Action, now: int) -> Iterator[tuple[str, bytes]]:
+    def transactions(self, action: actions.Action, now: int) -> Iterator[tuple[str, bytes]]:
+        """What it sends where, one transaction a second."""
         exchange, fund, engine, feeds = self.system.exchange, self.system.fund, self.system.engine, self.system.feeds
         match action:
             case actions.Deposit():

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import socket
+import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from ape import Project
@@ -11,8 +15,8 @@ from backstop.chain.endpoint import Endpoint
 from backstop.errors import RpcError
 from scripts.stage.system import deploy_system
 
-from .chain import GAS, Log, Receipt
-from .system import System
+from .chain import CHAIN_ID, GAS, Log, Receipt
+from .system import OWNER, System
 from .world import ADDRESSES, MARKETS
 
 _FUNDS = hex(10**24)
@@ -26,8 +30,15 @@ class AnvilChain:
         self._snapshot = ""
         self._wait()
         self._request("anvil_autoImpersonateAccount", True)
-        for address in ADDRESSES:
+        for address in (*ADDRESSES, OWNER):
             self._request("anvil_setBalance", address, _FUNDS)
+
+    def deploy(self, sender: str, code: bytes) -> str:
+        """The address of a new contract."""
+        receipt = self._mined({"from": sender, "data": "0x" + code.hex(), "gas": hex(GAS)})
+        if receipt["status"] != "0x1":
+            raise RuntimeError(f"{self._endpoint.url} refuses a contract of {len(code)} bytes")
+        return str(receipt["contractAddress"])
 
     def mark(self) -> None:
         """This is the state that `rewind` brings back."""
@@ -42,12 +53,9 @@ class AnvilChain:
     def send(self, sender: str, to: str, data: bytes, timestamp: int) -> Receipt:
         """See `Chain`."""
         self._request("evm_setNextBlockTimestamp", timestamp)
-        transaction = {"from": sender, "to": to, "data": "0x" + data.hex(), "gas": hex(GAS)}
-        hash_ = self._request("eth_sendTransaction", transaction)
-        while (receipt := self._request("eth_getTransactionReceipt", hash_)) is None:
-            time.sleep(0.002)  # it may come after the answer
+        receipt = self._mined({"from": sender, "to": to, "data": "0x" + data.hex(), "gas": hex(GAS)})
         if receipt["status"] != "0x1":
-            trace = self._request("debug_traceTransaction", hash_, {"tracer": "callTracer"})
+            trace = self._request("debug_traceTransaction", receipt["transactionHash"], {"tracer": "callTracer"})
             return Receipt(False, bytes.fromhex(trace.get("output", "0x")[2:]), [])
         logs = [
             Log(log["address"], [bytes.fromhex(topic[2:]) for topic in log["topics"]], bytes.fromhex(log["data"][2:]))
@@ -66,6 +74,13 @@ class AnvilChain:
         """See `Chain`."""
         return int(self._request("eth_getStorageAt", of, hex(slot), "latest"), 16)
 
+    def _mined(self, transaction: dict[str, str]) -> dict[str, Any]:
+        hash_ = self._request("eth_sendTransaction", transaction)
+        while (receipt := self._request("eth_getTransactionReceipt", hash_)) is None:
+            time.sleep(0.002)  # it may come after the answer
+        found: dict[str, Any] = receipt
+        return found
+
     def _wait(self) -> None:
         """For an Anvil that is starting."""
         last = time.monotonic() + 20
@@ -81,6 +96,22 @@ class AnvilChain:
 
     def _request(self, method: str, *parameters: Any) -> Any:
         return self._endpoint.request(method, *parameters)
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[tuple[AnvilChain, str]]:
+    """An Anvil of one's own, and its address: ape takes and reverts no snapshots of it."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    command = ["anvil", "--silent", "--port", str(port), "--chain-id", str(CHAIN_ID), *arguments]
+    process = subprocess.Popen(command)
+    try:
+        yield AnvilChain(url), url
+    finally:
+        process.terminate()
+        process.wait()
 
 
 def deploy_through_ape(owner: Any, project: Project) -> System:

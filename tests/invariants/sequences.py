@@ -17,6 +17,7 @@ from .system import deploy, set_up
 
 OPENING = 8  # actions that bring accounts and positions about, before those that count
 LENGTH = 50
+DRAWN = -1  # in place of a seed, where there is none
 CLOSING = 60  # actions after which a keeper must have come to an end
 
 
@@ -73,7 +74,7 @@ class Ground:
         machine = self.machine()
         outcome = Outcome(seed, counts=machine.counts)
         for action in recorded:
-            _perform(machine, action, outcome)
+            perform(machine, action, outcome)
             if outcome.violations:
                 break
         return outcome
@@ -85,10 +86,10 @@ def play(machine: Machine, seed: int) -> Outcome:
     draw = Generator(rng)
     outcome = Outcome(seed, counts=machine.counts)
     for place in range(OPENING + LENGTH):
-        _perform(machine, draw.opening(machine, place) if place < OPENING else draw.next(machine), outcome)
+        perform(machine, draw.opening(machine, place) if place < OPENING else draw.next(machine), outcome)
         if outcome.violations:
             return outcome
-    _close(machine, draw, outcome)
+    close(machine, draw, outcome)
     if not outcome.violations:
         outcome.violations = tuple(machine.finish())
     return outcome
@@ -96,19 +97,21 @@ def play(machine: Machine, seed: int) -> Outcome:
 
 def report(outcome: Outcome) -> str:
     """The failure of a sequence, with every action that leads to it."""
-    lines = [f"seed {outcome.seed}, after {len(outcome.actions)} actions:"]
+    origin = "as hypothesis draws it" if outcome.seed == DRAWN else f"seed {outcome.seed}"
+    lines = [f"{origin}, after {len(outcome.actions)} actions:"]
     lines += [f"  {violation.invariant}: {violation.text}" for violation in outcome.violations]
     return "\n".join([*lines, *map(describe, outcome.actions)])
 
 
-def _perform(machine: Machine, action: Action, outcome: Outcome) -> None:
+def perform(machine: Machine, action: Action, outcome: Outcome) -> None:
+    """Plays an action, and notes what it came to."""
     outcome.actions.append(action)
     outcome.violations = machine.perform(action).violations
 
 
-def _close(machine: Machine, draw: Generator, outcome: Outcome) -> None:
+def close(machine: Machine, draw: Generator, outcome: Outcome) -> None:
     """K2: with good prices, a keeper that does what is due comes to an end, and then nothing is due."""
-    _perform(machine, draw.shock(machine), outcome)
+    perform(machine, draw.shock(machine), outcome)
     for _ in range(CLOSING):
         if outcome.violations:
             return
@@ -116,7 +119,7 @@ def _close(machine: Machine, draw: Generator, outcome: Outcome) -> None:
         if action is None:
             machine.counts["K2"] += 1
             return
-        _perform(machine, action, outcome)
+        perform(machine, action, outcome)
         machine.counts["closing actions"] += 1
         if machine.refusal:
             outcome.violations += (Violation("K2", f"a keeper's {action.kind} is refused: {machine.refusal}"),)

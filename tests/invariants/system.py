@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from backstop.orders import Domain
 
 from .calls import call, words
-from .chain import CHAIN_ID, Chain, PyrevmChain
+from .chain import CHAIN_ID, Chain, DeployingChain
 from .compiler import Artefact
 from .world import (
     ADDRESSES,
@@ -58,8 +58,8 @@ class System:
         return Domain(CHAIN_ID, self.exchange)
 
 
-def deploy(chain: PyrevmChain, artefacts: dict[str, Artefact]) -> System:
-    """Everything on pyrevm, in the order of `scripts.stage.system`."""
+def deploy(chain: DeployingChain, artefacts: dict[str, Artefact]) -> System:
+    """Everything, in the order of `scripts.stage.system`."""
 
     def new(name: str, *arguments: str | int) -> str:
         return chain.deploy(OWNER, artefacts[name].bytecode + words(*arguments))

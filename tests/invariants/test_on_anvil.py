@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import socket
-import subprocess
 from collections.abc import Iterator
 
 import pytest
 from ape import accounts, networks, project
 
-from .chain import CHAIN_ID
 from .compiler import compile_system
 from .machine import Machine, errors_of
-from .on_anvil import AnvilChain, deploy_through_ape
+from .on_anvil import AnvilChain, deploy_through_ape, running
 from .sequences import Ground, play, report
 from .system import System, set_up
 
@@ -25,23 +22,14 @@ SEEDS = (1, 2, 3, 4)
 
 @pytest.fixture(scope="module")
 def anvil() -> Iterator[tuple[AnvilChain, System]]:
-    """An Anvil beside ape's own: its clock is years ahead, and ape takes and reverts no snapshots of it."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    url = f"http://127.0.0.1:{port}"
-    process = subprocess.Popen(["anvil", "--silent", "--port", str(port), "--chain-id", str(CHAIN_ID)])
-    try:
-        chain = AnvilChain(url)
+    """Its clock is years ahead of ape's own."""
+    with running() as (chain, url):
         with networks.parse_network_choice("ethereum:local:foundry", provider_settings={"host": url}):
             owner = accounts.test_accounts[0]
             system = deploy_through_ape(owner, project)
         set_up(chain, system)
         chain.mark()
         yield chain, system
-    finally:
-        process.terminate()
-        process.wait()
 
 
 @pytest.mark.parametrize("seed", SEEDS)

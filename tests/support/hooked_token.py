@@ -19,7 +19,7 @@ def hook(token: Any, target: Any, data: bytes) -> None:
     honest = "0x" + keccak(text=f"the code of {token.address}")[-20:].hex()
     code = rpc("eth_getCode", token.address, "latest")
     rpc("anvil_setCode", honest, code)
-    rpc("anvil_setCode", token.address, "0x" + _code(honest, target.address, data).hex())
+    rpc("anvil_setCode", token.address, "0x" + hooked(honest, target.address, data).hex())
 
 
 def outcome(token: Any) -> tuple[bool, bytes] | None:
@@ -29,8 +29,11 @@ def outcome(token: Any) -> tuple[bool, bytes] | None:
     return (accepted == 2, returned.to_bytes(32, "big")[:4]) if accepted else None
 
 
-def _code(honest: str, target: str, data: bytes) -> bytes:
-    """`if (moves && !tload(0)) { tstore(0, 1); note(target.call(data)); } honest.delegatecall(msg.data)`"""
+def hooked(honest: str, target: str, data: bytes) -> bytes:
+    """Code of the token, whose honest code is at another address.
+
+    `if (moves && !tload(0)) { tstore(0, 1); note(target.call(data)); } honest.delegatecall(msg.data)`
+    """
     first, second = (keccak(text=signature)[:4].hex() for signature in MOVES)
     head = f"5f3560e01c8063{first}149063{second}14175f5c1516" + "61{call:04x}57"
     forward = (
