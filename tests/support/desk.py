@@ -11,12 +11,13 @@ from ape import project
 from eth_account.signers.local import LocalAccount
 
 from backstop.account_id import is_cross, isolated_account
+from backstop.deployment.pool_terms import Backer, PoolKind
 from backstop.orders import Order, order_hash, sign
 from scripts.stage.parameters import MarketParameters, plain_market
 from scripts.stage.system import name_bytes, parameters_of
 from scripts.stage.venue import BOND, FEED_DECIMALS, HEARTBEAT, TestMarket, Venue, tokens, wad
 from tests.support.acting import Done, act, rpc
-from tests.support.enums import Backer, PoolKind, Side
+from tests.support.enums import Side
 
 UNLIMITED = 2**256 - 1
 ANY_PRICE = (-(2**255), 2**255 - 1)
