@@ -11,7 +11,7 @@ from pathlib import Path
 from tests.invariants.compiler import ROOT, read_source
 
 from . import python, solidity
-from .solidity import GUARD, Mutant
+from .mutant import GUARD, Mutant
 
 FOLDER = ROOT / "tests" / "mutation"
 JUSTIFIED = FOLDER / "justified.json", FOLDER / "justified-python.json"

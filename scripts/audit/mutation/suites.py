@@ -7,7 +7,7 @@ from tests.differential.in_process import InProcess, checks
 from tests.invariants.compiler import Artefact, compile_system, read_source
 from tests.invariants.sequences import Ground
 
-from .solidity import Mutant
+from .mutant import Mutant
 
 HARNESSES = {
     **{name: f"contracts/mocks/{name}.sol" for name in ("MathHarness", "CrossHarness", "LiquidationHarness")},

@@ -8,7 +8,8 @@ from tests.invariants.compiler import DEPLOYED, compile_edits, compile_system
 
 from . import python_trial
 from .ledger import INVALID, SURVIVED, is_python
-from .solidity import Mutant, mutants_of
+from .mutant import Mutant
+from .solidity import mutants_of
 from .suites import HARNESSES, OF_SEQUENCES, by_engine, by_libraries, by_sequences, is_in_a_harness
 
 # Mutants of deployed contracts for one run of the compiler, whose memory some twenty contracts fill.
