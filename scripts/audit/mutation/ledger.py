@@ -46,7 +46,9 @@ class Ledger:
         if ledger.path.is_file():
             document = json.loads(ledger.path.read_text(encoding="utf-8"))
             if document["hash"] == ledger.hash:
-                ledger.results = {entry["id"]: entry["result"] for entry in document["mutants"]}
+                results = {entry["id"]: entry["result"] for entry in document["mutants"]}
+                # Of those that are still made: how mutants are made may have changed since.
+                ledger.results = {name: result for name, result in results.items() if name in ledger.mutants}
         return ledger
 
     @property

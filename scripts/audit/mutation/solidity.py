@@ -83,10 +83,8 @@ def _changes(node: dict[str, Any], source: bytes) -> Iterator[tuple[int, int, st
             yield *_place(node), "sign", f"({_text(node['subExpression'], source)})"
         case "ExpressionStatement":
             yield from _statement(node, source)
-        case "EmitStatement":
-            yield *_place(node), "statement", "{}"
-        case "Continue":
-            yield *_place(node), "statement", "{}"
+        case "EmitStatement" | "Continue":
+            yield from _left_out(node, source, "statement")
         case "Assignment" if node["operator"] in _COMPOUND:
             start, end = _place(node["leftHandSide"])[1], _place(node["rightHandSide"])[0]
             between = source[start:end].decode()
@@ -125,9 +123,19 @@ def _statement(node: dict[str, Any], source: bytes) -> Iterator[tuple[int, int, 
     expression = node["expression"]
     if expression["nodeType"] == "FunctionCall":
         called = expression["expression"].get("name")
-        yield *_place(node), GUARD if called == "require" else "statement", "{}"
+        yield from _left_out(node, source, GUARD if called == "require" else "statement")
     elif expression["nodeType"] == "Assignment":
-        yield *_place(node), "assignment", "{}"
+        yield from _left_out(node, source, "assignment")
+
+
+def _left_out(node: dict[str, Any], source: bytes, kind: str) -> Iterator[tuple[int, int, str, str]]:
+    """Without a statement, whose place in the tree ends before its semicolon; at the end of a `for` there is none."""
+    start, end = _place(node)
+    after = end + len(source[end:]) - len(source[end:].lstrip())
+    if source[after : after + 1] == b";":
+        yield start, after + 1, kind, "{}"
+    else:
+        yield start, end, kind, ""
 
 
 def _constant(node: dict[str, Any], source: bytes) -> Iterator[tuple[int, int, str, str]]:
