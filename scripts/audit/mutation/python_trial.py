@@ -26,6 +26,7 @@ from hypothesis import HealthCheck, Phase, settings
 from tests.invariants.compiler import ROOT, compile_system
 
 from .python import mutants_of
+from .suites import broken_in
 
 SURVIVED = ""  # as the ledger has it
 
@@ -237,14 +238,7 @@ def _by_harnesses() -> str:
 def _by_sequences() -> str:
     """The sequences beside their model, which is made of the package."""
     ground = importlib.import_module("tests.invariants.sequences").Ground(compile_system())
-    for seed in SEQUENCES:
-        try:
-            broken = ground.play(seed).broken
-        except Exception:
-            return f"sequence {seed}"
-        if broken:
-            return f"{', '.join(sorted(broken))} in sequence {seed}"
-    return ""
+    return broken_in(ground, SEQUENCES)
 
 
 def _by_books() -> str:
