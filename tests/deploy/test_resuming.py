@@ -65,6 +65,7 @@ def test_nonce_that_another_transaction_took(
     order: Order, deployer: Any, endpoint: Endpoint, owner: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Signed, written down and never sent; then the account sent something else."""
+    monkeypatch.setattr(runner, "SETTLED", 0.2)
     with monkeypatch.context() as patch:
         stopping(patch, 1, before=False)
         with pytest.raises(StoppedError):
