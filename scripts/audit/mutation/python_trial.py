@@ -20,9 +20,9 @@ from types import CodeType, ModuleType
 from typing import Any
 
 import pytest
-from ape import project
 from hypothesis import HealthCheck, Phase, settings
 
+from tests.differential.in_process import checks, code_of
 from tests.invariants.compiler import ROOT, compile_system
 
 from .python import mutants_of
@@ -215,12 +215,7 @@ def _starts_a_process(item: pytest.Item) -> bool:
 
 @cache
 def _harnesses() -> dict[str, bytes]:
-    names = ("MathHarness", "CrossHarness", "LiquidationHarness")
-    return {name: _code_of(getattr(project, name).contract_type) for name in names}
-
-
-def _code_of(contract: Any) -> bytes:
-    return bytes.fromhex(contract.model_dump(mode="json")["deploymentBytecode"]["bytecode"][2:])
+    return {name: code_of(name) for name in {check.harness for check in checks(CASES)}}
 
 
 def _by_harnesses() -> str:
