@@ -13,7 +13,7 @@ from backstop.chain.endpoint import Endpoint
 from backstop.errors import DeployError
 from scripts.stage import deploying, inspection, runner
 from scripts.stage.deploying import Order
-from tests.deploy.stages import StoppedError, before_handover, findings, run, stopping, with_plan, wrong
+from tests.deploy.stages import before_handover, findings, run, run_stopped, with_plan, wrong
 
 
 @pytest.fixture
@@ -38,10 +38,7 @@ def test_journal_that_names_another_contract_is_refused(
     order: Order, deployer: Any, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, keeper: Any
 ) -> None:
     """Of the same code, but for the price feed that it asks; whether somebody else's or an earlier one of one's own."""
-    with monkeypatch.context() as patch:
-        stopping(patch, 6, before=False)
-        with pytest.raises(StoppedError):
-            run(order, deployer, endpoint)
+    run_stopped(order, deployer, endpoint, at=6)
     journal = json.loads(order.journal.read_text())
     assert list(journal["steps"])[-1] == "solvency_module"
     rogue = keeper.deploy(
