@@ -25,6 +25,7 @@ from hypothesis import HealthCheck, Phase, settings
 from tests.differential.in_process import checks, code_of
 from tests.invariants.compiler import ROOT, compile_system
 
+from ..environment import forget_others
 from .python import mutants_of
 from .suites import broken_in
 
@@ -96,6 +97,7 @@ def _noticed(file: str, text: str) -> str:
 def _try(file: str, text: str) -> str:
     resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS + 5))
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
+    forget_others()
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # ape's is of no use here, and slow
     gc.freeze()  # what was loaded before is not looked through, and so not copied
     nowhere = os.open(os.devnull, os.O_RDWR)
