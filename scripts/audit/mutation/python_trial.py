@@ -20,12 +20,13 @@ from types import CodeType, ModuleType
 from typing import Any
 
 import pytest
-from ape import project
 from hypothesis import HealthCheck, Phase, settings
 
+from tests.differential.in_process import code_of
 from tests.invariants.compiler import ROOT, compile_system
 
 from .python import mutants_of
+from .suites import HARNESSES
 
 SURVIVED = ""  # as the ledger has it
 
@@ -214,12 +215,7 @@ def _starts_a_process(item: pytest.Item) -> bool:
 
 @cache
 def _harnesses() -> dict[str, bytes]:
-    names = ("MathHarness", "CrossHarness", "LiquidationHarness")
-    return {name: _code_of(getattr(project, name).contract_type) for name in names}
-
-
-def _code_of(contract: Any) -> bytes:
-    return bytes.fromhex(contract.model_dump(mode="json")["deploymentBytecode"]["bytecode"][2:])
+    return {name: code_of(name) for name in HARNESSES}
 
 
 def _by_harnesses() -> str:
