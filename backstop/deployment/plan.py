@@ -10,7 +10,6 @@ import json
 import tomllib
 from collections.abc import Iterator
 from decimal import Decimal
-from enum import IntEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -28,6 +27,7 @@ from pydantic import (
 
 from backstop.deployment import limits
 from backstop.deployment.parameters import NO_BAND, UNLIMITED_NOTIONAL, UNLIMITED_OPEN_INTEREST, MarketParameters
+from backstop.deployment.pool_terms import Backer, PoolKind
 from backstop.errors import PlanError
 from backstop.math.wad import WAD, format_amount
 from backstop.settings.units import Account, Amount, Fraction
@@ -161,20 +161,6 @@ class RewardsPlan(_Table):
         yield from limits.reward_faults(*self.values())
 
 
-class Kind(IntEnum):
-    """`PoolKind` of the contracts."""
-
-    isolated = 0
-    shared = 1
-
-
-class Backer(IntEnum):
-    """`Backer` of the contracts."""
-
-    own = 0
-    mutual = 1
-
-
 class PoolPlan(_Table):
     """An insurance pool."""
 
@@ -195,7 +181,7 @@ class PoolPlan(_Table):
 
     def terms(self) -> tuple[int, int]:
         """Kind and backer, as `createPool` takes them."""
-        return int(Kind[self.kind]), int(Backer[self.backer])
+        return int(PoolKind[self.kind.upper()]), int(Backer[self.backer.upper()])
 
 
 class DrawdownPlan(_Table):

@@ -47,6 +47,8 @@ def main(only: tuple[str, ...], without: tuple[str, ...], is_listing: bool) -> N
         for name, what in PARTS.items():
             click.echo(f"{name:12} {what}")
         return
+    if not __debug__:
+        raise click.UsageError("python -O and PYTHONOPTIMIZE leave out what the audit asserts")
     chosen = _chosen(only, without)
     # One that does not come to its end leaves no report of an earlier one.
     REPORT.unlink(missing_ok=True)

@@ -22,6 +22,7 @@ from tests.differential import engine_alone, in_process
 from tests.invariants import sequences
 from tests.invariants.compiler import ROOT, Artefact, compile_system
 
+from .environment import environment
 from .recording import FOLDER, RecordingChain, known_codes
 from .results import Part, Row
 
@@ -136,7 +137,7 @@ def _start_tests() -> list[tuple[subprocess.Popen[bytes], Path]]:
     shim.parent.mkdir()
     shim.write_text(f'#!/bin/sh\ncd {ROOT!s} && exec {sys.executable} -m scripts.audit.proxy "$@"\n', encoding="utf-8")
     shim.chmod(0o755)
-    environment = os.environ | {
+    told = environment() | {
         "PATH": f"{shim.parent}{os.pathsep}{os.environ['PATH']}",
         "BACKSTOP_ANVIL": str(Path(real).resolve()),
         "BACKSTOP_RECORDINGS": str(_RAW.resolve()),
@@ -146,7 +147,7 @@ def _start_tests() -> list[tuple[subprocess.Popen[bytes], Path]]:
         log = FOLDER / f"tests-{place}.log"
         command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *_TESTS[place::_PROCESSES]]
         with log.open("wb") as out:
-            started.append((subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=environment), log))
+            started.append((subprocess.Popen(command, stdout=out, stderr=subprocess.STDOUT, env=told), log))
     return started
 
 

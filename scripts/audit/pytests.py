@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree as ET
+
+from .environment import environment
 
 
 @dataclass(slots=True)
@@ -35,7 +36,7 @@ class Run:
         python = [sys.executable, *(("-m", *under) if under else ())]
         command = [*python, "-m", "pytest", "-q", "-p", "no:cacheprovider", f"--junitxml={self._report}"]
         with self._log.open("w", encoding="utf-8") as log:
-            self._process = subprocess.Popen([*command, *arguments], stdout=log, stderr=log, env=os.environ)
+            self._process = subprocess.Popen([*command, *arguments], stdout=log, stderr=log, env=environment())
 
     def outcome(self) -> Outcome:
         """Waits for its end."""

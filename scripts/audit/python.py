@@ -40,7 +40,7 @@ def run() -> Part:
 
 
 def _measure(part: Part, data: str) -> None:
-    measured = Coverage(data_file=data)
+    measured = Coverage(data_file=data, config_file="pyproject.toml")  # whatever COVERAGE_RCFILE names
     measured.combine([str(DATA)])
     report = DATA / "coverage.json"
     measured.json_report(outfile=str(report))

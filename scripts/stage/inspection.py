@@ -7,9 +7,9 @@ fault.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ape import project
 from ape.exceptions import ApeException
@@ -45,6 +45,7 @@ from scripts.stage.system import (
 
 _CHANGED = "the plan is otherwise: was it governance that changed it?"
 _FOREIGN = "do not use this deployment until somebody has found out why"
+_Planned = TypeVar("_Planned", PoolPlan, MarketPlan)
 _SECONDS = ("heartbeat", "cooldown", "duration", "window", "exempt_age", "grace", "delay")
 
 
@@ -318,15 +319,27 @@ def look_at_settings(s: Subject) -> Iterator[Finding]:
 
 def look_at_pools(s: Subject) -> Iterator[Finding]:
     """Pools, and the tokens of their shares."""
-    count = s.system.fund.poolCount()
-    for id, meant in enumerate(s.plan.pools, 1):
+    fund = s.system.fund
+    yield from _as_numbered(s, "pool", s.plan.pools, fund.poolCount(), fund.pool, _look_at_pool)
+
+
+def _as_numbered(
+    s: Subject,
+    what: str,
+    planned: Sequence[_Planned],
+    count: int,
+    read: Callable[[int], Any],
+    look: Callable[[Subject, int, _Planned], Iterator[Finding]],
+) -> Iterator[Finding]:
+    """What is planned in the order of its ids on chain, where `read` tells of it; and what is there beyond."""
+    for id, meant in enumerate(planned, 1):
         if id > count:
-            yield fail(f"pool {meant.name}", f"there are only {count} pools", _FOREIGN)
+            yield fail(f"{what} {meant.name}", f"there are only {count} {what}s", _FOREIGN)
         else:
-            yield from _look_at_pool(s, id, meant)
-    if count > len(s.plan.pools):
-        names = [_text(s.system.fund.pool(id).name) for id in range(len(s.plan.pools) + 1, count + 1)]
-        yield warn("pools", f"also {', '.join(names)}", _CHANGED)
+            yield from look(s, id, meant)
+    if count > len(planned):
+        names = [_text(read(id).name) for id in range(len(planned) + 1, count + 1)]
+        yield warn(f"{what}s", f"also {', '.join(names)}", _CHANGED)
 
 
 def _look_at_pool(s: Subject, id: int, meant: PoolPlan) -> Iterator[Finding]:
@@ -346,15 +359,8 @@ def _look_at_pool(s: Subject, id: int, meant: PoolPlan) -> Iterator[Finding]:
 
 def look_at_markets(s: Subject) -> Iterator[Finding]:
     """Markets, their feeds and their parameters."""
-    count = s.system.exchange.marketCount()
-    for id, meant in enumerate(s.plan.markets, 1):
-        if id > count:
-            yield fail(f"market {meant.name}", f"there are only {count} markets", _FOREIGN)
-        else:
-            yield from _look_at_market(s, id, meant)
-    if count > len(s.plan.markets):
-        names = [_text(s.system.exchange.market(id).name) for id in range(len(s.plan.markets) + 1, count + 1)]
-        yield warn("markets", f"also {', '.join(names)}", _CHANGED)
+    exchange = s.system.exchange
+    yield from _as_numbered(s, "market", s.plan.markets, exchange.marketCount(), exchange.market, _look_at_market)
 
 
 def _look_at_market(s: Subject, id: int, meant: MarketPlan) -> Iterator[Finding]:

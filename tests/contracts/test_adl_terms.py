@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from backstop.account_id import isolated_sub_id
+from backstop.deployment.pool_terms import PoolKind
 from scripts.stage.venue import TestMarket, Venue, tokens, wad
 from tests.support.acting import act, now, refused, wait_until
 from tests.support.desk import Desk, create_pool, open_desk
-from tests.support.enums import PoolKind, Side, Trigger
+from tests.support.enums import Side, Trigger
 
 NINE_HOURS = 9 * 3600
 WEI = pytest.mark.parametrize("wei", [-1, 0, 1], ids=["a wei below", "at it", "a wei above"])

@@ -12,6 +12,7 @@ from ape import project
 
 from backstop.adl.ranking import rank
 from backstop.chain.snapshot import ChainState, read_chain
+from backstop.deployment.pool_terms import PoolKind
 from backstop.keeper.duties import take_overs
 from backstop.keeper.liquidations import weak_accounts
 from backstop.math.liquidation import contracts_to_restore
@@ -19,7 +20,7 @@ from scripts.stage.venue import TestMarket, Venue, tokens, wad
 from tests.support.acting import Done, act, emitted, now, refused, rpc, wait_until
 from tests.support.deficits import deficit, withdraw
 from tests.support.desk import NO_LIMIT, Desk, create_pool, open_desk, open_shared
-from tests.support.enums import PoolKind, Side, Trigger
+from tests.support.enums import Side, Trigger
 from tests.support.proofs import assert_proofs, nothing_changes
 from tests.support.stakers import COOLDOWN, Stakers, fresh, open_group
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
+from backstop.deployment.pool_terms import PoolKind
 from scripts.stage.venue import TestMarket, Venue, tokens, wad
 from tests.support.acting import act, emitted, imagine, now, refused, refused_by_overflow, wait_until
 from tests.support.desk import Desk, create_pool, open_desk
-from tests.support.enums import PoolKind
 from tests.support.hostile_tokens import answering, calling_back
 from tests.support.proofs import nothing_changes
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from backstop.deployment.pool_terms import PoolKind
 from scripts.stage.venue import TestMarket, Venue, wad
 from tests.support.acting import act
 from tests.support.desk import Desk, create_pool, open_desk
-from tests.support.enums import PoolKind, Side, Trigger
+from tests.support.enums import Side, Trigger
 
 # 1,000 contracts opened at 100 with a margin of 1,000, so that each unit beyond 99 or 101 costs the pool 1,000.
 SIDES = pytest.mark.parametrize("direction", [1, -1], ids=["long", "short"])

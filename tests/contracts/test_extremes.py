@@ -10,12 +10,13 @@ from typing import Any
 import pytest
 from ape import project
 
+from backstop.deployment.pool_terms import PoolKind
 from backstop.math.wad import WAD
 from scripts.stage.venue import Venue
 from tests.differential import extremes
 from tests.support.acting import act, emitted
 from tests.support.desk import FLAT, Desk, create_pool, list_in_pool
-from tests.support.enums import PoolKind, Side, Trigger
+from tests.support.enums import Side, Trigger
 
 NOTIONAL_MAX = 2**96 - 1  # at mark, when it is opened
 TWO_DAYS = 172_800

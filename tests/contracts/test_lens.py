@@ -6,11 +6,12 @@ import pytest
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
 
+from backstop.deployment.pool_terms import PoolKind
 from scripts.stage.system import name_bytes
 from scripts.stage.venue import TestMarket, Venue, tokens, wad
 from tests.support.acting import act, now, rpc, wait_until
 from tests.support.desk import Desk, create_pool, open_desk
-from tests.support.enums import PoolKind, Side
+from tests.support.enums import Side
 
 MOST = 2**256 - 1
 NAMES = ("ant", "bee", "cat", "dog", "eel")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pytest
 
+from backstop.deployment.pool_terms import Backer, PoolKind
 from scripts.stage.venue import TestMarket, Venue, wad
 from tests.support.acting import Done, act, emitted, now, refused
 from tests.support.deficits import open_deficit
 from tests.support.desk import Desk, create_pool, open_desk, open_shared
-from tests.support.enums import Backer, Item, PoolKind, Side, Trigger
+from tests.support.enums import Item, Side, Trigger
 from tests.support.proofs import nothing_changes
 from tests.support.stakers import fresh
 

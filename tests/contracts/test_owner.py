@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from ape import project
 
+from backstop.deployment.pool_terms import Backer, PoolKind
 from scripts.stage.parameters import MarketParameters, plain_market
 from scripts.stage.system import name_bytes
 from scripts.stage.venue import Venue, wad
 from tests.support.acting import Done, act, emitted, imagine_deployment, refused, refused_without_reason, wait_until
 from tests.support.callers import EXCHANGE_MODULES, everybody
 from tests.support.desk import Desk, create_pool, list_in_pool, open_desk
-from tests.support.enums import Backer, PoolKind, Side, Trigger
+from tests.support.enums import Side, Trigger
 from tests.support.proofs import nothing_changes
 
 ZERO = "0x" + "0" * 40

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from backstop.deployment.pool_terms import PoolKind
 from scripts.stage.venue import TestMarket, Venue, wad
 from tests.support.acting import act, emitted
 from tests.support.desk import Desk, create_pool, open_desk
-from tests.support.enums import PoolKind, Side, Trigger
+from tests.support.enums import Side, Trigger
 
 SIDES = pytest.mark.parametrize("side", list(Side), ids=["long", "short"])
 MARKS = {Side.LONG: 60, Side.SHORT: 140}

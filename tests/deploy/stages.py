@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -42,6 +43,18 @@ def stopping(monkeypatch: pytest.MonkeyPatch, at: int, before: bool) -> None:
 
 def run(order: Order, deployer: Any, endpoint: Endpoint) -> system.System:
     return deploy(order, deployer, endpoint, lambda _: None)
+
+
+def run_stopped(
+    order: Order, deployer: Any, endpoint: Endpoint, *, at: int, before: bool = False
+) -> dict[str, dict[str, Any]]:
+    """A run that ends with the nth write of the journal, or right before it. The steps that the journal has then."""
+    with pytest.MonkeyPatch.context() as patch:
+        stopping(patch, at, before)
+        with pytest.raises(StoppedError):
+            run(order, deployer, endpoint)
+    steps: dict[str, dict[str, Any]] = json.loads(order.journal.read_text())["steps"]
+    return steps
 
 
 def with_plan(order: Order, change: Callable[[dict[str, Any]], None]) -> Order:

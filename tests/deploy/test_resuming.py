@@ -21,7 +21,7 @@ from scripts.stage import deploying, runner, system
 from scripts.stage.deploying import Order
 from scripts.stage.own_chain import with_test_markets
 from scripts.stage.venue import wad
-from tests.deploy.stages import StoppedError, before_handover, run, stopping, with_plan, wrong
+from tests.deploy.stages import StoppedError, before_handover, run, run_stopped, stopping, with_plan, wrong
 
 
 def test_stopped_at_every_write(
@@ -46,15 +46,9 @@ def test_stopped_at_every_write(
     assert not order.journal.exists()
 
 
-def test_stopped_before_a_write_goes_on_with_the_same_nonce(
-    order: Order, deployer: Any, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stopped_before_a_write_goes_on_with_the_same_nonce(order: Order, deployer: Any, endpoint: Endpoint) -> None:
     """Mined, and not written down: found by its state."""
-    with monkeypatch.context() as patch:
-        stopping(patch, 2, before=True)
-        with pytest.raises(StoppedError):
-            run(order, deployer, endpoint)
-    (step,) = json.loads(order.journal.read_text())["steps"].values()
+    (step,) = run_stopped(order, deployer, endpoint, at=2, before=True).values()
     assert not step["done"]
     assert endpoint.request("eth_getCode", step["address"], "latest") != "0x"
     made = run(order, deployer, endpoint)
@@ -66,11 +60,7 @@ def test_nonce_that_another_transaction_took(
 ) -> None:
     """Signed, written down and never sent; then the account sent something else."""
     monkeypatch.setattr(runner, "SETTLED", 0.2)
-    with monkeypatch.context() as patch:
-        stopping(patch, 1, before=False)
-        with pytest.raises(StoppedError):
-            run(order, deployer, endpoint)
-    (step,) = json.loads(order.journal.read_text())["steps"].values()
+    (step,) = run_stopped(order, deployer, endpoint, at=1).values()
     deployer.transfer(owner, 1)
     made = run(order, deployer, endpoint)
     assert made.price_feed.address != step["address"]
@@ -102,11 +92,7 @@ def test_steps_that_were_taken_back_are_sent_again(
     monkeypatch.setattr(runner, "SETTLED", 0.2)
     before = endpoint.quantity("eth_getTransactionCount", deployer.address, "latest")
     state = endpoint.request("evm_snapshot")
-    with monkeypatch.context() as patch:
-        stopping(patch, 12, before=False)
-        with pytest.raises(StoppedError):
-            run(order, deployer, endpoint)
-    known = json.loads(order.journal.read_text())["steps"]
+    known = run_stopped(order, deployer, endpoint, at=12)
     assert [step["done"] for step in known.values()] == [True] * 6
     assert endpoint.request("evm_revert", state)
     assert endpoint.quantity("eth_getTransactionCount", deployer.address, "latest") == before
@@ -126,11 +112,7 @@ def test_steps_that_were_taken_back_and_whose_nonces_are_used_up(
     """Each gets the next nonce that is free, and what depends on its address is made anew."""
     monkeypatch.setattr(runner, "SETTLED", 0.2)
     state = endpoint.request("evm_snapshot")
-    with monkeypatch.context() as patch:
-        stopping(patch, 12, before=False)
-        with pytest.raises(StoppedError):
-            run(order, deployer, endpoint)
-    known = json.loads(order.journal.read_text())["steps"]
+    known = run_stopped(order, deployer, endpoint, at=12)
     assert endpoint.request("evm_revert", state)
     deployer.transfer(owner, 1)
     deployer.transfer(owner, 1)
@@ -144,11 +126,7 @@ def test_node_that_lags_is_waited_for(
     order: Order, deployer: Any, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A step is not taken for one that was taken back as long as a lag explains that it is not to be seen."""
-    with monkeypatch.context() as patch:
-        stopping(patch, 2, before=False)
-        with pytest.raises(StoppedError):
-            run(order, deployer, endpoint)
-    (step,) = json.loads(order.journal.read_text())["steps"].values()
+    (step,) = run_stopped(order, deployer, endpoint, at=2).values()
     real, asked = Endpoint.request, 0
 
     def lagging(self: Any, method: str, *parameters: Any, **more: Any) -> Any:
@@ -175,10 +153,7 @@ def _another_plan(order: Order) -> Order:
 def test_unfinished_deployment_of_something_else(
     what: str, order: Order, deployer: Any, endpoint: Endpoint, keeper: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as patch:
-        stopping(patch, 6, before=False)
-        with pytest.raises(StoppedError):
-            run(order, deployer, endpoint)
+    run_stopped(order, deployer, endpoint, at=6)
     before = (order.journal.read_bytes(), endpoint.quantity("eth_blockNumber"))
     if what == "of another plan":
         order = _another_plan(order)

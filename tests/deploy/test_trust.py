@@ -11,9 +11,10 @@ from ape import accounts, project
 
 from backstop.chain.endpoint import Endpoint
 from backstop.errors import DeployError
+from scripts import verify
 from scripts.stage import deploying, inspection, runner
 from scripts.stage.deploying import Order
-from tests.deploy.stages import StoppedError, before_handover, findings, run, stopping, with_plan, wrong
+from tests.deploy.stages import before_handover, findings, run, run_stopped, with_plan, wrong
 
 
 @pytest.fixture
@@ -38,10 +39,7 @@ def test_journal_that_names_another_contract_is_refused(
     order: Order, deployer: Any, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch, keeper: Any
 ) -> None:
     """Of the same code, but for the price feed that it asks; whether somebody else's or an earlier one of one's own."""
-    with monkeypatch.context() as patch:
-        stopping(patch, 6, before=False)
-        with pytest.raises(StoppedError):
-            run(order, deployer, endpoint)
+    run_stopped(order, deployer, endpoint, at=6)
     journal = json.loads(order.journal.read_text())
     assert list(journal["steps"])[-1] == "solvency_module"
     rogue = keeper.deploy(
@@ -222,6 +220,28 @@ def test_closed_market_that_is_not_ended(
     ended = "price_band, stress_band, funding_cap, initial_margin_step, the band in force"
     assert found[0] == f"fail market ETH-USD: closed, and {ended} is not zero"
     assert found[1].startswith("fail market ETH-USD: feed: the market is closed, and its price not final")
+
+
+def test_more_or_fewer_pools_and_markets_than_the_plan(
+    order: Order, deployer: Any, endpoint: Endpoint, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    order = replace(order, governed=False, public=False)
+    run(order, deployer, endpoint)
+
+    def as_of(pools: list[Any], markets: list[Any]) -> list[str]:
+        plan = order.plan.model_copy(update={"pools": pools, "markets": markets})
+        subject_of = verify.subject_of
+        with monkeypatch.context() as patch:
+            patch.setattr(verify, "subject_of", lambda *given: replace(subject_of(*given), plan=plan))
+            return wrong(order, endpoint)
+
+    (pool,), (market,) = order.plan.pools, order.plan.markets
+    assert as_of([], []) == [f"warn pools: also {pool.name}", f"warn markets: also {market.name}"]
+    another, other = pool.model_copy(update={"name": "second"}), market.model_copy(update={"name": "SOL-USD"})
+    assert as_of([pool, another], [market, other]) == [
+        "fail pool second: there are only 1 pools",
+        "fail market SOL-USD: there are only 1 markets",
+    ]
 
 
 def test_delay_shorter_than_an_exit(

@@ -11,12 +11,13 @@ from ape import project
 from eth_account.signers.local import LocalAccount
 
 from backstop.account_id import is_cross, isolated_account
+from backstop.deployment.pool_terms import Backer, PoolKind
 from backstop.orders import Order, order_hash, sign
 from scripts.stage.parameters import MarketParameters, plain_market
-from scripts.stage.system import name_bytes
+from scripts.stage.system import name_bytes, parameters_of
 from scripts.stage.venue import BOND, FEED_DECIMALS, HEARTBEAT, TestMarket, Venue, tokens, wad
 from tests.support.acting import Done, act, rpc
-from tests.support.enums import Backer, PoolKind, Side
+from tests.support.enums import Side
 
 UNLIMITED = 2**256 - 1
 ANY_PRICE = (-(2**255), 2**255 - 1)
@@ -106,25 +107,8 @@ class Desk:
         return int(self.exchange.exposures(self.market.id, [self.account(who, index)], self.mark())[0].equity)
 
     def parameters(self) -> MarketParameters:
-        """The market's parameters as the exchange has them."""
-        listed = self.exchange.market(self.market.id)
-        return MarketParameters(
-            initial_margin_fraction=listed.calmMarginFraction,
-            maintenance_margin_fraction=listed.maintenanceMarginFraction,
-            liquidation_discount=listed.liquidationDiscount,
-            liquidation_fee=listed.liquidationFee,
-            maker_fee=listed.makerFee,
-            taker_fee=listed.takerFee,
-            price_band=listed.calmBand,
-            funding_cap=listed.funding.cap,
-            max_notional=listed.maxNotional,
-            min_size=listed.minSize,
-            max_open_interest=listed.maxOpenInterest,
-            pool_fee_share=listed.poolFeeShare,
-            treasury_fee_share=listed.treasuryFeeShare,
-            initial_margin_step=listed.initialMarginStep,
-            stress_band=listed.stressBand,
-        )
+        """The market's parameters as they were set."""
+        return parameters_of(self.venue.system, self.market.id)
 
     def set_parameters(self, **changes: int) -> Done:
         """The owner changes some of them, and leaves the others."""

@@ -1,4 +1,4 @@
-"""The enums of the contracts."""
+"""The enums of the contracts, but those of `backstop.deployment.pool_terms`."""
 
 from __future__ import annotations
 
@@ -23,20 +23,6 @@ class Trigger(IntEnum):
     NONE = 0
     DRAWDOWN = 1
     DEPLETION = 2
-
-
-class PoolKind(IntEnum):
-    """contracts/types/Pool.sol"""
-
-    ISOLATED = 0
-    SHARED = 1
-
-
-class Backer(IntEnum):
-    """contracts/types/Pool.sol"""
-
-    OWN = 0
-    MUTUAL = 1
 
 
 class Item(IntEnum):

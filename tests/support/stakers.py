@@ -8,10 +8,10 @@ from typing import Any
 
 from ape import project
 
+from backstop.deployment.pool_terms import Backer, PoolKind
 from scripts.stage.venue import Venue, tokens
 from tests.support.acting import Done, act, now
 from tests.support.desk import UNLIMITED, Desk, create_pool, open_desk
-from tests.support.enums import Backer, PoolKind
 
 SCALE = 10**12  # WAD in a token unit
 VIRTUAL = 10**12  # shares that a pool holds itself

@@ -13,7 +13,7 @@ from tests.invariants.compiler import compile_system
 
 from ..machine import CORES
 from .ledger import TARGETS, Ledger, is_python
-from .trial import try_all
+from .trial import control, controls, try_all
 
 
 @click.command()
@@ -38,6 +38,12 @@ def main(only: tuple[str, ...], anew: bool, survivors: bool) -> None:
         jobs += [(file, todo[i : i + at_once]) for i in range(0, len(todo), at_once)]
     click.echo(f"{sum(len(ids) for _, ids in jobs)} mutants of {len(files)} files", err=True)
     with ProcessPoolExecutor(CORES, mp_context=get_context("fork")) as pool:
+        unchanged = controls(dict.fromkeys(file for file, _ in jobs))
+        noticed = {what: found for what, found in zip(unchanged, pool.map(control, unchanged), strict=True) if found}
+        if noticed:
+            for what, found in noticed.items():
+                click.echo(f"{what} without a mutant: {found}", err=True)
+            sys.exit(1)
         tasks = {pool.submit(try_all, file, ids): file for file, ids in jobs}
         for done, task in enumerate(as_completed(tasks), start=1):
             ledger = ledgers[tasks[task]]

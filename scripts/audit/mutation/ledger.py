@@ -11,12 +11,14 @@ from pathlib import Path
 from tests.invariants.compiler import ROOT, read_source
 
 from . import python, solidity
-from .solidity import GUARD, Mutant
+from .mutant import GUARD, Mutant
 
 FOLDER = ROOT / "tests" / "mutation"
 JUSTIFIED = FOLDER / "justified.json", FOLDER / "justified-python.json"
 LEAST_KILLED = 95  # of a hundred that are no guards
-INVALID = "invalid"  # does not compile, or is the same program
+# Of a hundred with a result: no more than may survive, so that nothing is won by calling a survivor invalid.
+MOST_INVALID = 100 - LEAST_KILLED
+INVALID = "invalid"  # does not compile
 SURVIVED = ""
 
 TARGETS = [
@@ -46,7 +48,9 @@ class Ledger:
         if ledger.path.is_file():
             document = json.loads(ledger.path.read_text(encoding="utf-8"))
             if document["hash"] == ledger.hash:
-                ledger.results = {entry["id"]: entry["result"] for entry in document["mutants"]}
+                results = {entry["id"]: entry["result"] for entry in document["mutants"]}
+                # Of those that are still made: how mutants are made may have changed since.
+                ledger.results = {name: result for name, result in results.items() if name in ledger.mutants}
         return ledger
 
     @property
@@ -70,6 +74,14 @@ class Ledger:
         """Mutants that nothing has noticed."""
         return [name for name, result in self.results.items() if result == SURVIVED]
 
+    def invalid(self) -> list[str]:
+        """Mutants that do not compile."""
+        return [name for name, result in self.results.items() if result == INVALID]
+
+    def has_too_many_invalid(self) -> bool:
+        """Whether so many are, that what makes mutants is at fault, or the ledger."""
+        return 100 * len(self.invalid()) > MOST_INVALID * len(self.results)
+
     def counts(self, *, guards: bool) -> tuple[int, int, int]:
         """Mutants that compile, those of them that were noticed, and survivors that are justified."""
         kept = [
@@ -82,19 +94,24 @@ class Ledger:
         return len(kept), len(kept) - len(survivors), sum(name in justified for name in survivors)
 
     def faults(self) -> list[str]:
-        """Survivors that nobody has justified."""
+        """Survivors that nobody has justified, and too many that do not compile."""
         justified = justifications()
-        return [
+        faults = [
             f"{self.file}:{self.mutants[name].line} ({name}, {self.mutants[name].kind}): "
             f"{_brief(self.mutants[name].original)} -> {_brief(self.mutants[name].replacement)} survived"
             for name in self.survivors()
             if name not in justified
         ]
+        if self.has_too_many_invalid():
+            share = f"{len(self.invalid())} of {len(self.results)} mutants do not compile"
+            faults.append(f"{self.file}: {share}, at most {MOST_INVALID} % may")
+        return faults
 
     def summary(self) -> str:
         """One line."""
         guards, others = self.counts(guards=True), self.counts(guards=False)
-        return f"{self.file}: guards {guards[1]} of {guards[0]}, others {others[1]} of {others[0]} killed"
+        killed = f"guards {guards[1]} of {guards[0]}, others {others[1]} of {others[0]} killed"
+        return f"{self.file}: {killed}, {len(self.invalid())} of {len(self.results)} invalid"
 
     def write(self) -> None:
         """Into git's tree, one mutant a line."""

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import ast
-from collections import Counter
 from collections.abc import Iterator
-from hashlib import sha256
 from itertools import accumulate, pairwise
 
 from tests.invariants.compiler import ROOT
 
-from .solidity import GUARD, Mutant
+from .mutant import GUARD, Change, Mutant, named
 
 _COMPARISONS = {ast.Lt: ("<", "<="), ast.LtE: ("<=", "<"), ast.Gt: (">", ">="), ast.GtE: (">=", ">")}
 _EQUALITIES = {ast.Eq: ("==", "!="), ast.NotEq: ("!=", "=="), ast.Is: ("is", "is not"), ast.IsNot: ("is not", "is")}
@@ -24,23 +22,11 @@ _REFUSING = frozenset({"fail", "_refuse"})  # methods that raise: strict_json.No
 # Nothing runs there, or only what says how something is shown or made.
 _SKIPPED = frozenset({"annotation", "returns", "decorator_list", "type_params", "format_spec"})
 
-Change = tuple[int, int, str, str, str]  # start, end, kind, replacement, name of the function
-
 
 def mutants_of(file: str) -> list[Mutant]:
     """All mutants of a module of backstop/, in the order of their places."""
     source = (ROOT / file).read_bytes()
-    found = sorted(set(_Walk(source).changes(ast.parse(source), "")))
-    made, seen = [], Counter[str]()
-    for start, end, kind, replacement, scope in found:
-        original = source[start:end].decode()
-        what = "\0".join((file, scope, kind, original, replacement))
-        seen[what] += 1
-        name = sha256(f"{what}\0{seen[what]}".encode()).hexdigest()[:12]
-        text = (source[:start] + replacement.encode() + source[end:]).decode()
-        line = source[:start].count(b"\n") + 1
-        made.append(Mutant(name, file, line, scope.rpartition(".")[2], kind, original, replacement, text))
-    return made
+    return named(file, source, _Walk(source).changes(ast.parse(source), ""))
 
 
 class _Walk:

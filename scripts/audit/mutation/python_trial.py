@@ -22,11 +22,12 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 
-from tests.differential.in_process import code_of
+from tests.differential.in_process import checks, code_of
 from tests.invariants.compiler import ROOT, compile_system
 
+from ..environment import forget_others
 from .python import mutants_of
-from .suites import HARNESSES
+from .suites import broken_in
 
 SURVIVED = ""  # as the ledger has it
 
@@ -58,17 +59,13 @@ _KEPT = ("scripts.audit", "tests.invariants.compiler")
 
 def try_all(file: str, names: Sequence[str]) -> dict[str, str]:
     """What notices each of these mutants of a module."""
-    _check_suites()
     mutants = {mutant.id: mutant for mutant in mutants_of(file)}
     return {name: _noticed(file, mutants[name].text) for name in names}
 
 
-@cache
-def _check_suites() -> None:
-    """A suite that notices something in the package as it is would be said to notice everything."""
-    for file in ("backstop/math/wad.py", "backstop/adl/listing.py"):
-        if noticed := _noticed(file, (ROOT / file).read_text(encoding="utf-8")):
-            raise RuntimeError(f"without a mutant there is: {noticed}")
+def control(file: str) -> str:
+    """What the suites notice of the module as it is."""
+    return _noticed(file, (ROOT / file).read_text(encoding="utf-8"))
 
 
 def _noticed(file: str, text: str) -> str:
@@ -96,6 +93,7 @@ def _noticed(file: str, text: str) -> str:
 def _try(file: str, text: str) -> str:
     resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS + 5))
     resource.setrlimit(resource.RLIMIT_AS, (_MOST_MEMORY, _MOST_MEMORY))
+    forget_others()
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # ape's is of no use here, and slow
     gc.freeze()  # what was loaded before is not looked through, and so not copied
     nowhere = os.open(os.devnull, os.O_RDWR)
@@ -215,7 +213,7 @@ def _starts_a_process(item: pytest.Item) -> bool:
 
 @cache
 def _harnesses() -> dict[str, bytes]:
-    return {name: code_of(name) for name in HARNESSES}
+    return {name: code_of(name) for name in {check.harness for check in checks(CASES)}}
 
 
 def _by_harnesses() -> str:
@@ -233,14 +231,7 @@ def _by_harnesses() -> str:
 def _by_sequences() -> str:
     """The sequences beside their model, which is made of the package."""
     ground = importlib.import_module("tests.invariants.sequences").Ground(compile_system())
-    for seed in SEQUENCES:
-        try:
-            broken = ground.play(seed).broken
-        except Exception:
-            return f"sequence {seed}"
-        if broken:
-            return f"{', '.join(sorted(broken))} in sequence {seed}"
-    return ""
+    return broken_in(ground, SEQUENCES)
 
 
 def _by_books() -> str:

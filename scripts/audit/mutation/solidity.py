@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
-from hashlib import sha256
 from typing import Any
 
 from tests.invariants.compiler import read_source, run_compiler
 
-GUARD = "guard"  # a revert, require or modifier that is taken out
+from .mutant import GUARD, Change, Mutant, named
 
 _BINARY = {
     "+": "-", "-": "+", "*": "/", "/": "*", "%": "*", "<": "<=", "<=": "<", ">": ">=", ">=": ">",
@@ -25,39 +22,12 @@ _YUL |= {"slt": "sgt", "lt": "gt", "gt": "lt", "sgt": "slt"}
 _COMPOUND = {"+=": "-=", "-=": "+=", "*=": "/=", "|=": "&=", "&=": "|=", "<<=": ">>=", ">>=": "<<="}
 
 
-@dataclass(frozen=True, slots=True)
-class Mutant:
-    """A source with a part replaced. `id` stays the same when other parts of the file change."""
-
-    id: str
-    file: str
-    line: int
-    function: str
-    kind: str
-    original: str
-    replacement: str
-    text: str
-
-
 def mutants_of(file: str) -> list[Mutant]:
     """All mutants of a file of contracts/, in the order of their places."""
     source = read_source(file).encode()
     settings = {"stopAfter": "parsing", "outputSelection": {"*": {"": ["ast"]}}}
     tree = run_compiler({file: {"content": source.decode()}}, settings)["sources"][file]["ast"]
-    found = sorted(set(_walk(tree, source, "")))
-    made, seen = [], Counter[str]()
-    for start, end, kind, replacement, scope in found:
-        original = source[start:end].decode()
-        what = "\0".join((file, scope, kind, original, replacement))
-        seen[what] += 1
-        name = sha256(f"{what}\0{seen[what]}".encode()).hexdigest()[:12]
-        text = (source[:start] + replacement.encode() + source[end:]).decode()
-        line = source[:start].count(b"\n") + 1
-        made.append(Mutant(name, file, line, scope.rpartition(".")[2], kind, original, replacement, text))
-    return made
-
-
-Change = tuple[int, int, str, str, str]  # start, end, kind, replacement, name of the function
+    return named(file, source, _walk(tree, source, ""))
 
 
 def _walk(node: Any, source: bytes, scope: str) -> Iterator[Change]:
@@ -113,10 +83,8 @@ def _changes(node: dict[str, Any], source: bytes) -> Iterator[tuple[int, int, st
             yield *_place(node), "sign", f"({_text(node['subExpression'], source)})"
         case "ExpressionStatement":
             yield from _statement(node, source)
-        case "EmitStatement":
-            yield *_place(node), "statement", "{}"
-        case "Continue":
-            yield *_place(node), "statement", "{}"
+        case "EmitStatement" | "Continue":
+            yield from _left_out(node, source, "statement")
         case "Assignment" if node["operator"] in _COMPOUND:
             start, end = _place(node["leftHandSide"])[1], _place(node["rightHandSide"])[0]
             between = source[start:end].decode()
@@ -155,9 +123,19 @@ def _statement(node: dict[str, Any], source: bytes) -> Iterator[tuple[int, int, 
     expression = node["expression"]
     if expression["nodeType"] == "FunctionCall":
         called = expression["expression"].get("name")
-        yield *_place(node), GUARD if called == "require" else "statement", "{}"
+        yield from _left_out(node, source, GUARD if called == "require" else "statement")
     elif expression["nodeType"] == "Assignment":
-        yield *_place(node), "assignment", "{}"
+        yield from _left_out(node, source, "assignment")
+
+
+def _left_out(node: dict[str, Any], source: bytes, kind: str) -> Iterator[tuple[int, int, str, str]]:
+    """Without a statement, whose place in the tree ends before its semicolon; at the end of a `for` there is none."""
+    start, end = _place(node)
+    after = end + len(source[end:]) - len(source[end:].lstrip())
+    if source[after : after + 1] == b";":
+        yield start, after + 1, kind, "{}"
+    else:
+        yield start, end, kind, ""
 
 
 def _constant(node: dict[str, Any], source: bytes) -> Iterator[tuple[int, int, str, str]]:
