@@ -61,8 +61,8 @@ soak: compile ## two keepers, a crowd, jumps and faults for half an hour of chai
 # Three parts at once, each with an Anvil of its own, because each waits for its Anvil half of the time; the third is all
 # that the others are not. What they print is shown when all have ended.
 FIRST := tests/contracts tests/scenarios tests/trader
-SECOND := tests/faults tests/fund tests/index tests/invariants tests/soak tests/stress tests/symbolic tests/telemetry \
-  tests/transactions
+SECOND := tests/adl tests/docs tests/faults tests/fund tests/index tests/invariants tests/soak tests/stress \
+  tests/symbolic tests/telemetry tests/transactions
 
 .PHONY: test
 test: compile ## run the tests, or those named in ARGS

@@ -112,15 +112,11 @@ def _missed_halt(name: str, artefacts: dict[str, Artefact]) -> str:
 
 
 def _never_seen(counts: Counter[str], sequences: int) -> Iterator[str]:
-    """What the tests ask to be seen in 500 sequences, for as many as there were."""
-    from tests.invariants.test_sequences import SEEN
+    """What the tests ask to be seen, for as many sequences as there were."""
+    from tests.invariants.test_sequences import seldom
 
-    if sequences < 300:
-        return
-    for name, least in SEEN.items():
-        wanted = least * sequences // 500
-        if counts[name] < wanted:
-            yield f"{name!r} was seen {counts[name]} times, at least {wanted} are asked for"
+    for name, (seen, least) in seldom(counts, sequences).items():
+        yield f"{name!r} was seen {seen} times, at least {least} are asked for"
 
 
 def _short(says: str) -> str:

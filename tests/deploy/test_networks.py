@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,8 +16,9 @@ from scripts.stage.venue import wad
 from tests.deploy.explorer_double import ExplorerDouble
 from tests.deploy.world import BASE_SEPOLIA, DEPLOYER, SEPOLIA, World, named
 
-# Odd: killed before the write. Together they come past deployments, settings, the listing and the hand-over.
-KILLS = (1, 2, 9, 30, 8)
+# Odd: killed before the write. Together they come past deployments, settings, the listing and the hand-over; every
+# write by itself is one of test_resuming.py, without a process.
+KILLS = (13, 36)
 
 
 @pytest.fixture(scope="module")
@@ -99,8 +99,9 @@ def test_second_deployment_is_refused(straight: World) -> None:
 
 
 def test_verify_passes_and_publishes_the_sources(broken: World) -> None:
+    """And the deployer holds nothing any more."""
     with ExplorerDouble() as explorer:
-        done = broken.verify(ETHERSCAN_API_KEY="kept quiet", ETHERSCAN_API_URL=explorer.url)
+        done = broken.verify("--strict", ETHERSCAN_API_KEY="kept quiet", ETHERSCAN_API_URL=explorer.url)
     assert done.returncode == 0, done.stdout + done.stderr
     assert {line[:4].strip() for line in done.stdout.splitlines() if line[4:6] == "  "} == {"ok"}
     assert "kept quiet" not in done.stdout + done.stderr
@@ -113,26 +114,18 @@ def test_verify_passes_and_publishes_the_sources(broken: World) -> None:
         assert one["chainid"] == str(BASE_SEPOLIA)
         assert one["codeformat"] == "solidity-standard-json-input"
         assert one["compilerversion"] == f"v{record['details']['compiler']['version']}"
-
-
-def test_deployer_holds_nothing(broken: World) -> None:
-    done = broken.verify("--no-publish", "--strict")
-    assert done.returncode == 0, done.stdout + done.stderr
     assert f"deployer: {DEPLOYER.address} has no role" in done.stdout
-    timelock = read(broken)["details"]["timelock"]["address"]
+    timelock = record["details"]["timelock"]["address"]
     for key in ("exchange", "fund", "round_book", "price_feed"):
         assert f"ok    owner of {key}: {timelock}" in done.stdout
     assert "ok    delay: 259200 s" in done.stdout
 
 
 def test_missing_url_is_one_line(broken: World) -> None:
-    for network, variable in (
-        ("ethereum:sepolia:node", "SEPOLIA_RPC_URL"),
-        ("arbitrum:sepolia:node", "ARBITRUM_SEPOLIA_RPC_URL"),
-    ):
-        done = broken.run("verify", "--network", network)
-        assert done.returncode == 2
-        assert done.stderr == f"error: {variable} is not set: it has to have the URL of a node of {network}\n"
+    network = "arbitrum:sepolia:node"
+    done = broken.run("verify", "--network", network)
+    assert done.returncode == 2
+    assert done.stderr == f"error: ARBITRUM_SEPOLIA_RPC_URL is not set: it has to have the URL of a node of {network}\n"
 
 
 def test_what_was_tampered_with_is_told(straight: World) -> None:
@@ -142,10 +135,10 @@ def test_what_was_tampered_with_is_told(straight: World) -> None:
     usurper, canceller = named("usurper"), record["details"]["timelock"]["cancellers"][0]
     exchange, governor = project.Exchange, project.BackstopTimelock
     straight.as_somebody(timelock, record["exchange"], encoded(exchange, "setWarningRate", wad("0.9")))
-    changed = straight.verify()
-    assert changed.returncode == 0, changed.stdout + changed.stderr
+    changed = straight.verify("--strict")
+    assert changed.returncode == 1, changed.stdout + changed.stderr
     assert "warn  exchange: warning_rate: 0.9, the plan has 0.8" in changed.stdout
-    assert straight.verify("--strict").returncode == 1
+    assert "fail" not in changed.stdout
 
     straight.as_somebody(timelock, record["fund"], encoded(project.InsuranceFund, "transferOwnership", usurper))
     straight.as_somebody(usurper, record["fund"], encoded(project.InsuranceFund, "acceptOwnership"))
@@ -172,21 +165,3 @@ def encoded(container: Any, method: str, *arguments: Any) -> bytes:
     (abi,) = [one for one in container.contract_type.mutable_methods if one.name == method]
     ecosystem = networks.provider.network.ecosystem
     return bytes(ecosystem.get_method_selector(abi) + ecosystem.encode_calldata(abi, *arguments))
-
-
-def test_unfinished_deployment_of_another_plan_is_refused(tmp_path: Path) -> None:
-    with own_anvil("--chain-id", str(SEPOLIA)) as url:
-        world = World.make(SEPOLIA, url, tmp_path / "world")
-        assert world.deploy(killed_at=4).returncode == -9
-        before = (world.sent(), world.journal.read_bytes())
-        text = world.plan.read_text()
-        world.plan.write_text(text.replace('warning_rate = "0.8"', 'warning_rate = "0.7"'))
-        done = world.deploy()
-        assert done.returncode == 1
-        assert "is an unfinished deployment of another plan: finish it with what it was begun with" in done.stderr
-        assert (world.sent(), world.journal.read_bytes()) == before
-        world.plan.write_text(text.replace("delay = 259200", "delay = 172799\nshorter_than_exits = true"))
-        done = world.deploy()
-        assert done.returncode == 2
-        assert "timelock.delay is 172799 s, at least 172800 s are needed" in done.stderr
-        assert world.sent() == before[0]
