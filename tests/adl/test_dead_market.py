@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from backstop.adl.planning import Plan, plan
+from backstop.adl.snapshot import Market
 from backstop.adl.snapshot_file import dumps, loads
 from backstop.errors import SnapshotError
 from backstop.math.fund import mark_while_dead
@@ -40,6 +41,12 @@ def test_a_live_market_is_what_a_file_means_that_does_not_say() -> None:
     assert book.markets[ETH].is_live
     assert "priceLive" not in dumps(book)
     assert worked_case(priceLive=True) == book
+
+
+def test_a_market_of_which_nothing_is_said_has_a_price_and_has_not_ended() -> None:
+    fractions = {"maintenance_margin_fraction": 1, "trigger": 1, "stop": 1, "target": 1}
+    plain = Market("A", mark_price=1, pool="a", **fractions, adl_active=False, pnl=0, max_pnl_8h=0)
+    assert (plain.is_live, plain.is_closed) == (True, False)
 
 
 def test_a_dead_market_is_written_and_read_again() -> None:

@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from backstop.adl.execution import run_round
 from backstop.adl.planning import Plan, plan
-from backstop.adl.snapshot import Side, Snapshot
+from backstop.adl.scoring import SideBook
+from backstop.adl.snapshot import Inventory, Side, Snapshot
 from backstop.adl.snapshot_file import loads
+from backstop.math.fund import AdlPrice
 from backstop.math.wad import WAD, format_amount
 
 from .books import ETH, EXAMPLES, account, document, held, market, pool, position, snapshot, wad, worked_case
@@ -157,9 +160,15 @@ def test_a_tie_is_called_drawdown() -> None:
 
 
 def test_inventory_that_does_not_lose_is_never_due() -> None:
-    for price, due in (("80", False), ("79", False), ("80.000000000000000001", True)):
+    # A wei above mark, 800 contracts lose 800 wei, and one contract a single one.
+    for contracts, price, due in (
+        ("800", "80", False),
+        ("800", "79", False),
+        ("800", "80.000000000000000001", True),
+        ("1", "80.000000000000000001", True),
+    ):
         book = snapshot(
-            markets={ETH: market("80", "-7000", "0")}, pools={"eth": pool("-9000", held("long", "800", price))}
+            markets={ETH: market("80", "-7000", "0")}, pools={"eth": pool("-9000", held("long", contracts, price))}
         )
         assert len(plan(book)) == due
 
@@ -212,6 +221,14 @@ def test_a_loss_of_one_market_lowers_the_drawdown_of_the_others() -> None:
     smaller = plan(snapshot(markets=markets, pools={"both": pool("900", *inventory, kind="shared")}))
     # 700/2,300; 700 - 575.
     assert [(one.drawdown, one.compensation) for one in smaller] == [(wad("0.304347826086956521"), wad("125"))] * 2
+
+
+def test_what_the_markets_of_another_pool_have_lost_is_not_in_the_base() -> None:
+    # 7,000 of 20,000 is 35 %; with the 1,000 that were lost in B it would be a third.
+    markets = {ETH: market("80", "-7000", "0", trigger="0.35"), "B": market("80", "-1000", "0", pool="b")}
+    state = snapshot(markets=markets, pools={"eth": pool("13000", held("long", "800", "88.75")), "b": pool("9000")})
+    [due] = plan(state)
+    assert (due.market, due.drawdown) == (ETH, wad("0.35"))
 
 
 # ------------------------------------------------------------------ the mutual group
@@ -318,6 +335,22 @@ def test_the_bankrupt_are_named_whether_reached_or_not() -> None:
     assert skips_of(due) == [("abe", "bankrupt"), ("zoe", "bankrupt")]
     # They are on the list all the same: a mark that moves may make them solvent.
     assert due.listing.accounts == ("enough", "abe", "zoe")
+
+
+def test_an_inventory_of_a_wei_is_closed_whole() -> None:
+    # From 90 it has lost 10 wei.
+    state = snapshot(
+        STURDY, markets={ETH: market("80")}, pools={"eth": pool("-0.00000000000000001", held("long", TINY, "90"))}
+    )
+    [due] = plan(state)
+    assert (fills_of(due), due.uncovered) == ([("sturdy", 1, wad("90"))], 0)
+    assert due.fills[0].value == 90
+
+
+def test_a_round_looks_at_nobody_where_nobody_is_ranked() -> None:
+    inventory, price = Inventory(ETH, wad("100"), wad("9000")), AdlPrice(wad("90"), wad("90"))
+    result = run_round(inventory, SideBook(ranked=(), bankrupt=("broke",)), price, wad("80"))
+    assert (result.reached, result.fills, result.size) == (0, [], wad("100"))
 
 
 def test_what_nobody_holds_is_netted_against_the_opposite_inventory() -> None:

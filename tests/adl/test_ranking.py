@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from backstop.adl.ranking import rank
+from backstop.adl.scoring import is_bankrupt
 from backstop.adl.snapshot import Side
 from backstop.adl.snapshot_file import loads
 from backstop.errors import UnknownMarketError
@@ -71,6 +72,8 @@ def test_an_account_without_equity_has_no_place() -> None:
         account("other-side", "100", position("long", "1", "90")),
     )
     assert [place.account for place in rank(book, ETH, "short")] == ["one-wei"]
+    # Who has a wei is not to be taken over, and neither is who holds nothing.
+    assert [one.id for one in book.accounts if is_bankrupt(book, one)] == ["at-zero", "under"]
 
 
 def test_a_cross_account_is_scored_by_its_whole_margin() -> None:
@@ -90,6 +93,36 @@ def test_a_cross_account_is_scored_by_its_whole_margin() -> None:
     assert btc_leg.leveraged_return == wad("-0.068965517241379310")
     # cash = 300 - 800 + 2,900 = 2,400: (150 - 2,400 + 3,000)/9.5, up.
     assert eth.liquidation_price == wad("78.947368421052631579")
+
+
+def test_nothing_is_liquidated_in_a_market_that_has_ended() -> None:
+    """There is no liquidation price, and its legs ask for no margin at that of others."""
+    legs = position("long", "10", "100"), position("long", "10", "20", "SOL-USD")
+    trader = account("trader", "100", *legs, mode="cross")
+    prices = {}
+    for closed in (False, True):
+        markets = {ETH: market(pool="both"), "SOL-USD": market("20", pool="both", closed=closed)}
+        book = snapshot(trader, markets=markets, pools={"both": pool("1", kind="shared")})
+        [eth], [sol] = rank(book, ETH, "long"), rank(book, "SOL-USD", "long")
+        # E = 100 over MM of 50 and 10: 83.3… and 16.6…, over ten contracts; toward the mark.
+        assert eth.bankruptcy_price == wad("91.666666666666666667")
+        assert sol.bankruptcy_price == wad("18.333333333333333334")
+        prices[closed] = eth.liquidation_price, sol.liquidation_price
+    # cash = 100 - 1,000 - 200, and 200 in SOL: (10 + 900)/9.5, up; without the 10 of a market that has ended 900/9.5.
+    # For SOL it is cash and 1,000 in ETH: (50 + 100)/9.5.
+    assert prices[False] == (wad("95.789473684210526316"), wad("15.789473684210526316"))
+    assert prices[True] == (wad("94.736842105263157895"), None)
+
+
+def test_the_first_has_nobody_ahead() -> None:
+    # Of 5 wei the first holds one: its midpoint is at a tenth. With another wei ahead it would be at three tenths.
+    one, four = "0.000000000000000001", "0.000000000000000004"
+    book = snapshot(
+        account("first", "1", position("long", one, "90")), account("second", "1", position("long", four, "100"))
+    )
+    places = [(place.account, place.adl_light) for place in rank(book, ETH, "long")]
+    # The second's midpoint is at three fifths.
+    assert places == [("first", 1), ("second", 4)]
 
 
 def test_the_remainder_of_a_cross_account_goes_to_the_last_market() -> None:

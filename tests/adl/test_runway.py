@@ -141,6 +141,18 @@ def test_a_group_that_has_a_wei_more_than_nothing_carries_its_member() -> None:
     assert not is_drawdown_due(replace(member, peak=4), wad("95"))
 
 
+def test_a_drawdown_that_ends_where_the_group_has_nothing_is_found_before_that() -> None:
+    """Down to 75 its group has something, and it has nothing to add to what the others have lost.
+
+    At 78.5 it has lost 3,300 of 1,000 and 10,000. At 75 the 3,000 of the other member fill up what it lacks, and 4,000
+    of 14,000 are less than 30 %.
+    """
+    member = replace(PLAIN, balance=wad("1000"), other_losses=wad("10000"), others=(wad("3000"),))
+    assert is_drawdown_due(member, wad("75") + 1)
+    assert not is_drawdown_due(member, wad("75"))
+    assert runway(member, up=False).drawdown == wad("78.5")
+
+
 SHORT = replace(PLAIN, long=(0, 0), short=(-wad("200"), -wad("21000")), mark=wad("105"))
 
 

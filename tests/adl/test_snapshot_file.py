@@ -23,6 +23,7 @@ from backstop.adl.snapshot import (
     Snapshot,
 )
 from backstop.adl.snapshot_file import dumps, loads
+from backstop.adl.strict_json import parse
 from backstop.errors import BackstopError, SnapshotError
 from backstop.math.wad import WAD
 
@@ -271,6 +272,8 @@ def test_a_negative_entry_notional_of_a_position_is_refused() -> None:
         pytest.param('{"a":' * 100_000, "$", "nested too deeply", id="deep objects"),
         pytest.param("[1, " * 33, "$", "nested too deeply", id="33 levels"),
         pytest.param("[1, " * 32, "$", "not JSON: Expecting value", id="32 levels"),
+        pytest.param("[[], " * 32, "$", "nested too deeply", id="33 levels, others closed before"),
+        pytest.param("[[], " * 31, "$", "not JSON: Expecting value", id="32 levels, others closed before"),
         pytest.param(
             '["[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[", "\\"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[',
             "$",
@@ -318,6 +321,61 @@ def test_the_notional_of_an_inventory_has_the_sign_of_its_price_in_the_file() ->
         state = loads(json.dumps(edited(HELD, item)))
         assert state.pools["both"].inventory[0].entry_notional == notional * WAD
         assert json.loads(dumps(state))["pools"]["both"]["inventory"] == [item]
+
+
+def test_a_notional_is_below_the_largest_amount() -> None:
+    place = {"market": ETH, "side": "long", "contracts": "10"}
+    largest = "9" * 39 + ".9"
+    state = loads(json.dumps(edited(IN_A, {**place, "entryPrice": largest})))
+    assert state.accounts[0].positions[0].entry_notional == 10 * wad(largest) == (10**40 - 1) * WAD
+    at, message = refusal(json.dumps(edited(IN_A, {**place, "entryPrice": "1" + "0" * 39})))
+    assert at == f"{PATH_A}.entryPrice"
+    assert message == "contracts times this price is too large: amounts are below 10^40"
+
+
+@pytest.mark.parametrize("sides", [("long", "short"), ("short", "long")])
+def test_a_wei_of_inventory_has_the_side_that_it_has(sides: tuple[str, str]) -> None:
+    inventory = [held(side, "0.000000000000000001", "90") for side in sides]
+    state = loads(json.dumps(edited("pools/both/inventory", inventory)))
+    assert [item.size for item in state.pools["both"].inventory] == [1 if side == "long" else -1 for side in sides]
+
+
+def test_a_file_is_indented_by_two() -> None:
+    lines = dumps(loads(json.dumps(book()))).splitlines()
+    assert lines[:4] == ["{", '  "version": 1,', '  "block": {', '    "chainId": 31337,']
+    assert lines[-1] == "}"
+
+
+# ------------------------------------------------------------------ how a refusal shows what it refuses
+
+
+@pytest.mark.parametrize(
+    ("side", "shown"),
+    [
+        pytest.param("länge", '"länge"', id="as it is"),
+        pytest.param("l\u200bng", '"l\\u200bng"', id="what does not print"),
+        pytest.param("l\u200blänge", '"l\\u200bl\\u00e4nge"', id="both"),
+        pytest.param("x" * 46, '"' + "x" * 46 + '"', id="48 characters with the quotes"),
+        pytest.param("x" * 47, '"' + "x" * 47 + "…", id="49"),
+    ],
+)
+def test_a_text_is_shown_readable_and_cut(side: str, shown: str) -> None:
+    at, message = refusal(json.dumps(edited(f"{IN_A}/side", side)))
+    assert (at, message) == (f"{PATH_A}.side", f"{shown} is not long or short")
+
+
+def test_an_amount_that_does_not_print_is_shown_escaped() -> None:
+    at, message = refusal(json.dumps(edited("accounts/0/collateral", "1\n2")))
+    assert at == "$.accounts[0].collateral"
+    says = "is not a decimal amount: write digits, at most one dot, no exponent, like"
+    assert message == rf"\"1\n2\" {says} \"-7000.5\""
+
+
+def test_an_unknown_key_names_all_that_are_known() -> None:
+    _, message = refusal(json.dumps(edited("extra", 1)))
+    assert message == "unknown key: expected version, markets, pools, accounts or block"
+    with pytest.raises(SnapshotError, match=r"^\$\.a: unknown key: expected b$"):
+        parse('{"a": 1, "b": 1}').object(required=("b",))
 
 
 # ------------------------------------------------------------------ round trip
