@@ -34,7 +34,7 @@ from .sequences import LENGTH, OPENING
 from .state import State
 from .steps import Violation
 from .system import OWNER
-from .world import ADDRESSES, POOLS, TRADERS, owner_of
+from .world import ADDRESSES, POOLS, TRADERS, TREASURY, owner_of
 
 INVARIANTS = dict(re.findall(r"^([A-Z]\d)  (.+)$", __doc__ or "", re.MULTILINE))
 HONEST = "0x" + "70" * 20  # where the honest code of the token is
@@ -193,7 +193,10 @@ class Attempt:
             yield Violation("X1", f"{name}.{function} is refused to a stranger, and changed something")
 
     def _somebody(self) -> str:
-        return self.rng.choice((STRANGER, *ADDRESSES[1:]))
+        """Anybody but the guardian, who is the first, and the treasury."""
+        return self.rng.choice(
+            (STRANGER, *(ADDRESSES[place] for place in range(1, len(ADDRESSES)) if place != TREASURY))
+        )
 
     # ------------------------------------------------------------------ counterparties
 

@@ -260,7 +260,8 @@ class Machine:
                 yield exchange, call("takeOver(bytes32)", action.account)
             case actions.Challenge():
                 yield self.system.round_book, calls.challenge(action.round, action.account)
-                yield self.system.round_book, call("payPool(uint16)", self.model.records[action.round].market)
+                if (record := self.model.records.get(action.round)) is not None:
+                    yield self.system.round_book, call("payPool(uint16)", record.market)
             case actions.BuyInventory():
                 fields = (action.buyer, action.market, action.side, action.contracts, action.limit)
                 yield exchange, call("buyInventory(bytes32,uint16,uint8,uint256,uint256)", *fields)
