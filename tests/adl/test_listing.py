@@ -148,12 +148,12 @@ def test_those_who_rise_are_listed_from_the_highest_on_and_who_has_no_bound_befo
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     # All have lost, so that whoever reaches nothing at all rises above the first. Of those alike the id decides.
-    names = ["first", "spare", "at-zero", "at-a-wei", "boundless", "endless", "high"]
+    names = ["first", "spare", "at-nothing", "at-wei", "boundless", "endless", "high"]
     crowd = [account(name, str(5000 + n), position("short", "10", "75")) for n, name in enumerate(names)]
     state = book(*crowd, contracts="10")
-    reaching(monkeypatch, **{"at-zero": 0, "at-a-wei": 1, "boundless": None, "endless": None, "high": WAD})
+    reaching(monkeypatch, **{"at-nothing": 0, "at-wei": 1, "boundless": None, "endless": None, "high": WAD})
     [due] = plan(state)
-    assert due.listing.accounts == ("first", "spare", "boundless", "endless", "high", "at-a-wei", "at-zero")
+    assert due.listing.accounts == ("first", "spare", "boundless", "endless", "high", "at-wei", "at-nothing")
 
 
 def test_the_round_is_not_refused_where_all_returns_have_gone_down() -> None:
