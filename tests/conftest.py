@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from ape import accounts
+from hypothesis import settings
 
 from backstop.chain.keys import ENVIRONMENT
 from backstop.commands.options import DEPLOYMENT_VARIABLE, RPC_VARIABLE
@@ -24,6 +25,10 @@ for _variable in (ENVIRONMENT, RPC_VARIABLE, DEPLOYMENT_VARIABLE, JOURNAL_VARIAB
 os.environ["XDG_STATE_HOME"] = tempfile.mkdtemp(prefix="backstop-state-")
 
 quick_ape.install()
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("unhurried", parent=settings(), deadline=None)
+settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session")
