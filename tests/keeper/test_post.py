@@ -80,11 +80,11 @@ def test_a_node_that_drips_is_waited_for_no_longer_than_one_that_is_silent(begin
 
 def test_the_time_begins_anew_with_each_request() -> None:
     def slowly(_: object) -> tuple[int, bytes]:
-        time.sleep(TIME / 2)
+        time.sleep(0.6)
         return 200, b'{"result": "0x1"}'
 
     with node(slowly) as url:
-        endpoint = Endpoint(url, TIME)
+        endpoint = Endpoint(url, 2.0)
         assert [endpoint.request("eth_chainId") for _ in range(4)] == ["0x1"] * 4
 
 
