@@ -40,13 +40,13 @@ def receiver(*statuses: int) -> Iterator[Receiver]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            kept.came.put((dict(self.headers), body))  # once it is answered the next one may come
             status = kept.statuses.pop(0) if kept.statuses else 200
             self.send_response(status)
             if status == 302:
                 self.send_header("Location", "http://127.0.0.1:9/elsewhere")
             self.send_header("Content-Length", "0")
             self.end_headers()
-            kept.came.put((dict(self.headers), body))
 
         def log_message(self, *_: Any) -> None:
             pass
