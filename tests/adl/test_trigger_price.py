@@ -226,9 +226,7 @@ AMOUNTS = st.integers(-(10**7) * WAD, 10**7 * WAD)
 def books(draw: st.DrawFn, *, alone: bool = False, one_sided: bool = False) -> Snapshot:
     """ETH and up to two other markets, each with inventory: in one shared pool, or each in one of a mutual group."""
     mutual = not alone and draw(st.booleans())
-    names = [ETH] if alone else draw(st.permutations([ETH, "A", "Z"][: draw(st.integers(1, 3))] or [ETH]))
-    if ETH not in names:
-        names = [ETH]
+    names = [ETH] if alone else draw(st.permutations([ETH, "A", "Z"][: draw(st.integers(1, 3))]))
     markets: dict[str, Market] = {}
     inventory: dict[str, list[Inventory]] = {}
     for name in names:
