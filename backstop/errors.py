@@ -27,6 +27,10 @@ class UnknownMarketError(BackstopError):
         self.known = known
 
 
+class WhatIfError(BackstopError):
+    """A change of an account that cannot be made; the text says why, and what can."""
+
+
 class DeploymentError(BackstopError):
     """A deployment file that cannot be used."""
 
