@@ -20,9 +20,14 @@ interface Standing {
   depletionCounts: boolean;
 }
 
-/** What is due. A depleted mutual group is redistributed first, as a round does. */
+/** What is due, in market order, a long inventory first. A depleted mutual group is redistributed first, as a round does. */
 export function dueInventory(snapshot: Snapshot): Due[] {
-  return standings(snapshot).flatMap((standing) => dueOfPool(snapshot, standing));
+  const order = new Map(snapshot.markets.map((market, place) => [market.id, place]));
+  const place = ({ inventory }: Due) =>
+    2 * (order.get(inventory.market) ?? 0) + (inventory.size < 0n ? 1 : 0);
+  return standings(snapshot)
+    .flatMap((standing) => dueOfPool(snapshot, standing))
+    .sort((a, b) => place(a) - place(b));
 }
 
 function standings(snapshot: Snapshot): Standing[] {
@@ -62,7 +67,8 @@ function dueOfPool(snapshot: Snapshot, standing: Standing): Due[] {
   const byDrawdown = markets.flatMap((market, place) => {
     const loss = losses[place] as bigint;
     const isDue =
-      standing.drawdownCounts && fund.isDrawdownDue(loss, base, market.trigger, market.stop, market.adlActive);
+      standing.drawdownCounts &&
+      fund.isDrawdownDue(loss, base, market.trigger, market.stop, market.adlActive);
     const own = losing.filter(({ item }) => item.market === market.id);
     const compensation = isDue ? max(0n, fund.drawdownCompensation(loss, base, market.target)) : 0n;
     return fund.shareByLoss(

@@ -52,8 +52,10 @@ function atMark(snapshot: Snapshot, market: number, mark: bigint): Snapshot {
 }
 
 function triggerAt(snapshot: Snapshot, market: number, mark: bigint): Trigger | null {
-  const due = dueInventory(atMark(snapshot, market, mark)).filter(({ inventory }) => inventory.market === market);
-  return (due.find(({ inventory }) => inventory.size > 0n) ?? due[0])?.trigger ?? null;
+  const due = dueInventory(atMark(snapshot, market, mark)).filter(
+    ({ inventory }) => inventory.market === market,
+  );
+  return due[0]?.trigger ?? null;
 }
 
 /** What decides on it: the pool, the others of its mutual group, and their markets. */

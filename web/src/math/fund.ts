@@ -17,10 +17,17 @@ export const windowLoss = (maxPnl: bigint, pnl: bigint): bigint => max(maxPnl, p
 export const drawdownBase = (balance: bigint, losses: bigint[]): bigint => max(0n, balance + sum(losses));
 
 /** `loss / base`, floored, to show; null where there is no base. */
-export const drawdown = (loss: bigint, base: bigint): bigint | null => (base > 0n ? (loss * WAD) / base : null);
+export const drawdown = (loss: bigint, base: bigint): bigint | null =>
+  base > 0n ? (loss * WAD) / base : null;
 
 /** Whether the drawdown trigger is on: from `trigger` upward, and above `stop` where ADL had started. */
-export function isDrawdownDue(loss: bigint, base: bigint, trigger: bigint, stop: bigint, started: boolean): boolean {
+export function isDrawdownDue(
+  loss: bigint,
+  base: bigint,
+  trigger: bigint,
+  stop: bigint,
+  started: boolean,
+): boolean {
   if (base <= 0n) return false;
   return loss * WAD >= trigger * base || (started && loss * WAD > stop * base);
 }

@@ -16,15 +16,22 @@ export function marginRequirement(size: bigint, mark: bigint, fraction: bigint):
   return divCeil(abs(size) * mark * fraction, WAD * WAD);
 }
 
-export function valueLeg(size: bigint, entryNotional: bigint, mark: bigint, maintenanceFraction: bigint): Leg {
+export function valueLeg(
+  size: bigint,
+  entryNotional: bigint,
+  mark: bigint,
+  maintenanceFraction: bigint,
+): Leg {
   const value = divFloor(size * mark, WAD);
   const maintenanceMargin = marginRequirement(size, mark, maintenanceFraction);
   return { size, entryNotional, value, unrealizedPnl: value - entryNotional, maintenanceMargin };
 }
 
-export const equity = (margin: bigint, legs: Leg[]): bigint => margin + sum(legs.map((leg) => leg.unrealizedPnl));
+export const equity = (margin: bigint, legs: Leg[]): bigint =>
+  margin + sum(legs.map((leg) => leg.unrealizedPnl));
 
-export const cash = (margin: bigint, legs: Leg[]): bigint => margin - sum(legs.map((leg) => leg.entryNotional));
+export const cash = (margin: bigint, legs: Leg[]): bigint =>
+  margin - sum(legs.map((leg) => leg.entryNotional));
 
 export const maintenanceMargin = (legs: Leg[]): bigint => sum(legs.map((leg) => leg.maintenanceMargin));
 
