@@ -4,9 +4,9 @@
  * Fills are at mark, and nobody else on the side changes. Amounts are WAD integers, and funding is settled before.
  */
 
-import { equity, maintenanceMargin } from "../math/margin.ts";
+import { equity, maintenanceMargin, marginRequirement } from "../math/margin.ts";
 import { applyTrade, tradeValue, tradingFee } from "../math/position.ts";
-import { abs } from "../math/wad.ts";
+import { abs, divFloor, WAD } from "../math/wad.ts";
 import { legsOf, replaced, scoreOf, type Queue, type Ranked, type Scored } from "./ranking.ts";
 import {
   checkContracts,
@@ -102,6 +102,17 @@ export function standingOf(venue: Venue, account: Account, market: number, queue
     initialMargin: initialMargin(venue, account),
     place: queue.ranked.find((one) => one.account.id === account.id) ?? null,
   };
+}
+
+/** Least that a new account needs for `contracts` of a position: their initial margin, and what its trade costs it. */
+export function leastMargin(venue: Venue, position: Position, contracts: bigint): bigint | null {
+  const { markPrice } = marketIn(venue, position.market);
+  const { initialMarginFraction, takerFee } = termsIn(venue, position.market);
+  if (initialMarginFraction === null) return null;
+  const taken = position.size > 0n ? contracts : -contracts;
+  const value = tradeValue(taken, markPrice);
+  const lost = value - divFloor(taken * markPrice, WAD);
+  return marginRequirement(taken, markPrice, initialMarginFraction) + tradingFee(value, takerFee) + lost;
 }
 
 function change(venue: Venue, account: Account, position: Position, wish: Wish): Changed {
