@@ -3,6 +3,7 @@
 import { useMemo } from "preact/hooks";
 
 import { queuesOf } from "../adl/ranking.ts";
+import { ownerOf } from "../text/accountId.ts";
 import { shortId } from "../text/amounts.ts";
 import "./account.css";
 import { AccountHistory } from "./AccountHistory.tsx";
@@ -10,18 +11,21 @@ import { AccountPosition } from "./AccountPosition.tsx";
 import { Amount, Fact, None, Percent, Time } from "./parts.tsx";
 import type { AccountFacts, AccountPage } from "./types.ts";
 
+const ADDRESS_LENGTH = 42;
+
 export function Account({ page }: { page: AccountPage }) {
   const { at, who, accounts, token } = page;
   return (
     <article class="account-view" aria-labelledby="account-title">
       <header class="view-head">
         <h1 id="account-title">
-          Account <span class="id">{shortId(who)}</span>
+          {who.length === ADDRESS_LENGTH ? "Accounts of" : "Account of"}{" "}
+          <span class="id">{shortId(ownerOf(who))}</span>
         </h1>
         <p class="muted full-id">{who}</p>
         <p class="muted">
-          Block {at.number}, <Time at={at.timestamp} />. Amounts in {token.symbol}, cut to a few digits; each
-          one's title has all.
+          Block {at.number}, <Time at={at.timestamp} />. Amounts in {token.symbol}, cut toward zero; the
+          pointer on one shows all of it.
         </p>
       </header>
       {accounts.length === 0 ? (
@@ -38,6 +42,7 @@ export function Account({ page }: { page: AccountPage }) {
 
 function OneAccount({ account, page }: { account: AccountFacts; page: AccountPage }) {
   const { snapshot, venue, token } = page;
+  const isAlone = page.who.toLowerCase() === account.id;
   const title = account.isCross
     ? `Cross account ${account.index}`
     : `Isolated account ${account.index}${account.positions[0] ? ` in ${account.positions[0].market}` : ""}`;
@@ -50,31 +55,29 @@ function OneAccount({ account, page }: { account: AccountFacts; page: AccountPag
   const own = snapshot.accounts.find((one) => one.id === account.id);
   return (
     <section class="account" aria-label={title} data-account={account.id}>
-      <h2>
-        {title} <span class="id muted">{shortId(account.id)}</span>
-      </h2>
+      <h2>{isAlone ? title : <a href={`#/account/${account.id}`}>{title}</a>}</h2>
       <Standing account={account} />
       <dl class="facts">
-        <Fact name="Collateral" field="collateral">
+        <Fact name="Collateral" field="collateral" showsField>
           <Amount of={account.collateral} />
         </Fact>
-        <Fact name="Equity" field="equity">
+        <Fact name="Equity" field="equity" showsField>
           <Amount of={account.equity} />
         </Fact>
-        <Fact name="Maintenance margin" field="maintenanceMargin">
+        <Fact name="Maintenance margin" field="maintenanceMargin" showsField>
           <Amount of={account.maintenanceMargin} />
         </Fact>
-        <Fact name="Initial margin" field="initialMargin">
+        <Fact name="Initial margin" field="initialMargin" showsField>
           <Amount of={account.initialMargin} />
         </Fact>
-        <Fact name="Margin rate" field="marginRatio">
+        <Fact name="Margin rate" field="marginRatio" showsField>
           {account.marginRatio === null ? (
             <None why="none: it has no position, or its equity is not above zero" />
           ) : (
             <Percent of={account.marginRatio} />
           )}
         </Fact>
-        <Fact name="Margin mode" field="marginMode">
+        <Fact name="Margin mode" field="marginMode" showsField>
           {account.isCross ? "cross" : "isolated"}
         </Fact>
       </dl>

@@ -5,6 +5,7 @@ import type { ComponentChildren } from "preact";
 import type { Ranked } from "../adl/ranking.ts";
 import { Refused } from "../adl/rules.ts";
 import type { Outcome, Standing } from "../adl/whatIf.ts";
+import { abs } from "../math/wad.ts";
 import { showAmount } from "../text/amounts.ts";
 import { Amount, Light, None, Percent } from "./parts.tsx";
 
@@ -19,7 +20,11 @@ export function AccountOutcome({ result, funding, symbol }: Props) {
   const isRefused = result instanceof Refused;
   return (
     <div class="outcome">
-      <p class={isRefused ? "verdict refused" : "verdict"} role="status" aria-live="polite">
+      <p
+        class={`verdict ${result === null ? "muted" : isRefused ? "refused" : ""}`}
+        role="status"
+        aria-live="polite"
+      >
         {result === null
           ? "Move the slider, or write an amount."
           : isRefused
@@ -30,7 +35,12 @@ export function AccountOutcome({ result, funding, symbol }: Props) {
         <>
           <dl class="costs">
             <Cost name="Fee" id="fee" amount={result.fee} symbol={symbol} />
-            <Cost name="Funding settled" id="funding" amount={funding} symbol={symbol} />
+            <Cost
+              name={funding < 0n ? "Funding it gets" : "Funding it pays"}
+              id="funding"
+              amount={abs(funding)}
+              symbol={symbol}
+            />
             <Cost name="Realized PnL" id="realizedPnl" amount={result.realizedPnl} symbol={symbol} />
           </dl>
           <Figures outcome={result} />

@@ -36,7 +36,7 @@ export function AccountPosition({ facts, account, queue, venue, token }: Props) 
           </p>
         ) : (
           <p class="rank">
-            <Light light={place.adlLight} />{" "}
+            <Light light={place.adlLight} /> <span class="muted">Rank</span>{" "}
             <strong data-field="adlRank">
               {place.adlRank} of {queue.ranked.length}
             </strong>
@@ -73,46 +73,46 @@ export function AccountPosition({ facts, account, queue, venue, token }: Props) 
 function Facts({ facts }: { facts: PositionFacts }) {
   return (
     <dl class="facts">
-      <Fact name="Contracts" field="contracts">
+      <Fact name="Contracts" field="contracts" showsField>
         <Amount of={facts.contracts} />
       </Fact>
-      <Fact name="Entry price" field="entryPrice">
+      <Fact name="Entry price" field="entryPrice" showsField>
         <Amount of={facts.entryPrice} />
       </Fact>
-      <Fact name="Mark price" field="markPrice">
+      <Fact name="Mark price" field="markPrice" showsField>
         <Amount of={facts.markPrice} />
       </Fact>
-      <Fact name="Notional" field="notional">
+      <Fact name="Notional" field="notional" showsField>
         <Amount of={facts.notional} />
       </Fact>
-      <Fact name="Leverage" field="leverage">
+      <Fact name="Leverage" field="leverage" showsField>
         {facts.leverage === null ? (
           <None why="none: no equity" />
         ) : (
           <Amount of={facts.leverage} unit="×" places={2} />
         )}
       </Fact>
-      <Fact name="Unrealized PnL" field="unrealizedPnl">
+      <Fact name="Unrealized PnL" field="unrealizedPnl" showsField>
         <Amount of={facts.unrealizedPnl} />
       </Fact>
-      <Fact name="Maintenance margin" field="maintenanceMargin">
+      <Fact name="Maintenance margin" field="maintenanceMargin" showsField>
         <Amount of={facts.maintenanceMargin} />
       </Fact>
-      <Fact name="Liquidation price" field="liquidationPrice">
+      <Fact name="Liquidation price" field="liquidationPrice" showsField>
         {facts.liquidationPrice === null ? (
           <None why="none: no price above zero liquidates it" />
         ) : (
           <Amount of={facts.liquidationPrice} />
         )}
       </Fact>
-      <Fact name="Bankruptcy price" field="bankruptcyPrice">
+      <Fact name="Bankruptcy price" field="bankruptcyPrice" showsField>
         <Amount of={facts.bankruptcyPrice} />
       </Fact>
-      <Fact name="Funding owed" field="fundingPending">
+      <Fact name="Funding due" field="fundingPending" showsField>
         <Amount of={facts.fundingPending} />
       </Fact>
       {facts.settlesAt !== null && (
-        <Fact name="Settled from" field="settlesAt">
+        <Fact name="Settled from" field="settlesAt" showsField>
           <Time at={facts.settlesAt} />
         </Fact>
       )}

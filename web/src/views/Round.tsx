@@ -22,8 +22,8 @@ export function Round({ page }: { page: RoundPage }) {
         </h1>
         <p class="lead">{reason(round)}</p>
         <p class="muted">
-          As of block {at.number}, <Time at={at.timestamp} />. Amounts in {token.symbol}, cut to a few digits;
-          each one's title has all.
+          As of block {at.number}, <Time at={at.timestamp} />. Amounts in {token.symbol}, cut toward zero; the
+          pointer on one shows all of it.
         </p>
       </header>
       <dl class="facts">

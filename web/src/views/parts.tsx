@@ -3,7 +3,8 @@
 import type { ComponentChildren } from "preact";
 
 import { formatAmount } from "../math/wad.ts";
-import { shortId, showAmount, showPercent } from "../text/amounts.ts";
+import { shortAccount } from "../text/accountId.ts";
+import { showAmount, showPercent } from "../text/amounts.ts";
 import { showTime } from "../text/times.ts";
 
 const LIGHTS = [1, 2, 3, 4, 5];
@@ -57,27 +58,27 @@ export const Time = ({ at }: { at: number }) => (
   <time dateTime={new Date(at * 1000).toISOString()}>{showTime(at)}</time>
 );
 
-/** An account's id, shortened, as a link to its view. */
+/** An account as a link to its view: its owner, shortened, and which of the owner's it is. */
 export const AccountLink = ({ id }: { id: string }) => (
   <a class="id" href={`#/account/${id}`} title={id}>
-    {shortId(id)}
+    {shortAccount(id)}
   </a>
 );
 
-/** One figure of a list: its name, the field of ccxt where it has one, and what it is. */
-export function Fact({
-  name,
-  field,
-  children,
-}: {
+interface FactProps {
   name: string;
+  /** What the documents of the command line call it. */
   field?: string;
+  showsField?: boolean;
   children: ComponentChildren;
-}) {
+}
+
+/** One figure of a list. */
+export function Fact({ name, field, showsField = false, children }: FactProps) {
   return (
     <div class="fact" data-field={field}>
       <dt>
-        {name} {field !== undefined && <code>{field}</code>}
+        {name} {showsField && <code>{field}</code>}
       </dt>
       <dd>{children}</dd>
     </div>
