@@ -46,7 +46,8 @@ class Wide(NamedTuple):
     @property
     def is_positive(self) -> Flags:
         """Where it is above zero."""
-        return ~self.is_negative & ((self.low | self.high) != 0)
+        above: Flags = ~self.is_negative & ((self.low | self.high) != 0)
+        return above
 
     def take(self, rows: Rows | Flags | slice) -> Wide:
         """Those rows."""
