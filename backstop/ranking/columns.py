@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from backstop.ranking.wide import Flags, Rows, Wide
 
 # 20 trillion, with room for sums over millions. What has more, in a snapshot file say, columns leave to `too_large`.
 _LARGEST = 2**104
+_AT_ONCE = 1 << 15  # accounts: while columns are filled, no more of them are in memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +38,15 @@ class AccountColumns:
     @classmethod
     def of(cls, accounts: Iterable[Account], number: Mapping[str, int]) -> AccountColumns:
         """The accounts that hold a position; `number` is that of each market."""
-        held = sorted((one for one in accounts if one.positions), key=lambda one: one.id)
+        held = (one for one in accounts if one.positions)
+        parts: list[AccountColumns] = []
+        while part := list(islice(held, _AT_ONCE)):
+            parts.append(cls._in_turn(part, number))
+        return _joined(parts or [cls._in_turn([], number)])._by_id()
+
+    @classmethod
+    def _in_turn(cls, held: Sequence[Account], number: Mapping[str, int]) -> AccountColumns:
+        """Accounts in the order in which they come."""
         too_large = {place: one for place, one in enumerate(held) if not _fits(one)}
         kept = [_emptied(one) if place in too_large else one for place, one in enumerate(held)] if too_large else held
         legs = [leg for one in kept for leg in one.positions]
@@ -49,6 +59,23 @@ class AccountColumns:
             size=wide.of_ints(leg.size for leg in legs),
             entry=wide.of_ints(leg.entry_notional for leg in legs),
             too_large=too_large,
+        )
+
+    def _by_id(self) -> AccountColumns:
+        order = np.array(sorted(range(len(self.ids)), key=self.ids.__getitem__), np.int64)
+        counts = np.diff(self.first)[order]
+        first = _starts(counts)
+        legs = np.repeat(self.first[order] - first[:-1], counts) + np.arange(len(self.market))
+        place_of = {old: place for place, old in enumerate(order.tolist())} if self.too_large else {}
+        return AccountColumns(
+            ids=[self.ids[place] for place in order.tolist()],
+            isolated=self.isolated[order],
+            margin=self.margin.take(order),
+            first=first,
+            market=self.market[legs],
+            size=self.size.take(legs),
+            entry=self.entry.take(legs),
+            too_large={place_of[place]: one for place, one in self.too_large.items()},
         )
 
     @property
@@ -109,6 +136,25 @@ class AccountColumns:
             entry=_inserted(self.entry.take(leg_stays), legs_at, new.entry),
             too_large={bisect_left(merged, each): one for each, one in large.items()},
         )
+
+
+def _joined(parts: Sequence[AccountColumns]) -> AccountColumns:
+    """One's accounts after another's."""
+    before = _starts(np.array([len(part.ids) for part in parts], np.int64)).tolist()
+    return AccountColumns(
+        ids=[each for part in parts for each in part.ids],
+        isolated=np.concatenate([part.isolated for part in parts]),
+        margin=wide.concatenate([part.margin for part in parts]),
+        first=_starts(np.concatenate([np.diff(part.first) for part in parts])),
+        market=np.concatenate([part.market for part in parts]),
+        size=wide.concatenate([part.size for part in parts]),
+        entry=wide.concatenate([part.entry for part in parts]),
+        too_large={
+            start + place: one
+            for start, part in zip(before, parts, strict=False)
+            for place, one in part.too_large.items()
+        },
+    )
 
 
 def _fits(account: Account) -> bool:

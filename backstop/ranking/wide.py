@@ -7,7 +7,7 @@ which fits, says what is missing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import NamedTuple, TypeAlias
 
@@ -80,6 +80,11 @@ def constant(value: int) -> Wide:
 def zeros(count: int) -> Wide:
     """A column of nothing."""
     return Wide(np.zeros(count, np.uint64), np.zeros(count, np.uint64))
+
+
+def concatenate(parts: Sequence[Wide]) -> Wide:
+    """One's rows after another's."""
+    return Wide(np.concatenate([part.low for part in parts]), np.concatenate([part.high for part in parts]))
 
 
 def add(a: Wide, b: Wide) -> Wide:
