@@ -151,7 +151,7 @@ WAYS: dict[str, Callable[[Iterator[Account]], tuple[dict[str, Any], list[_Order]
 
 
 def measure_ranking(sizes: tuple[int, ...] = SIZES) -> list[dict[str, Any]]:
-    """For each kind and size: seconds of each way at a new mark, the peak of its memory, and the faults in each order."""
+    """For each kind and size: seconds of each way at a new mark, its memory's peak, and its order's faults."""
     return [_measure(kind, count) for kind in KINDS for count in sizes]
 
 
