@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ape import project
-from ape.exceptions import ApeException
-from eth_abi.exceptions import DecodingError
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
@@ -21,7 +19,7 @@ from backstop.chain.endpoint import Endpoint
 from backstop.chain.logs import read_logs, topics_of
 from backstop.deployment import limits
 from backstop.deployment.code import abi_hash, hash_of, is_code_of
-from backstop.deployment.plan import ANYONE, MIN_PUBLIC_DELAY, MarketPlan, Plan, PoolPlan
+from backstop.deployment.plan import ANYONE, MAX_GUARDED_DELAY, MIN_PUBLIC_DELAY, MarketPlan, Plan, PoolPlan
 from backstop.errors import RevertError
 from backstop.math.wad import format_amount
 from backstop.preflight.findings import Finding, fail, ok, warn
@@ -46,6 +44,7 @@ from scripts.stage.system import (
 _CHANGED = "the plan is otherwise: was it governance that changed it?"
 _FOREIGN = "do not use this deployment until somebody has found out why"
 _Planned = TypeVar("_Planned", PoolPlan, MarketPlan)
+DECIMALS, LATEST_ROUND = "0x313ce567", "0xfeaf968c"
 _SECONDS = ("heartbeat", "cooldown", "duration", "window", "exempt_age", "grace", "delay")
 
 
@@ -65,21 +64,26 @@ class Subject:
 
 def inspect(subject: Subject, code_hashes: Mapping[str, str], abi_hashes: Mapping[str, str]) -> Iterator[Finding]:
     """Everything, a finding each. `code_hashes` and `abi_hashes` are those on record; none before there is one."""
-    yield from look_at_code(subject, code_hashes, abi_hashes)
-    yield from _answered("wiring", look_at_wiring(subject))
-    yield from _answered("owners", look_at_owners(subject))
+    yield from _answered(subject, "code", look_at_code(subject, code_hashes, abi_hashes))
+    yield from _answered(subject, "wiring", look_at_wiring(subject))
+    yield from _answered(subject, "owners", look_at_owners(subject))
     if subject.timelock is not None:
-        yield from _answered("timelock", look_at_timelock(subject))
-    yield from _answered("settings", look_at_settings(subject))
-    yield from _answered("pools", look_at_pools(subject))
-    yield from _answered("markets", look_at_markets(subject))
+        yield from _answered(subject, "timelock", look_at_timelock(subject))
+    yield from _answered(subject, "settings", look_at_settings(subject))
+    yield from _answered(subject, "pools", look_at_pools(subject))
+    yield from _answered(subject, "markets", look_at_markets(subject))
 
 
-def _answered(what: str, findings: Iterator[Finding]) -> Iterator[Finding]:
-    """What a contract with other code does not answer is a finding too, and no reason to look at nothing else."""
+def _answered(subject: Subject, what: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """What a contract with other code does not answer is a finding too, and no reason to look at nothing else.
+
+    Each library that may read such an answer fails in its own way; a node that is gone is no answer at all.
+    """
     try:
         yield from findings
-    except (ApeException, DecodingError, RevertError) as fault:
+    except Exception as fault:
+        if not isinstance(fault, RevertError):
+            subject.runner.endpoint.quantity("eth_blockNumber")
         words = " ".join(str(fault).split()) or type(fault).__name__
         yield fail(what, f"a contract does not answer as it should: {words}", _FOREIGN)
 
@@ -172,6 +176,9 @@ def look_at_timelock(s: Subject) -> Iterator[Finding]:
         yield fail("delay", f"{delay} s, at least {MIN_PUBLIC_DELAY} s are needed", _FOREIGN)
     else:
         yield _compared("delay", delay, terms.delay, ())
+    if delay >= MAX_GUARDED_DELAY and int(s.system.exchange.guardian(), 16):
+        text = f"{delay} s, and a guardian who pauses without need may pause again after {MAX_GUARDED_DELAY} s"
+        yield warn("delay", text, "governance has to replace it within that: docs/governance.md")
     proposer, executor, canceller = roles_of(timelock)
     admin = bytes(timelock.DEFAULT_ADMIN_ROLE())
     meant = {
@@ -303,6 +310,7 @@ def look_at_settings(s: Subject) -> Iterator[Finding]:
     yield _compared("treasury", exchange.reserves()[0], meant.treasury or ANYONE, ())
     if "guardian" in {method.name for method in exchange.contract_type.view_methods}:
         yield _compared("guardian", exchange.guardian(), meant.guardian or ANYONE, ())
+        yield from _look_at_pause(s)
     sequencer, grace = feed.sequencer(), feed.grace()
     rest = s.plan.sequencer
     if rest is None:
@@ -315,6 +323,19 @@ def look_at_settings(s: Subject) -> Iterator[Finding]:
     yield from _all_compared("rounds", names, rounds, s.plan.rounds.values(), limits.round_faults(*rounds))
     names = ("flat", "rate", "share")
     yield from _all_compared("rewards", names, rewards, s.plan.rewards.values(), limits.reward_faults(*rewards))
+
+
+def _look_at_pause(s: Subject) -> Iterator[Finding]:
+    """Whether new risk is stopped now, and for no longer than a guardian may stop it."""
+    exchange = s.system.exchange
+    head = s.runner.endpoint.head()
+    left = exchange.pausedUntil() - head.timestamp
+    if left > exchange.MAX_PAUSE():
+        yield fail("pause", f"for {left} s more, which no guardian can", _FOREIGN)
+    elif left > 0:
+        yield warn("pause", f"new risk is stopped for {left} s more", "it ends by itself: docs/governance.md")
+    else:
+        yield ok("pause", "none")
 
 
 def look_at_pools(s: Subject) -> Iterator[Finding]:
@@ -377,10 +398,14 @@ def _look_at_market(s: Subject, id: int, meant: MarketPlan) -> Iterator[Finding]
         values, wanted = parameters_of(s.system, id), meant.parameters()
         yield from _all_compared(what, values._fields, values, wanted, limits.market_faults(values))
         aggregator, *terms = feed_of(s.system, id)
+        if fault := _feed_fault(s, id, aggregator):
+            yield fail(f"{what}: feed", f"{aggregator} {fault}", _FOREIGN)
         yield _compared(f"{what}: feed", aggregator, meant.feed or aggregator, ())
         names = ("heartbeat", "lowest_price", "highest_price")
         yield from _all_compared(f"{what}: feed", names, terms, meant.feed_terms(), limits.feed_faults(*terms))
-    bounds = tuple(s.system.fund.parameters(id))[1:]
+    backing, *bounds = s.system.fund.parameters(id)
+    if backing != found.pool:
+        yield fail(f"{what}: pool", f"{found.pool} for the exchange, {backing} for the fund", _FOREIGN)
     names = ("trigger", "stop", "target")
     yield from _all_compared(
         f"{what}: drawdown", names, bounds, meant.drawdown.values(), limits.drawdown_faults(*bounds)
@@ -394,6 +419,24 @@ def _look_at_market(s: Subject, id: int, meant: MarketPlan) -> Iterator[Finding]
     yield from _all_compared(
         f"{what}: auctions", names, auctions, meant.auction.values(), limits.auction_faults(*auctions)
     )
+
+
+def _feed_fault(s: Subject, id: int, aggregator: str) -> str | None:
+    """What is wrong with a feed itself: whether it answers as one, in the decimals that its prices are scaled by."""
+    endpoint = s.runner.endpoint
+    try:
+        decimals, answer = (
+            bytes.fromhex((endpoint.request("eth_call", {"to": aggregator, "data": data}, "latest") or "0x")[2:])
+            for data in (DECIMALS, LATEST_ROUND)
+        )
+    except RevertError as fault:
+        return f"does not answer: {fault}"
+    if len(decimals) < 32 or len(answer) < 160:
+        return "is no feed"
+    scale = s.system.price_feed.feedOf(id).scale
+    if (of := int.from_bytes(decimals[:32])) > 18 or scale != 10 ** (18 - of):
+        return f"has {of} decimals, its prices are scaled by {scale}"
+    return None
 
 
 def _look_at_closed(s: Subject, id: int, meant: MarketPlan, since: int) -> Iterator[Finding]:
