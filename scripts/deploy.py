@@ -56,6 +56,8 @@ def cli(
     local = networks.provider.network.is_local
     if not local and (alias is None or plan_file is None):
         raise click.UsageError("on a public chain --account and --plan must be named")
+    if networks.provider.network.name.startswith("mainnet"):
+        raise click.UsageError("this is a main network: nobody outside has audited Backstop, it goes to test networks")
     if not local and prices:
         raise click.UsageError("--test-market is for a local chain: elsewhere the plan lists markets with real feeds")
     check_names(prices)

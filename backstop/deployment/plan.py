@@ -262,6 +262,12 @@ class MarketPlan(_Table):
         if (self.feed is None) == (self.price is None):
             yield "either feed or price has to be given; a price stands for a feed that is set by hand"
         yield from limits.feed_faults(*self.feed_terms())
+        for name in ("max_notional", "max_open_interest"):
+            if getattr(self, name) == 0:
+                yield f'{name} is 0, with which nobody could trade; "none" is no limit'
+        if 0 < self.max_open_interest < self.min_size:
+            least, most = format_amount(self.min_size), format_amount(self.max_open_interest)
+            yield f"min_size is {least} and max_open_interest {most}: nobody could trade"
         yield from limits.market_faults(self.parameters())
 
 

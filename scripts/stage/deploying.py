@@ -126,11 +126,13 @@ def check_plan(order: Order, account: Any, endpoint: Endpoint) -> None:
         decimals = _decimals(endpoint, what, market.feed)
         if decimals > 18:
             raise PlanError(f"{what}, {market.feed}, has {decimals} decimals, at most 18 are possible")
-        _, answer, _, _, _ = decode(
+        _, answer, _, updated, _ = decode(
             ["uint80", "int256", "uint256", "uint256", "uint80"], _ask(endpoint, what, market.feed, LATEST_ROUND)[:160]
         )
         if not market.lowest_price <= answer * 10 ** (18 - decimals) <= market.highest_price:
             raise PlanError(f"{what} is at {answer / 10**decimals:g}, outside of its lowest_price and highest_price")
+        if (age := endpoint.head().timestamp - updated) > market.heartbeat:
+            raise PlanError(f"{what}, {market.feed}, was updated {age} s ago, its heartbeat is {market.heartbeat} s")
 
 
 def check_funds(account: Any, endpoint: Endpoint) -> None:

@@ -258,12 +258,15 @@ def test_two_at_once(order: Order, deployer: Any, endpoint: Endpoint) -> None:
         (lambda plan: plan.update(collateral="0x" + "12" * 20), "is no token on this chain"),
         (lambda plan: plan["markets"][0].update(feed="0x" + "12" * 20), "is no feed on this chain"),
         (lambda plan: plan["markets"][0].update(highest_price="1999"), "outside of its lowest_price and highest_price"),
+        (lambda plan: plan["markets"][0].update(heartbeat=1), r"was updated \d+ s ago, its heartbeat is 1 s"),
         (lambda plan: plan["markets"][0].update(feed=None, price="100"), "has a price set by hand"),
     ],
 )
 def test_plan_that_this_chain_cannot_have(
     change: Callable[[dict[str, Any]], None], said: str, order: Order, deployer: Any, endpoint: Endpoint
 ) -> None:
+    endpoint.request("evm_increaseTime", 2)
+    endpoint.request("evm_mine")
     before = endpoint.quantity("eth_blockNumber")
     with pytest.raises(PlanError, match=said):
         run(with_plan(order, change), deployer, endpoint)

@@ -12,7 +12,9 @@ import pytest
 from ape import accounts, project
 
 from backstop.chain.endpoint import Endpoint
-from backstop.errors import DeployError
+from backstop.deployment.journal import Header, Journal
+from backstop.errors import DeployError, RpcError
+from backstop.preflight.findings import Finding
 from scripts import verify
 from scripts.stage import deploying, inspection, runner
 from scripts.stage.deploying import Order
@@ -31,6 +33,11 @@ def make_administrator(timelock: Any, who: Any, deployer: Any) -> None:
     call = (timelock.address, 0, data, bytes(32), bytes(32))
     timelock.schedule(*call, 0, sender=deployer)
     timelock.execute(*call, sender=deployer)
+
+
+def report_price(order: Order, who: Any) -> None:
+    """The feed's next answer, after time has passed."""
+    project.MockAggregator.at(order.plan.markets[0].feed).setAnswer(2000 * 10**8, sender=who)
 
 
 def timelock_of(order: Order) -> Any:
@@ -104,6 +111,7 @@ def test_announced_with_the_delay_before_the_hand_over(
         ):
             run(order, deployer, endpoint)
     assert not order.file.exists()
+    report_price(order, keeper)
     with monkeypatch.context() as patch:
         patch.setattr(deploying, "inspect", lambda *_: [])
         run(order, deployer, endpoint)
@@ -116,12 +124,13 @@ def test_announced_with_the_delay_before_the_hand_over(
     timelock.revokeRole(timelock.DEFAULT_ADMIN_ROLE(), keeper, sender=keeper)
     assert wrong(order, endpoint) == []
     timelock.schedule(keeper, 0, b"", bytes(32), bytes(32), delay, sender=keeper)
+    since = endpoint.quantity("eth_blockNumber")
     for wait in (0, delay):
         endpoint.request("evm_increaseTime", wait)
-        endpoint.request("evm_mine")
+        report_price(order, keeper)
         (found,) = wrong(order, endpoint)
         assert found.startswith("warn announced: 0x")
-        assert f"waits since block {endpoint.quantity('eth_blockNumber') - (1 if wait == 0 else 2)}" in found
+        assert f"waits since block {since}, " in found
 
 
 def test_administrator_is_not_hidden(
@@ -286,6 +295,13 @@ def test_feed_that_does_not_answer_or_counts_otherwise(
         endpoint.request("anvil_setStorageAt", feed, hex(slot).replace("0x", "0x" + "0" * 63), value)
     assert wrong(order, endpoint) == [f"{head}: {feed} has 9 decimals, its prices are scaled by 10000000000"]
     endpoint.request("anvil_setCode", feed, real)
+    aggregator = project.MockAggregator.at(feed)
+    aggregator.setAnswer(10**16, sender=keeper)
+    assert wrong(order, endpoint) == [f"warn {head.split(' ', 1)[1]}: at 100000000, 10 to 1000000 are accepted"]
+    endpoint.request("evm_increaseTime", 86_400)
+    endpoint.request("evm_mine")
+    [found] = wrong(order, endpoint)
+    assert re.fullmatch(r"warn market ETH-USD: feed: updated 864\d\d s ago, its heartbeat is 4500 s", found)
 
 
 class _Paused:
@@ -311,7 +327,7 @@ def test_pause_that_runs_is_told(order: Order, deployer: Any, endpoint: Endpoint
     )
     assert [one.status.value for one in inspection._look_at_pause(subject)] == ["fail"]
     endpoint.request("evm_increaseTime", made.exchange.MAX_PAUSE())
-    endpoint.request("evm_mine")
+    report_price(order, deployer)
     assert wrong(order, endpoint) == []
 
 
