@@ -11,6 +11,7 @@ from random import Random
 from typing import Any
 
 import pytest
+from ape import project
 
 from backstop.adl.due import due_inventory
 from backstop.adl.ranking import Ranked, rank
@@ -57,8 +58,7 @@ def cases() -> list[Case]:
 @pytest.fixture(scope="module")
 def told(cases: list[Case]) -> Any:
     """What the program says of all of them."""
-    if not (WEB / "node_modules" / ".bin" / "vite").exists():
-        pytest.skip("the page's packages are not installed: npm ci in web/")
+    assert (WEB / "node_modules" / ".bin" / "vite").exists(), "the page's packages are missing: make build-page"
     node = shutil.which("node")
     assert node, "node is needed by everything here"
     vite = WEB / "node_modules" / "vite" / "bin" / "vite.js"
@@ -184,3 +184,28 @@ def _trigger(one: TriggerPrice | None) -> dict[str, str] | None:
 
 def _optional(amount: int | None) -> str | None:
     return None if amount is None else f"{amount}n"
+
+
+def test_abis_are_what_the_compiler_says(told: Any) -> None:
+    """Names, types and the order of every field that the page reads."""
+    seen = 0
+    for contract, entries in told["abis"].items():
+        compiled = getattr(project, contract).contract_type
+        for entry in entries:
+            (own,) = [
+                json.loads(one.model_dump_json(by_alias=True))
+                for one in (compiled.events if entry["type"] == "event" else compiled.view_methods)
+                if one.name == entry["name"] and len(one.inputs) == len(entry["inputs"])
+            ]
+            assert _fields(entry["inputs"]) == _fields(own["inputs"]), entry["name"]
+            assert _fields(entry.get("outputs", [])) == _fields(own.get("outputs", [])), entry["name"]
+            assert [bool(one.get("indexed")) for one in entry["inputs"]] == [
+                bool(one.get("indexed")) for one in own["inputs"]
+            ], entry["name"]
+            seen += 1
+    assert seen >= 16
+
+
+def _fields(inputs: list[Any]) -> list[Any]:
+    """Types with their components, and the names where there are any."""
+    return [(one["type"], one.get("name") or "", _fields(one.get("components") or [])) for one in inputs]

@@ -1,5 +1,6 @@
 /** The page's arithmetic as a program: books as JSON on standard input, figures as JSON on standard output. */
 
+import { ABIS } from "./chain/abi.ts";
 import { dueInventory } from "./adl/due.ts";
 import { marketsById, pricesOf, queuesOf, type Ranked } from "./adl/ranking.ts";
 import { Refused, type Terms, type Venue } from "./adl/rules.ts";
@@ -85,4 +86,4 @@ process.stdin.setEncoding("utf8");
 for await (const chunk of process.stdin) text += chunk;
 const { books, amounts } = JSON.parse(text, reviver) as { books: Book[]; amounts: bigint[] };
 const shown = amounts.map((one) => [showAmount(one), showAmount(one, 2), showPercent(one)]);
-process.stdout.write(JSON.stringify({ books: books.map(figuresOf), amounts: shown }, replacer));
+process.stdout.write(JSON.stringify({ books: books.map(figuresOf), amounts: shown, abis: ABIS }, replacer));

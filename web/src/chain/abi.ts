@@ -62,6 +62,6 @@ export const ABIS = {
   ADLEngine: ENGINE,
   RoundBook: ROUND_BOOK,
   ChainlinkPriceFeed: PRICE_FEED,
-  MockAggregator: AGGREGATOR,
+  IAggregatorV3: AGGREGATOR,
   MockUSDC: TOKEN,
 };

@@ -13,7 +13,7 @@ import { Table, type Column } from "./Table.tsx";
 import type { Token } from "./types.ts";
 
 const HEIGHT = { balance: 150, drawdown: 110 };
-const EDGE = { left: 4, right: 4, top: 14, bottom: 4 };
+const EDGE = { left: 4, right: 4, top: 20, bottom: 4 };
 const STEPS = 1_000_000n;
 
 interface Props {
@@ -126,8 +126,8 @@ function Lines({ history, market, token }: { history: History; market: ListedMar
                     class={`chart-${name}`}
                   />
                   <text
-                    x={width - EDGE.right}
-                    y={yDrawdown(market.view[name]) + (name === "stop" ? 12 : -4)}
+                    x={EDGE.left}
+                    y={yDrawdown(market.view[name]) + (name === "stop" ? 13 : -4)}
                     class="chart-limit"
                   >
                     {name} {showPercent(market.view[name])}

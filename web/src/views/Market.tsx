@@ -74,7 +74,7 @@ function Priced({ source, market }: Props) {
       <div class="panels">
         <section class="card" aria-labelledby="market-figures">
           <h2 id="market-figures">Market</h2>
-          <p class="figure">
+          <p class="figure" data-field="markPrice">
             <Amount of={view.mark} />{" "}
             <span class="muted">
               mark price
@@ -117,7 +117,7 @@ function Priced({ source, market }: Props) {
         </section>
         <section class="card" aria-labelledby="pool-figures">
           <h2 id="pool-figures">Pool “{market.pool}”</h2>
-          <p class="figure">
+          <p class="figure" data-field="balance">
             <Amount of={backing.balance} /> <span class="muted">balance, inventory losses taken off</span>
           </p>
           <dl class="facts narrow">
@@ -201,6 +201,13 @@ function State({ market, due, token }: { market: ListedMarket; due: Due[]; token
             drawdown is no more than {showPercent(view.stop)}.
           </>
         )}
+        {state === "ending" && (
+          <>
+            <strong>ADL is over at this mark:</strong> the drawdown is no more than {showPercent(view.stop)}.
+            It is begun anew above that until the market is next sampled, and then at{" "}
+            {showPercent(view.trigger)}.
+          </>
+        )}
         {state === "off" && (
           <>
             <strong>ADL is off.</strong> It begins at a drawdown of {showPercent(view.trigger)}, or when the
@@ -215,9 +222,10 @@ function State({ market, due, token }: { market: ListedMarket; due: Due[]; token
 function stateOf(
   { view, hasPrice }: ListedMarket,
   due: Due[],
-): "closed" | "dead" | "due" | "started" | "off" {
+): "closed" | "dead" | "due" | "started" | "ending" | "off" {
   if (view.settlesAt !== 0n) return "closed";
   if (!hasPrice) return "dead";
   if (due.length > 0) return "due";
-  return view.backing.drawdownDue || view.backing.started ? "started" : "off";
+  if (view.backing.drawdownDue) return "started";
+  return view.backing.started ? "ending" : "off";
 }

@@ -99,7 +99,7 @@ function Picture({ ranked, contracts }: { ranked: Ranked[]; contracts: bigint })
               <Amount of={held} />
               <small class="muted">
                 {" "}
-                {thousands(those.length)} {those.length === 1 ? "account" : "accounts"}
+                in {thousands(those.length)} {those.length === 1 ? "account" : "accounts"}
               </small>
             </span>
           </li>
