@@ -1,4 +1,4 @@
-"""Measures gas from receipts and contract sizes, on a local Anvil: `make bench`. Written to build/bench.json.
+"""Measures gas, sizes, reading, latency and ranking, on a local Anvil: `make bench`. Written to build/bench.json.
 
 Every measured transaction finds its storage cold, as a transaction always does, and the accounts as a venue in use has
 them: positions exist, balances are not zero. The chain's clock stands, so that no figure depends on the machine. It
@@ -26,6 +26,7 @@ from scripts.stage.latency import MOST as MOST_BLOCKS
 from scripts.stage.latency import measure_latency, show_latency
 from scripts.stage.lean_anvil import LeanAnvilCommand
 from scripts.stage.parameters import full_market
+from scripts.stage.ranking_speed import faults_of, measure_ranking, show_ranking
 from scripts.stage.ring_gas import ring_gas
 from scripts.stage.round_gas import measure_floor, measure_rounds
 from scripts.stage.snapshot_speed import measure_snapshot, show_speed
@@ -73,6 +74,7 @@ def cli(gas_alone: bool) -> None:
         return
     snapshot = measure_snapshot(venue.owner)
     latency = measure_latency(venue.owner)
+    ranking = measure_ranking()
     sizes = {name: len(getattr(project, name).contract_type.runtime_bytecode.bytecode) // 2 - 1 for name in CONTRACTS}
     found = figures(gas)
     limits = [{"figure": each.label.strip(), "used": each.used, "limit": each.limit} for each in found if each.limit]
@@ -83,17 +85,21 @@ def cli(gas_alone: bool) -> None:
         "contractSizes": sizes,
         "snapshot": snapshot,
         "latency": latency,
+        "ranking": ranking,
     }
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     show(found, sizes)
     show_speed(snapshot)
     show_latency(latency)
+    show_ranking(ranking)
     click.echo(f"Every figure is in {RESULTS}.")
     if missed := [each.label.strip() for each in found if each.is_missed]:
         raise click.ClickException(f"above its limit: {', '.join(missed)}")
     if latency["most"] > MOST_BLOCKS:
         raise click.ClickException(f"a round came after {latency['most']} blocks, {MOST_BLOCKS} is the most")
+    if faults := faults_of(ranking):
+        raise click.ClickException("; ".join(faults))
 
 
 def gas_of_settle(venue: Venue, call: Call) -> dict[str, Any]:

@@ -56,6 +56,8 @@ def cli(
     local = networks.provider.network.is_local
     if not local and (alias is None or plan_file is None):
         raise click.UsageError("on a public chain --account and --plan must be named")
+    if networks.provider.network.name.startswith("mainnet"):
+        raise click.UsageError("this is a main network: nobody outside has audited Backstop, it goes to test networks")
     if not local and prices:
         raise click.UsageError("--test-market is for a local chain: elsewhere the plan lists markets with real feeds")
     check_names(prices)
@@ -71,8 +73,16 @@ def cli(
         file=None if passing else output or Path("deployments") / f"{chain.chain_id}.json",
         force=force,
     )
-    account = _account(alias, local, plan, yes)
-    deploy(order, account, Endpoint(str(networks.provider.http_uri)), click.echo if not local else _silent)
+    account = _account(alias)
+
+    def agree() -> None:
+        if not local:
+            _ask(account, plan, yes)
+        # One passphrase for all of the steps: from APE_ACCOUNTS_<alias>_PASSPHRASE, or asked for.
+        if alias is not None and hasattr(account, "set_autosign"):
+            account.set_autosign(True)
+
+    deploy(order, account, Endpoint(str(networks.provider.http_uri)), click.echo if not local else _silent, agree)
     if passing:
         click.echo("deployed, wired and checked on an Anvil that ends now: nothing is recorded")
         return
@@ -84,18 +94,16 @@ def _silent(_: str) -> None:
     """On a local chain the steps are over before they could be read."""
 
 
-def _account(alias: str | None, local: bool, plan: Plan, yes: bool) -> Any:
+def _account(alias: str | None) -> Any:
     if alias is None:
         return accounts.test_accounts[0]
     try:
-        account = accounts.load(alias)
+        return accounts.load(alias)
     except KeyError:
         raise click.UsageError(f"there is no ape account {alias!r}: see `ape accounts list`") from None
-    if not local:
-        click.echo(f"deploying to chain {chain.chain_id} as {account.address}, by plan {plan.hash()}")
-        if not yes:
-            click.confirm("go on?", abort=True)
-    # One passphrase for all of the steps: from APE_ACCOUNTS_<alias>_PASSPHRASE, or asked for.
-    if hasattr(account, "set_autosign"):
-        account.set_autosign(True)
-    return account
+
+
+def _ask(account: Any, plan: Plan, yes: bool) -> None:
+    click.echo(f"deploying to chain {chain.chain_id} as {account.address}, by plan {plan.hash()}")
+    if not yes:
+        click.confirm("go on?", abort=True)

@@ -55,10 +55,16 @@ def cli(deployment: Path | None, plan_file: Path | None, strict: bool, no_publis
     hashes = recorded_hashes(file)
     if subject.timelock is not None:
         hashes["timelock"] = str(details["timelock"].get("code_hash"))
+    for key in contracts_of(subject):
+        for what, known in (("code_hashes", hashes), ("details.abi_hashes", details["abi_hashes"])):
+            if key not in known:
+                raise DeploymentError(f"{file}: {what} has no {key}: it was written by hand, or changed")
     failed = 0
     for finding in inspect(subject, hashes, details["abi_hashes"]):
         failed += finding.status is Status.FAIL or (strict and finding.status is Status.WARN)
         click.echo(f"{finding.status.value:4}  {finding.name}: {finding.found}")
+        if finding.advice:
+            click.echo(f"      {finding.advice}")
     explorer = None if no_publish or not subject.public else Explorer.of_environment(record.chain_id)
     if explorer is not None:
         failed += publish(explorer, subject, details["constructor_arguments"])
@@ -78,6 +84,8 @@ def subject_of(endpoint: Endpoint, record: Deployment, details: Any, plan: Plan 
     governed = details["timelock"]
     if governed is not None and not (isinstance(governed, dict) and is_address(governed.get("address"))):
         raise DeploymentError(f"{file}: details.timelock is {governed!r}, a table with its address is expected")
+    if plan is not None and plan.chain_id not in (None, record.chain_id):
+        raise DeploymentError(f"the plan is for chain {plan.chain_id}, {file} is of chain {record.chain_id}")
     public = not networks.provider.network.is_local
     if public and governed is None:
         raise DeploymentError(f"{file}: details.timelock is missing, and on a public network there has to be one")

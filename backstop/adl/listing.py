@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from math import inf
 
 from backstop.adl.execution import Round, SkipReason
 from backstop.adl.scoring import SideBook
@@ -17,6 +18,7 @@ from backstop.adl.snapshot import Account, MarginMode, Side, Snapshot
 from backstop.math.leveraged_return import leveraged_return
 from backstop.math.margin import margin_rate, margin_requirement, position_value, value_leg
 from backstop.math.wad import WAD, div_ceil
+from backstop.ranking.reach import ceilings
 
 # Gas that a counterparty may take: where another round may still be challenged, it is kept as that one found it. In the
 # first round of an hour an isolated one takes a quarter of that, a cross one half (`make bench`).
@@ -98,14 +100,12 @@ def _list(
     floor: int,
 ) -> Listing:
     """`floor` is what the returns of those to be closed do not fall below."""
-    reach = {name: _reach(snapshot, market, account, drift, adl_price) for name, account in holders.items()}
+    reach = _Reach(snapshot, market, holders, drift, adl_price)
     fills = [fill.account for fill in result.fills]
     passed_over = [skip.account for skip in result.skipped if skip.reason is SkipReason.INSOLVENT_AT_ADL_PRICE]
     following = [one.account.id for one in book.ranked[result.reached :]]
     spares = following[: max(1, -(-len(fills) // _SPARES))]
-    rising = sorted(
-        (each for each in following if _is_at_least(reach[each], floor)), key=lambda each: _key(reach, each)
-    )
+    rising = sorted(reach.at_least(floor, following), key=reach.key)
     wanted = dict.fromkeys((*fills, *passed_over, *book.bankrupt, *spares, *rising))
     accounts = tuple(_first(holders, wanted))
     listed = set(accounts)
@@ -117,9 +117,66 @@ def _list(
             _mark_bounds(snapshot, market, drift),
             *(_mark_bounds(snapshot, other, drift) for other in snapshot.markets if other in depended_on),
         ),
-        lowest_return=max((_bound(reach[account.id]) for account in left_off), default=NO_BOUND),
+        lowest_return=reach.highest(account.id for account in left_off),
         nearest_price=adl_price if left_off else None,
     )
+
+
+class _Reach:
+    """The reach of holders, asked exactly only where doubles don't settle it: of ten thousand, a handful matter."""
+
+    def __init__(
+        self, snapshot: Snapshot, market: str, holders: dict[str, Account], drift: int, adl_price: int | None
+    ) -> None:
+        self._holders = holders
+        self._asked = snapshot, market, drift, adl_price
+        self._known: dict[str, int | None] = {}
+        self._ceilings = dict.fromkeys(holders, inf)
+        if adl_price is None:
+            bounds = _mark_bounds(snapshot, market, drift)
+            found = ceilings(
+                [_as_scored(snapshot, market, account, drift) for account in holders.values()],
+                {bounds.lowest, snapshot.markets[market].mark_price, bounds.highest},
+                snapshot.markets[market].maintenance_margin_fraction,
+            )
+            self._ceilings = dict(zip(holders, found.tolist(), strict=True))
+
+    def of(self, account: str) -> int | None:
+        """Exactly; None where it has no bound."""
+        if account not in self._known:
+            snapshot, market, drift, adl_price = self._asked
+            self._known[account] = _reach(snapshot, market, self._holders[account], drift, adl_price)
+        return self._known[account]
+
+    def at_least(self, floor: int, accounts: Iterable[str]) -> Iterator[str]:
+        """Those who may rise as high as the floor."""
+        for account in accounts:
+            if self._ceilings[account] >= floor:
+                known = self.of(account)
+                if known is None or known >= floor:
+                    yield account
+
+    def highest(self, accounts: Iterable[str]) -> int:
+        """The highest that any of them may rise. Who may become solvent with next to nothing ranks above everybody."""
+        most = NO_BOUND
+        for account in sorted(accounts, key=self._ceilings.__getitem__, reverse=True):
+            if self._ceilings[account] < most:
+                break
+            known = self.of(account)
+            most = max(most, _HIGHEST if known is None else min(known, _HIGHEST))
+        return most
+
+    def key(self, account: str) -> tuple[bool, int, str]:
+        """By which those who rise highest come first."""
+        known = self.of(account)
+        return known is not None, -(known or 0), account
+
+
+def _as_scored(snapshot: Snapshot, market: str, account: Account, drift: int) -> tuple[int, int, int, int]:
+    """An account's position, and what it has and needs but for it where the other marks are worst."""
+    [own] = [position for position in account.positions if position.market == market]
+    others, required = _others(snapshot, market, account, drift, worse=True)
+    return own.size, own.entry_notional, account.margin + others, required
 
 
 def _mark_bounds(snapshot: Snapshot, market: str, drift: int) -> MarkBounds:
@@ -183,20 +240,6 @@ def _others(snapshot: Snapshot, market: str, account: Account, drift: int, *, wo
         fraction = snapshot.markets[position.market].maintenance_margin_fraction
         required += margin_requirement(position.size, bounds.highest if worse else bounds.lowest, fraction)
     return gained, required
-
-
-def _is_at_least(reach: int | None, cutoff: int) -> bool:
-    return reach is None or reach >= cutoff
-
-
-def _key(reach: dict[str, int | None], account: str) -> tuple[bool, int, str]:
-    known = reach[account]
-    return known is not None, -(known or 0), account
-
-
-def _bound(reach: int | None) -> int:
-    """Who may become solvent with next to nothing ranks above everybody."""
-    return _HIGHEST if reach is None else min(reach, _HIGHEST)
 
 
 def _first(holders: dict[str, Account], wanted: Iterable[str]) -> Iterator[str]:

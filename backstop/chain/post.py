@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import http.client
 import io
+import os
 import threading
 import time
+from contextlib import suppress
 from typing import Any, cast
 
 import requests
 from requests.adapters import HTTPAdapter
+from requests.utils import get_environ_proxies
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError
@@ -28,7 +31,7 @@ class Post:
         self._url = url
         self._timeout = timeout
         self._most = most
-        self._session = requests.Session()
+        self._session = _session(url)
         for scheme in ("http://", "https://"):
             self._session.mount(scheme, _Adapter())
 
@@ -130,6 +133,16 @@ class _Adapter(HTTPAdapter):
         manager = super().proxy_manager_for(*arguments, **options)
         manager.pool_classes_by_scheme = _POOLS
         return manager
+
+
+def _session(url: str) -> requests.Session:
+    """With the environment's proxy and certificates for this URL, looked up once: requests does so with each post."""
+    session = requests.Session()
+    session.trust_env = False
+    with suppress(ValueError):  # of a host that cannot be, which the first post tells
+        session.proxies = get_environ_proxies(url)
+    session.verify = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE") or True
+    return session
 
 
 def _reason(fault: Exception) -> str:

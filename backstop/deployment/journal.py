@@ -144,6 +144,7 @@ def _read(file: Path) -> tuple[Header, dict[str, Sent]]:
             for name, step in document.pop("steps").items()
         }
         header = Header(**document)
+        _check_types(header, steps)
     except OSError as fault:
         raise DeployError(f"cannot read {file}: {fault.strerror or fault}") from None
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -153,6 +154,22 @@ def _read(file: Path) -> tuple[Header, dict[str, Sent]]:
     if header.version != VERSION:
         raise DeployError(f"{file} has version {header.version!r}, {VERSION} is expected")
     return header, steps
+
+
+def _check_types(header: Header, steps: dict[str, Sent]) -> None:
+    """Raises TypeError, ValueError for what no journal of ours has."""
+    numbers = [header.chain_id, header.block, header.version, *(step.nonce for step in steps.values())]
+    texts = [header.genesis, header.deployer, header.plan_hash, header.code_hash]
+    texts += [step.address for step in steps.values() if step.address is not None]
+    signed = [text for step in steps.values() for attempt in step.transactions for text in (attempt.hash, attempt.raw)]
+    if not all(type(number) is int and number >= 0 for number in numbers):
+        raise TypeError
+    if not all(isinstance(text, str) for text in texts) or not all(type(step.done) is bool for step in steps.values()):
+        raise TypeError
+    for text in signed:
+        if not text.startswith("0x"):
+            raise ValueError
+        bytes.fromhex(text[2:])
 
 
 def write_atomically(file: Path, document: Any) -> None:

@@ -18,9 +18,11 @@ from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     StrictBool,
     StrictInt,
+    Tag,
     ValidationError,
     model_validator,
 )
@@ -73,7 +75,10 @@ class TimelockPlan(_Table):
 
     delay: Seconds
     proposers: Annotated[list[Account], Field(min_length=1)]
-    executors: Annotated[list[Account], Field(min_length=1)] | Literal["anyone"]
+    executors: Annotated[
+        Annotated[list[Account], Tag("list"), Field(min_length=1)] | Annotated[Literal["anyone"], Tag("word")],
+        Discriminator(lambda value: "list" if isinstance(value, list) else "word"),
+    ]
     cancellers: Annotated[list[Account], Field(min_length=1)]
     shorter_than_exits: StrictBool = False  # whether the delay may be less than a pool's cooldown
 
@@ -257,6 +262,12 @@ class MarketPlan(_Table):
         if (self.feed is None) == (self.price is None):
             yield "either feed or price has to be given; a price stands for a feed that is set by hand"
         yield from limits.feed_faults(*self.feed_terms())
+        for name in ("max_notional", "max_open_interest"):
+            if getattr(self, name) == 0:
+                yield f'{name} is 0, with which nobody could trade; "none" is no limit'
+        if 0 < self.max_open_interest < self.min_size:
+            least, most = format_amount(self.min_size), format_amount(self.max_open_interest)
+            yield f"min_size is {least} and max_open_interest {most}: nobody could trade"
         yield from limits.market_faults(self.parameters())
 
 
@@ -361,11 +372,12 @@ def plan_of(document: Any, source: str) -> Plan:
     except ValidationError as fault:
         first = fault.errors(include_url=False, include_context=False, include_input=False)[0]
         where = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
+        where = where.removesuffix(".word").replace(".executors.list", ".executors")
         own = first["msg"].removeprefix("Value error, ")
         reason = own if own != first["msg"] else own[:1].lower() + own[1:]
         raise PlanError(" ".join(f"{source}: {where + ': ' if where else ''}{reason}".split())) from None
 
 
 def _name_faults(name: str) -> Iterator[str]:
-    if not name.isprintable() or not 0 < len(name.encode()) <= 32:
-        yield f"name {name!r}: 1 to 32 printable bytes are needed"
+    if not name.isprintable() or not 0 < len(name.encode()) <= 32 or name != name.strip():
+        yield f"name {name!r}: 1 to 32 printable bytes are needed, without a space at either end"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from backstop.errors import RevertError
+from backstop.fund.units import show_time
 from backstop.math.wad import format_amount
 
 _CALL = re.compile(r"(\w+)\((.*)\)")
@@ -25,7 +26,7 @@ _SENTENCES = {
     "MarginRateWorse": "the trade would leave the margin rate worse than it is: deposit first, or take a better price",
     "MarketClosed": "the market was closed: its positions are settled at its final price (backstop market settle)",
     "MarketIsolatedOnly": "only isolated accounts may hold this market: leave --cross out",
-    "NewRiskPaused": "new risk is paused until {1!s}: until then an order can only reduce a position",
+    "NewRiskPaused": "new risk is paused until {1:time}: until then an order can only reduce a position",
     "NotAccountOwner": "the account belongs to somebody else than {1!s}: give its owner's key",
     "OpenInterestTooLarge": "open interest would be {1}, and may be {2}: trade less",
     "OrderCancelledAlready": "the order was cancelled: make a new one",
@@ -47,17 +48,19 @@ _SENTENCES = {
     "RecipientInvalid": "tokens cannot go to {0!s}: give another --to",
     "SequencerDown": "the chain's sequencer is down: wait until it is back",
     "SequencerGrace": "the chain's sequencer was down a moment ago: wait a little",
-    "SettlementWaits": "ADL is due in the closed market: a round comes first (backstop run), then settle again",
+    "SettlementWaits": "ADL is due in the closed market: a round comes first (backstop run, with a bond), then settle",
     "TransferToSelf": "both accounts are the same: name two",
 }
 
 
 class _Value(str):
-    """A value of an error: formatted plainly an amount where it is a number, with `!s` as it stands."""
+    """A value of an error: formatted plainly an amount where it is a number, `:time` a time, with `!s` as it stands."""
 
     __slots__ = ()
 
-    def __format__(self, _: str) -> str:
+    def __format__(self, kind: str) -> str:
+        if kind == "time":
+            return show_time(int(self))
         return format_amount(int(self)) if self.lstrip("-").isdigit() else str(self)
 
 

@@ -18,13 +18,20 @@ from backstop.deployment.code import abi_hash, hash_of
 from backstop.deployment.journal import Journal, locked, read_header, write_atomically
 from backstop.deployment.plan import ANYONE, Plan
 from backstop.errors import BackstopError, DeployError, PlanError, RevertError
+from backstop.math.wad import format_amount
 from backstop.preflight.findings import Status
-from scripts.stage.inspection import Subject, abi_of, contracts_of, inspect
+from scripts.stage.inspection import DECIMALS, LATEST_ROUND, Subject, abi_of, contracts_of, inspect
 from scripts.stage.runner import Runner
-from scripts.stage.system import System, apply_plan, deploy_contracts, hand_over, header_of
-
-_DECIMALS = "0x313ce567"
-_ROUND = "0xfeaf968c"
+from scripts.stage.system import (
+    CONTRACTS,
+    TIMELOCK,
+    System,
+    apply_plan,
+    container,
+    deploy_contracts,
+    hand_over,
+    header_of,
+)
 
 
 @dataclass(frozen=True)
@@ -43,8 +50,17 @@ class Order:
         return None if self.file is None else self.file.with_suffix(".partial.json")
 
 
-def deploy(order: Order, account: Any, endpoint: Endpoint, tell: Callable[[str], None]) -> System:
-    """Raises PlanError for a plan that this chain cannot have, DeployError where it cannot go on."""
+def deploy(
+    order: Order,
+    account: Any,
+    endpoint: Endpoint,
+    tell: Callable[[str], None],
+    agree: Callable[[], None] = lambda: None,
+) -> System:
+    """Raises PlanError for a plan that this chain cannot have, DeployError where it cannot go on.
+
+    `agree` is asked when all that can be known has been checked, and nothing is done or written yet.
+    """
     check_plan(order, account, endpoint)
     # What another run has written or removed until now is read under the lock only.
     with locked(order.journal):
@@ -54,6 +70,9 @@ def deploy(order: Order, account: Any, endpoint: Endpoint, tell: Callable[[str],
         journal = Journal.open(header, order.journal) if order.journal else Journal(header)
         if journal.steps:
             tell(f"resuming: {sum(step.done for step in journal.steps.values())} steps are done")
+        else:
+            check_funds(account, endpoint)
+        agree()
         runner = Runner(account, endpoint, journal, tell)
         token = (
             runner.instance(project.MockUSDC, order.plan.collateral)
@@ -99,7 +118,7 @@ def check_plan(order: Order, account: Any, endpoint: Endpoint) -> None:
     if plan.collateral is not None and not _decimals(endpoint, "collateral", plan.collateral) <= 18:
         raise PlanError(f"collateral {plan.collateral} has more than 18 decimals")
     if plan.sequencer is not None:
-        _ask(endpoint, "sequencer.feed", plan.sequencer.feed, _ROUND)
+        _ask(endpoint, "sequencer.feed", plan.sequencer.feed, LATEST_ROUND)
     for market in plan.markets:
         if market.feed is None:
             continue
@@ -107,11 +126,35 @@ def check_plan(order: Order, account: Any, endpoint: Endpoint) -> None:
         decimals = _decimals(endpoint, what, market.feed)
         if decimals > 18:
             raise PlanError(f"{what}, {market.feed}, has {decimals} decimals, at most 18 are possible")
-        _, answer, _, _, _ = decode(
-            ["uint80", "int256", "uint256", "uint256", "uint80"], _ask(endpoint, what, market.feed, _ROUND)[:160]
+        _, answer, _, updated, _ = decode(
+            ["uint80", "int256", "uint256", "uint256", "uint80"], _ask(endpoint, what, market.feed, LATEST_ROUND)[:160]
         )
         if not market.lowest_price <= answer * 10 ** (18 - decimals) <= market.highest_price:
             raise PlanError(f"{what} is at {answer / 10**decimals:g}, outside of its lowest_price and highest_price")
+        if (age := endpoint.head().timestamp - updated) > market.heartbeat:
+            raise PlanError(f"{what}, {market.feed}, was updated {age} s ago, its heartbeat is {market.heartbeat} s")
+
+
+def check_funds(account: Any, endpoint: Endpoint) -> None:
+    """Whether the deployer can pay at least for the contracts. Raises DeployError."""
+    gas = sum(_least_gas(container(name)) for name in {*CONTRACTS.values(), TIMELOCK})
+    price = endpoint.quantity("eth_gasPrice")
+    balance = endpoint.quantity("eth_getBalance", str(account.address), "latest")
+    if balance < gas * price:
+        raise DeployError(
+            f"{account.address} has {format_amount(balance)} ether, and the contracts alone take {gas:,} gas: "
+            f"{format_amount(gas * price)} ether at the present gas price"
+        )
+
+
+def _least_gas(made: Any) -> int:
+    """What the creation of a contract takes before its constructor runs: transaction, calldata, and the code's storage.
+
+    Figures of the yellow paper's appendix G and of EIP-2028, with zeros as cheap as they are.
+    """
+    created = bytes(made.contract_type.get_deployment_bytecode())
+    zeros = created.count(0)
+    return 53_000 + 4 * zeros + 16 * (len(created) - zeros) + 200 * len(made.contract_type.get_runtime_bytecode())
 
 
 def record_of(s: Subject) -> dict[str, Any]:
@@ -140,7 +183,7 @@ def record_of(s: Subject) -> dict[str, Any]:
 
 
 def _decimals(endpoint: Endpoint, what: str, address: str) -> int:
-    return int.from_bytes(_ask(endpoint, what, address, _DECIMALS)[:32])
+    return int.from_bytes(_ask(endpoint, what, address, DECIMALS)[:32])
 
 
 def _ask(endpoint: Endpoint, what: str, address: str, selector: str) -> bytes:
@@ -149,7 +192,7 @@ def _ask(endpoint: Endpoint, what: str, address: str, selector: str) -> bytes:
         answer = bytes.fromhex((endpoint.request("eth_call", {"to": address, "data": selector}, "latest") or "0x")[2:])
     except RevertError:
         answer = b""
-    if len(answer) < (160 if selector == _ROUND else 32):
+    if len(answer) < (160 if selector == LATEST_ROUND else 32):
         kind = "token" if what == "collateral" else "feed"
         raise PlanError(f"{what}: at {address} is no {kind} on this chain")
     return answer
@@ -169,7 +212,7 @@ def _forget_ended_chain(order: Order, genesis: str) -> None:
 
 def _check_record(order: Order) -> None:
     """An earlier record is not overwritten; one that this deployment has written before it was stopped is."""
-    if order.file is None or not order.file.exists() or order.force:
+    if order.file is None or not order.file.exists() or (order.force and order.file.is_file()):
         return
     if order.journal is not None and order.journal.exists():
         try:
@@ -179,4 +222,6 @@ def _check_record(order: Order) -> None:
                 return
         except (BackstopError, ValueError, AttributeError):
             pass
-    raise PlanError(f"{order.file} records a deployment to this chain; move it away, or give --force to replace it")
+    if not order.file.is_file():
+        raise PlanError(f"{order.file} is no file, and a record cannot be written there: name another one with -o")
+    raise PlanError(f"{order.file} is there already; move it away, or give --force to replace it")

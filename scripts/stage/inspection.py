@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from ape import project
-from ape.exceptions import ApeException
-from eth_abi.exceptions import DecodingError
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
@@ -21,8 +19,9 @@ from backstop.chain.endpoint import Endpoint
 from backstop.chain.logs import read_logs, topics_of
 from backstop.deployment import limits
 from backstop.deployment.code import abi_hash, hash_of, is_code_of
-from backstop.deployment.plan import ANYONE, MIN_PUBLIC_DELAY, MarketPlan, Plan, PoolPlan
-from backstop.errors import RevertError
+from backstop.deployment.plan import ANYONE, MAX_DELAY, MAX_GUARDED_DELAY, MIN_PUBLIC_DELAY, MarketPlan, Plan, PoolPlan
+from backstop.errors import RevertError, RpcError
+from backstop.fund.units import show_time
 from backstop.math.wad import format_amount
 from backstop.preflight.findings import Finding, fail, ok, warn
 from scripts.stage.runner import Runner
@@ -44,8 +43,10 @@ from scripts.stage.system import (
 )
 
 _CHANGED = "the plan is otherwise: was it governance that changed it?"
+_DEAD = "the market has no price meanwhile: it takes no new risk, and no round"
 _FOREIGN = "do not use this deployment until somebody has found out why"
 _Planned = TypeVar("_Planned", PoolPlan, MarketPlan)
+DECIMALS, LATEST_ROUND = "0x313ce567", "0xfeaf968c"
 _SECONDS = ("heartbeat", "cooldown", "duration", "window", "exempt_age", "grace", "delay")
 
 
@@ -65,21 +66,26 @@ class Subject:
 
 def inspect(subject: Subject, code_hashes: Mapping[str, str], abi_hashes: Mapping[str, str]) -> Iterator[Finding]:
     """Everything, a finding each. `code_hashes` and `abi_hashes` are those on record; none before there is one."""
-    yield from look_at_code(subject, code_hashes, abi_hashes)
-    yield from _answered("wiring", look_at_wiring(subject))
-    yield from _answered("owners", look_at_owners(subject))
+    yield from _answered(subject, "code", look_at_code(subject, code_hashes, abi_hashes))
+    yield from _answered(subject, "wiring", look_at_wiring(subject))
+    yield from _answered(subject, "owners", look_at_owners(subject))
     if subject.timelock is not None:
-        yield from _answered("timelock", look_at_timelock(subject))
-    yield from _answered("settings", look_at_settings(subject))
-    yield from _answered("pools", look_at_pools(subject))
-    yield from _answered("markets", look_at_markets(subject))
+        yield from _answered(subject, "timelock", look_at_timelock(subject))
+    yield from _answered(subject, "settings", look_at_settings(subject))
+    yield from _answered(subject, "pools", look_at_pools(subject))
+    yield from _answered(subject, "markets", look_at_markets(subject))
 
 
-def _answered(what: str, findings: Iterator[Finding]) -> Iterator[Finding]:
-    """What a contract with other code does not answer is a finding too, and no reason to look at nothing else."""
+def _answered(subject: Subject, what: str, findings: Iterator[Finding]) -> Iterator[Finding]:
+    """What a contract with other code does not answer is a finding too, and no reason to look at nothing else.
+
+    Each library that may read such an answer fails in its own way; a node that is gone is no answer at all.
+    """
     try:
         yield from findings
-    except (ApeException, DecodingError, RevertError) as fault:
+    except Exception as fault:
+        if not isinstance(fault, RevertError):
+            subject.runner.endpoint.quantity("eth_blockNumber")
         words = " ".join(str(fault).split()) or type(fault).__name__
         yield fail(what, f"a contract does not answer as it should: {words}", _FOREIGN)
 
@@ -116,6 +122,8 @@ def look_at_code(s: Subject, code_hashes: Mapping[str, str], abi_hashes: Mapping
             yield ok(f"code of {key}", f"{name}, {len(code)} bytes at {address}")
         if key in abi_hashes and abi_hashes[key] != abi_hash(abi_of(name)):
             yield fail(f"ABI of {key}", "not the one on record", "verify with the sources that it was deployed from")
+    if s.plan.collateral not in (None, s.system.token.address):
+        yield fail("collateral", f"{s.system.token.address}, the plan has {s.plan.collateral}", _FOREIGN)
     token = s.runner.code(s.system.token.address)
     if not token:
         yield fail("code of token", f"there is none at {s.system.token.address}", _FOREIGN)
@@ -168,10 +176,15 @@ def look_at_timelock(s: Subject) -> Iterator[Finding]:
         yield fail("timelock", "the plan has none", "verify with the plan that it was deployed by")
         return
     delay = timelock.getMinDelay()
-    if s.public and delay < MIN_PUBLIC_DELAY:
+    if delay > MAX_DELAY:
+        yield fail("delay", f"{delay} s, at most {MAX_DELAY} s are allowed", "nobody lives to see a change of it")
+    elif s.public and delay < MIN_PUBLIC_DELAY:
         yield fail("delay", f"{delay} s, at least {MIN_PUBLIC_DELAY} s are needed", _FOREIGN)
     else:
         yield _compared("delay", delay, terms.delay, ())
+    if delay >= MAX_GUARDED_DELAY and int(s.system.exchange.guardian(), 16):
+        text = f"{delay} s, and a guardian who pauses without need may pause again after {MAX_GUARDED_DELAY} s"
+        yield warn("delay", text, "governance has to replace it within that: docs/governance.md")
     proposer, executor, canceller = roles_of(timelock)
     admin = bytes(timelock.DEFAULT_ADMIN_ROLE())
     meant = {
@@ -229,6 +242,7 @@ class _History:
 
     granted: set[str]  # everybody who was ever given a role
     announced: dict[bytes, tuple[int, int]]  # by operation: in which block at last, and with which delay
+    calls: dict[bytes, list[tuple[str, bytes]]]  # by operation: whom it calls, and the selector, in order
     handed_over: int | None  # the block in which the hand-over was executed
     missing: list[str]  # what a deployment has emitted, and was not among the events
 
@@ -247,7 +261,7 @@ def _history(s: Subject) -> _History:
     query = {"address": timelock, "topics": topics_of(granted, scheduled, executed)}
     handover = handover_id(s.system, s.timelock, s.made_by, s.deployer)
     own_role = [granted, bytes(s.timelock.DEFAULT_ADMIN_ROLE()), bytes(12) + bytes.fromhex(timelock[2:])]
-    history, born, last = _History(set(), {}, None, []), False, endpoint.quantity("eth_blockNumber")
+    history, born, last = _History(set(), {}, {}, None, []), False, endpoint.quantity("eth_blockNumber")
     for log in read_logs(endpoint, query, s.system.block, last):
         kind = log.topics[0]
         if kind == granted:
@@ -256,6 +270,10 @@ def _history(s: Subject) -> _History:
             born = born or (log.topics[:3] == own_role and _creates(endpoint, log.transaction, timelock))
         elif kind == scheduled:
             history.announced[log.topics[1]] = (log.block, int.from_bytes(log.data[128:160]))
+            calls = history.calls.setdefault(log.topics[1], [])
+            del calls[int.from_bytes(log.topics[2]) :]  # announced once more after it was taken back
+            start = 32 + int.from_bytes(log.data[64:96])
+            calls.append((to_checksum_address(log.data[12:32]), log.data[start : start + 4]))
         elif log.topics[1] == handover:
             history.handed_over = log.block
     if not born:
@@ -285,11 +303,21 @@ def _look_at_announced(s: Subject, history: _History, delay: int) -> Iterator[Fi
         elif waits < delay:
             yield fail("announced", f"{name} waits with a delay of only {waits} s", _FOREIGN)
         else:
-            yield warn(
-                "announced", f"{name} waits since block {block}", "governance is about to do it: look what it is"
-            )
+            ripe = show_time(s.timelock.getTimestamp(operation))
+            what = ", ".join(_call_text(s, *call) for call in history.calls[operation])
+            text = f"{name} waits since block {block}, and may be carried out from {ripe} on: {what}"
+            yield warn("announced", text, "governance is about to do it: look what it is")
     if not waiting:
         yield ok("announced", f"{len(history.announced)} in all, none that waits")
+
+
+def _call_text(s: Subject, target: str, selector: bytes) -> str:
+    """Whom an operation calls, and what, by name where it is one of these contracts."""
+    for key, (name, address) in contracts_of(s).items():
+        if address == target:
+            methods = {keccak(text=one.selector)[:4]: one.name for one in container(name).contract_type.mutable_methods}
+            return f"{key}.{methods.get(selector, '0x' + selector.hex())}"
+    return f"{target}.0x{selector.hex()}"
 
 
 def look_at_settings(s: Subject) -> Iterator[Finding]:
@@ -303,6 +331,7 @@ def look_at_settings(s: Subject) -> Iterator[Finding]:
     yield _compared("treasury", exchange.reserves()[0], meant.treasury or ANYONE, ())
     if "guardian" in {method.name for method in exchange.contract_type.view_methods}:
         yield _compared("guardian", exchange.guardian(), meant.guardian or ANYONE, ())
+        yield from _look_at_pause(s)
     sequencer, grace = feed.sequencer(), feed.grace()
     rest = s.plan.sequencer
     if rest is None:
@@ -315,6 +344,19 @@ def look_at_settings(s: Subject) -> Iterator[Finding]:
     yield from _all_compared("rounds", names, rounds, s.plan.rounds.values(), limits.round_faults(*rounds))
     names = ("flat", "rate", "share")
     yield from _all_compared("rewards", names, rewards, s.plan.rewards.values(), limits.reward_faults(*rewards))
+
+
+def _look_at_pause(s: Subject) -> Iterator[Finding]:
+    """Whether new risk is stopped now, and for no longer than a guardian may stop it."""
+    exchange = s.system.exchange
+    head = s.runner.endpoint.head()
+    left = exchange.pausedUntil() - head.timestamp
+    if left > exchange.MAX_PAUSE():
+        yield fail("pause", f"for {left} s more, which no guardian can", _FOREIGN)
+    elif left > 0:
+        yield warn("pause", f"new risk is stopped for {left} s more", "it ends by itself: docs/governance.md")
+    else:
+        yield ok("pause", "none")
 
 
 def look_at_pools(s: Subject) -> Iterator[Finding]:
@@ -377,10 +419,13 @@ def _look_at_market(s: Subject, id: int, meant: MarketPlan) -> Iterator[Finding]
         values, wanted = parameters_of(s.system, id), meant.parameters()
         yield from _all_compared(what, values._fields, values, wanted, limits.market_faults(values))
         aggregator, *terms = feed_of(s.system, id)
+        yield from _look_at_feed(s, id, what, aggregator)
         yield _compared(f"{what}: feed", aggregator, meant.feed or aggregator, ())
         names = ("heartbeat", "lowest_price", "highest_price")
         yield from _all_compared(f"{what}: feed", names, terms, meant.feed_terms(), limits.feed_faults(*terms))
-    bounds = tuple(s.system.fund.parameters(id))[1:]
+    backing, *bounds = s.system.fund.parameters(id)
+    if backing != found.pool:
+        yield fail(f"{what}: pool", f"{found.pool} for the exchange, {backing} for the fund", _FOREIGN)
     names = ("trigger", "stop", "target")
     yield from _all_compared(
         f"{what}: drawdown", names, bounds, meant.drawdown.values(), limits.drawdown_faults(*bounds)
@@ -394,6 +439,33 @@ def _look_at_market(s: Subject, id: int, meant: MarketPlan) -> Iterator[Finding]
     yield from _all_compared(
         f"{what}: auctions", names, auctions, meant.auction.values(), limits.auction_faults(*auctions)
     )
+
+
+def _look_at_feed(s: Subject, id: int, what: str, aggregator: str) -> Iterator[Finding]:
+    """The feed itself: whether it answers as one, in the decimals that its prices are scaled by, and is in time."""
+    endpoint, name = s.runner.endpoint, f"{what}: feed"
+    try:
+        decimals, answer = (
+            bytes.fromhex((endpoint.request("eth_call", {"to": aggregator, "data": data}, "latest") or "0x")[2:])
+            for data in (DECIMALS, LATEST_ROUND)
+        )
+    except RpcError as fault:
+        yield fail(name, f"{aggregator} does not answer: {fault}", _FOREIGN)
+        return
+    if len(decimals) < 32 or len(answer) < 160:
+        yield fail(name, f"{aggregator} is no feed", _FOREIGN)
+        return
+    scale = s.system.price_feed.feedOf(id).scale
+    if (of := int.from_bytes(decimals[:32])) > 18 or scale != 10 ** (18 - of):
+        yield fail(name, f"{aggregator} has {of} decimals, its prices are scaled by {scale}", _FOREIGN)
+        return
+    _, heartbeat, lowest, highest = feed_of(s.system, id)
+    price, updated = int.from_bytes(answer[32:64], signed=True) * scale, int.from_bytes(answer[96:128])
+    if (age := endpoint.head().timestamp - updated) > heartbeat:
+        yield warn(name, f"updated {age} s ago, its heartbeat is {heartbeat} s", _DEAD)
+    elif not lowest <= price <= highest:
+        bounds = f"{format_amount(lowest)} to {format_amount(highest)}"
+        yield warn(name, f"at {format_amount(price)}, {bounds} are accepted", _DEAD)
 
 
 def _look_at_closed(s: Subject, id: int, meant: MarketPlan, since: int) -> Iterator[Finding]:

@@ -48,3 +48,7 @@ def _check_url(provider: Any) -> None:
             words = f"{variable[1]} is not set: it has to have the URL of a node of {network}"
             raise _Refusal(words, 2) from None
         raise _Refusal(" ".join(str(fault).split()), 2) from None
+    except ApeException:
+        network = f"{provider.network.ecosystem.name}:{provider.network.name}:node"
+        words = f"{network} has no URL: its variable is empty, or ape-config.yaml has no node of it"
+        raise _Refusal(words, 2) from None

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -121,14 +123,20 @@ def test_who_rises_as_high_as_the_cutoff_may_fall_is_listed_and_who_is_a_wei_bel
     assert floor < due.fills[-1].leveraged_return
     for highest, listed in ((floor, True), (floor - 1, False)):
         reached = {name: highest if name == "low" else 0 for name in returns(state)}
-        monkeypatch.setattr(listing, "_reach", lambda _, __, one, *___, reached=reached: reached[one.id])
+        reach_is(monkeypatch, lambda _, __, one, *___, reached=reached: reached[one.id])
         [due] = plan(state)
         assert ("low" in due.listing.accounts) == listed
 
 
 def reaching(monkeypatch: pytest.MonkeyPatch, **reaches: int | None) -> None:
     """Holds what accounts may reach to this, whatever the drift; of those not named to nothing at all."""
-    monkeypatch.setattr(listing, "_reach", lambda _, __, one, *___: reaches.get(one.id, NO_BOUND))
+    reach_is(monkeypatch, lambda _, __, one, *___: reaches.get(one.id, NO_BOUND))
+
+
+def reach_is(monkeypatch: pytest.MonkeyPatch, reach_of: Callable[..., int | None]) -> None:
+    """What accounts may reach is this, and no bound in doubles keeps anybody from being asked."""
+    monkeypatch.setattr(listing, "_reach", reach_of)
+    monkeypatch.setattr(listing, "ceilings", lambda positions, *_: np.full(len(positions), np.inf))
 
 
 def test_how_far_a_cross_account_may_fall_its_other_legs_gain_and_ask_for_less(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -545,7 +553,7 @@ def test_at_the_very_mark_whoever_equals_the_last_to_be_closed_is_listed(monkeyp
         _, _, one, drift, _ = arguments
         return None if drift and one.id.startswith("low") else reach_of(*arguments)
 
-    monkeypatch.setattr(listing, "_reach", boundless_within_a_drift)
+    reach_is(monkeypatch, boundless_within_a_drift)
     [due] = plan(state)
     assert [fill.account for fill in due.fills] == ["first", "m-last"]
     assert due.listing.accounts == ("first", "m-last", "n-spare", "twin")

@@ -104,6 +104,17 @@ def _parsed(text: str) -> Any:
     ("old", "new", "said"),
     [
         ('name = "main"', 'name = ""', "pools[0].name: string should have at least 1 character"),
+        ('name = "main"', 'name = "main "', "name 'main ': 1 to 32 printable bytes are needed, without a space"),
+        ('executors = "anyone"', 'executors = "someone"', "timelock.executors: input should be 'anyone'"),
+        ('executors = "anyone"', "executors = 3", "timelock.executors: input should be 'anyone'"),
+        ('executors = "anyone"', "executors = []", "timelock.executors: list should have at least 1 item"),
+        ('executors = "anyone"', 'executors = ["x"]', "timelock.executors[0]: "),
+        (
+            'max_notional = "',
+            'max_notional = "0" # "',
+            "max_notional is 0, with which nobody could trade",
+        ),
+        ('min_size = "', 'min_size = "100000000" # "', "nobody could trade"),
         ('pool = "main"', 'pool = "other"', "market 'ETH-USD' is in pool 'other', which pools does not have"),
         ('kind = "shared"', 'kind = "common"', "pools[0].kind: input should be 'isolated' or 'shared'"),
         ("heartbeat = 4500", "heartbeat = 172801", "markets[0]: heartbeat is 172801 s, 1 to 172800 s are allowed"),

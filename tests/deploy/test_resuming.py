@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
@@ -18,7 +19,7 @@ from backstop.deployment.journal import Journal, locked
 from backstop.deployment.plan import Plan
 from backstop.errors import DeployError, PlanError
 from scripts.stage import deploying, runner, system
-from scripts.stage.deploying import Order
+from scripts.stage.deploying import Order, deploy
 from scripts.stage.own_chain import with_test_markets
 from scripts.stage.venue import wad
 from tests.deploy.stages import StoppedError, before_handover, run, run_stopped, stopping, with_plan, wrong
@@ -176,6 +177,70 @@ def test_journal_that_was_changed(order: Order, deployer: Any, endpoint: Endpoin
         run(order, deployer, endpoint)
 
 
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("block", "7"), ("chain_id", None), ("nonce", "1"), ("nonce", -1), ("done", 1), ("hash", "zz"), ("raw", "0xzz")],
+)
+def test_journal_with_something_else_in_it(
+    key: str, value: Any, order: Order, deployer: Any, endpoint: Endpoint
+) -> None:
+    run_stopped(order, deployer, endpoint, at=6)
+    document = json.loads(order.journal.read_text())
+    step = document["steps"]["solvency_module"]
+    place = next(place for place in (document, step, step["transactions"][0]) if key in place)
+    place[key] = value
+    order.journal.write_text(json.dumps(document))
+    with pytest.raises(DeployError, match=f"{order.journal} is no journal of a deployment"):
+        run(order, deployer, endpoint)
+
+
+def test_deployer_who_cannot_pay(order: Order, deployer: Any, endpoint: Endpoint) -> None:
+    """Told before anything is sent, asked or written, with what is needed at least."""
+    deployer.balance = 10**15
+    asked: list[bool] = []
+    with pytest.raises(DeployError) as refused:
+        deploy(order, deployer, endpoint, lambda _: None, lambda: asked.append(True))
+    found = re.fullmatch(
+        rf"{deployer.address} has 0\.001 ether, and the contracts alone take ([\d,]+) gas: ([\d.]+) ether .*",
+        str(refused.value),
+    )
+    assert found is not None, refused.value
+    least = int(found[1].replace(",", ""))
+    assert not asked
+    assert not order.journal.exists()
+
+    deployer.balance = 10**20
+    run(order, deployer, endpoint)
+    used = sum(
+        int(endpoint.request("eth_getTransactionReceipt", one)["gasUsed"], 16)
+        for one in json.loads(order.file.read_text())["details"]["transactions"].values()
+    )
+    assert used * 3 // 4 < least < used
+
+
+def test_who_does_not_agree_has_done_nothing(order: Order, deployer: Any, endpoint: Endpoint) -> None:
+    """And is asked only where the plan is one for this chain."""
+
+    def refuse() -> None:
+        raise KeyboardInterrupt
+
+    before = endpoint.quantity("eth_blockNumber")
+    with pytest.raises(KeyboardInterrupt):
+        deploy(order, deployer, endpoint, lambda _: None, refuse)
+    with pytest.raises(PlanError, match="the plan is for chain 5"):
+        deploy(with_plan(order, lambda plan: plan.update(chain_id=5)), deployer, endpoint, lambda _: None, refuse)
+    assert endpoint.quantity("eth_blockNumber") == before
+    assert not order.file.exists()
+
+
+@pytest.mark.parametrize("force", [False, True])
+def test_record_that_would_be_no_file(force: bool, order: Order, deployer: Any, endpoint: Endpoint) -> None:
+    order.file.mkdir()
+    with pytest.raises(PlanError, match="is no file, and a record cannot be written there"):
+        run(replace(order, force=force), deployer, endpoint)
+    assert not order.journal.exists()
+
+
 def test_two_at_once(order: Order, deployer: Any, endpoint: Endpoint) -> None:
     with (
         locked(order.journal),
@@ -193,12 +258,15 @@ def test_two_at_once(order: Order, deployer: Any, endpoint: Endpoint) -> None:
         (lambda plan: plan.update(collateral="0x" + "12" * 20), "is no token on this chain"),
         (lambda plan: plan["markets"][0].update(feed="0x" + "12" * 20), "is no feed on this chain"),
         (lambda plan: plan["markets"][0].update(highest_price="1999"), "outside of its lowest_price and highest_price"),
+        (lambda plan: plan["markets"][0].update(heartbeat=1), r"was updated \d+ s ago, its heartbeat is 1 s"),
         (lambda plan: plan["markets"][0].update(feed=None, price="100"), "has a price set by hand"),
     ],
 )
 def test_plan_that_this_chain_cannot_have(
     change: Callable[[dict[str, Any]], None], said: str, order: Order, deployer: Any, endpoint: Endpoint
 ) -> None:
+    endpoint.request("evm_increaseTime", 2)
+    endpoint.request("evm_mine")
     before = endpoint.quantity("eth_blockNumber")
     with pytest.raises(PlanError, match=said):
         run(with_plan(order, change), deployer, endpoint)
@@ -219,7 +287,7 @@ def test_second_run_while_the_first_ends(
             made.append(run(order, deployer, endpoint))
 
     monkeypatch.setattr(deploying, "check_plan", slow)
-    with pytest.raises(PlanError, match="records a deployment to this chain"):
+    with pytest.raises(PlanError, match="is there already; move it away"):
         run(order, deployer, endpoint)
     assert json.loads(order.file.read_text())["exchange"] == made[1].exchange.address
     assert order.journal.with_suffix(".lock").exists()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +12,9 @@ import pytest
 from ape import accounts, project
 
 from backstop.chain.endpoint import Endpoint
-from backstop.errors import DeployError
+from backstop.deployment.journal import Header, Journal
+from backstop.errors import DeployError, RpcError
+from backstop.preflight.findings import Finding
 from scripts import verify
 from scripts.stage import deploying, inspection, runner
 from scripts.stage.deploying import Order
@@ -29,6 +33,11 @@ def make_administrator(timelock: Any, who: Any, deployer: Any) -> None:
     call = (timelock.address, 0, data, bytes(32), bytes(32))
     timelock.schedule(*call, 0, sender=deployer)
     timelock.execute(*call, sender=deployer)
+
+
+def report_price(order: Order, who: Any) -> None:
+    """The feed's next answer, after time has passed."""
+    project.MockAggregator.at(order.plan.markets[0].feed).setAnswer(2000 * 10**8, sender=who)
 
 
 def timelock_of(order: Order) -> Any:
@@ -102,6 +111,7 @@ def test_announced_with_the_delay_before_the_hand_over(
         ):
             run(order, deployer, endpoint)
     assert not order.file.exists()
+    report_price(order, keeper)
     with monkeypatch.context() as patch:
         patch.setattr(deploying, "inspect", lambda *_: [])
         run(order, deployer, endpoint)
@@ -114,12 +124,13 @@ def test_announced_with_the_delay_before_the_hand_over(
     timelock.revokeRole(timelock.DEFAULT_ADMIN_ROLE(), keeper, sender=keeper)
     assert wrong(order, endpoint) == []
     timelock.schedule(keeper, 0, b"", bytes(32), bytes(32), delay, sender=keeper)
+    since = endpoint.quantity("eth_blockNumber")
     for wait in (0, delay):
         endpoint.request("evm_increaseTime", wait)
-        endpoint.request("evm_mine")
+        report_price(order, keeper)
         (found,) = wrong(order, endpoint)
         assert found.startswith("warn announced: 0x")
-        assert f"waits since block {endpoint.quantity('eth_blockNumber') - (1 if wait == 0 else 2)}" in found
+        assert f"waits since block {since}, " in found
 
 
 def test_administrator_is_not_hidden(
@@ -265,3 +276,101 @@ def test_delay_shorter_than_an_exit(
     )
     run(allowed, deployer, endpoint)
     assert wrong(allowed, endpoint) == []
+
+
+def test_feed_that_does_not_answer_or_counts_otherwise(
+    order: Order, deployer: Any, endpoint: Endpoint, keeper: Any
+) -> None:
+    run(order, deployer, endpoint)
+    feed, head = order.plan.markets[0].feed, "fail market ETH-USD: feed"
+    real = endpoint.request("eth_getCode", feed, "latest")
+    other = keeper.deploy(project.MockAggregator, 9, 2000 * 10**9).address
+    endpoint.request("anvil_setCode", feed, "0x")
+    assert wrong(order, endpoint) == [f"{head}: {feed} is no feed"]
+    endpoint.request("anvil_setCode", feed, "0x60006000fd")
+    assert wrong(order, endpoint)[0].startswith(f"{head}: {feed} does not answer")
+    endpoint.request("anvil_setCode", feed, endpoint.request("eth_getCode", other, "latest"))
+    slots = [endpoint.request("eth_getStorageAt", other, hex(slot), "latest") for slot in range(3)]
+    for slot, value in enumerate(slots):
+        endpoint.request("anvil_setStorageAt", feed, hex(slot).replace("0x", "0x" + "0" * 63), value)
+    assert wrong(order, endpoint) == [f"{head}: {feed} has 9 decimals, its prices are scaled by 10000000000"]
+    endpoint.request("anvil_setCode", feed, real)
+    aggregator = project.MockAggregator.at(feed)
+    aggregator.setAnswer(10**16, sender=keeper)
+    assert wrong(order, endpoint) == [f"warn {head.split(' ', 1)[1]}: at 100000000, 10 to 1000000 are accepted"]
+    endpoint.request("evm_increaseTime", 86_400)
+    endpoint.request("evm_mine")
+    [found] = wrong(order, endpoint)
+    assert re.fullmatch(r"warn market ETH-USD: feed: updated 864\d\d s ago, its heartbeat is 4500 s", found)
+
+
+class _Paused:
+    """An exchange whose pause ends at another time."""
+
+    def __init__(self, exchange: Any, until: int) -> None:
+        self._exchange, self._until = exchange, until
+
+    def __getattr__(self, name: str) -> Any:
+        return (lambda: self._until) if name == "pausedUntil" else getattr(self._exchange, name)
+
+
+def test_pause_that_runs_is_told(order: Order, deployer: Any, endpoint: Endpoint) -> None:
+    made = run(order, deployer, endpoint)
+    guardian = accounts[order.plan.exchange.guardian]
+    guardian.balance = 10**18
+    made.exchange.pause(sender=guardian)
+    [found] = wrong(order, endpoint)
+    assert re.fullmatch(r"warn pause: new risk is stopped for 259(200|199|198) s more", found)
+    long = replace(made, exchange=_Paused(made.exchange, endpoint.head().timestamp + 3 * 86_400 + 60))
+    subject = inspection.Subject(
+        runner.Runner(deployer, endpoint, None), long, None, order.plan, order.plan, deployer, deployer, True
+    )
+    assert [one.status.value for one in inspection._look_at_pause(subject)] == ["fail"]
+    endpoint.request("evm_increaseTime", made.exchange.MAX_PAUSE())
+    report_price(order, deployer)
+    assert wrong(order, endpoint) == []
+
+
+def test_delay_that_leaves_a_guardian_its_next_pause(order: Order, deployer: Any, endpoint: Endpoint) -> None:
+    run(order, deployer, endpoint)
+    timelock = timelock_of(order)
+    itself = accounts[timelock.address]
+    itself.balance = 10**18
+    timelock.updateDelay(8 * 86_400, sender=itself)
+    assert wrong(order, endpoint) == [
+        "warn delay: 691200 s, the plan has 259200 s",
+        "warn delay: 691200 s, and a guardian who pauses without need may pause again after 604800 s",
+    ]
+
+
+@pytest.mark.parametrize("key", ["exchange", "fund", "price_feed", "round_book", "timelock"])
+def test_code_that_was_changed_anywhere_is_told_and_looked_past(
+    key: str, order: Order, deployer: Any, endpoint: Endpoint
+) -> None:
+    """Whatever it answers then, or does not."""
+    made = run(order, deployer, endpoint)
+    address = timelock_of(order).address if key == "timelock" else getattr(made, key).address
+    code = bytes.fromhex(endpoint.request("eth_getCode", address, "latest")[2:])
+    for place in range(8, len(code) - 60, len(code) // 12):
+        other = code[:place] + bytes([code[place] ^ 0x15]) + code[place + 1 :]
+        endpoint.request("anvil_setCode", address, "0x" + other.hex())
+        found = wrong(order, endpoint)[0]
+        assert found.startswith(f"fail code of {key}: ")
+        assert re.search(rf"at {address} (is not|holds other immutables)", found)
+
+
+def test_node_that_is_gone_is_no_finding(order: Order) -> None:
+    """Else a lost connection would be told as a contract that is not to be trusted."""
+
+    class Gone:
+        def quantity(self, *_: Any) -> int:
+            raise RpcError("no answer")
+
+    def asking() -> Iterator[Finding]:
+        raise RuntimeError("no answer")
+        yield
+
+    looking = runner.Runner(None, Gone(), Journal(Header(1, "", "0x" + "00" * 20, "", "", 1)))
+    subject = inspection.Subject(looking, None, None, order.plan, order.plan, "", "", True)
+    with pytest.raises(RpcError, match="no answer"):
+        list(inspection._answered(subject, "wiring", asking()))

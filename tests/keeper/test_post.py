@@ -117,3 +117,13 @@ def test_what_is_asked_goes_to_nobody_else() -> None:
 def test_a_host_that_cannot_be_is_one_line(host: str) -> None:
     with pytest.raises(RpcError, match="no such host can be"):
         Endpoint(f"http://{host}/").request("eth_chainId")
+
+
+def test_a_proxy_of_the_environment_is_asked_but_for_the_hosts_that_it_is_not_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with node(lambda _: (200, b'"proxy"')) as proxy, node(lambda _: (200, b'"node"')) as url:
+        monkeypatch.setenv("http_proxy", proxy)
+        monkeypatch.setenv("no_proxy", "localhost,127.0.0.1")
+        assert Post("http://node.test/", TIME)(b"{}") == b'"proxy"'
+        assert Post(url, TIME)(b"{}") == b'"node"'

@@ -41,6 +41,7 @@ _MOST_MEMORY = 6 * 2**30
 _DIRECTED = {
     "due": ("test_planning", "test_dead_market"),
     "execution": ("test_planning",),
+    "listing": ("test_listing", "test_reach"),
     "results": ("test_cli",),
     "scoring": ("test_ranking", "test_planning"),
     "snapshot": ("test_planning", "test_snapshot_file"),
