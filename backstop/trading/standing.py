@@ -108,6 +108,18 @@ def read_standings(
     return state, standings
 
 
+def read_pending_funding(
+    endpoint: Endpoint, deployment: Deployment, state: ChainState, account: bytes, market: str
+) -> int:
+    """What an account's position in a market owes for funding at a state's block, WAD; below zero where it is owed.
+
+    A trade in the market settles that, and nothing of the account's other positions.
+    """
+    view = _AccountState(*endpoint.call(deployment.lens, LENS_ACCOUNT, account, block={"blockHash": state.block.hash}))
+    legs = [_Leg(*leg) for leg in view.legs]
+    return sum(leg.funding for leg in legs if leg.market == state.market_ids[market])
+
+
 def _accounts_of(endpoint: Endpoint, deployment: Deployment, state: ChainState, owner: str) -> list[bytes]:
     found = {bytes.fromhex(account.id[2:]) for account in state.snapshot.accounts}
     for name in state.left_out:  # the snapshot does not show those, but they may hold collateral

@@ -46,10 +46,20 @@ _DIRECTED = {
     "scoring": ("test_ranking", "test_planning"),
     "snapshot": ("test_planning", "test_snapshot_file"),
     "strict_json": ("test_snapshot_file",),
+    "what_if_results": ("test_what_if_command",),
 }
 _OF_NO_MUTANT = ("test_known_bugs",)
 # Modules that neither the harnesses nor the models of contracts and keepers run through.
-_OF_TESTS_ALONE = ("deficit", "results", "runway", "snapshot_file", "strict_json")
+_OF_TESTS_ALONE = (
+    "deficit",
+    "results",
+    "runway",
+    "snapshot_file",
+    "strict_json",
+    "trigger_price",
+    "what_if",
+    "what_if_results",
+)
 _OF_FILES = ("snapshot", "snapshot_file", "strict_json", "wad")  # what a snapshot's file is read and written with
 _PROCESSES = "subprocess", "installed", "BACKSTOP"  # what a test says that starts the command: that has no mutant
 
