@@ -62,7 +62,7 @@ page: compile $(PAGE_BUILT) ## build the ADL page and serve it; ARGS="--rpc URL 
 build-page: $(PAGE_BUILT)
 
 .PHONY: bench
-bench: compile ## measure gas, sizes, reading and latency, into build/bench.json
+bench: compile $(PAGE_BUILT) ## measure gas, sizes, reading and latency, into build/bench.json
 	@$(IN_A_HOME) ape run bench
 
 .PHONY: soak

@@ -20,7 +20,7 @@ from backstop.errors import BackstopError
 from scripts.stage.crash_run import run_crash
 from scripts.stage.lean_anvil import install
 from scripts.stage.page_chain import show_page
-from scripts.stage.page_server import BUILT, PORT, page_settings, serving_page
+from scripts.stage.page_server import BUILT, PORT, page_settings, serving_page, until_interrupted
 from scripts.stage.screen import Screen
 from scripts.stage.venue import Venue, rpc_url
 
@@ -52,13 +52,10 @@ def cli(rpc: str | None, deployment: Path | None, port: int, write: bool) -> Non
 
 def serve(settings: bytes, port: int) -> None:
     """Until Ctrl-C."""
-    with serving_page(settings, port) as page:
+    with serving_page(settings, port) as page, until_interrupted():
         click.echo(f"The page: {page}  until Ctrl-C")
-        try:
-            while True:
-                time.sleep(3600)
-        except KeyboardInterrupt:
-            click.echo("\nEnded.")
+        while True:
+            time.sleep(3600)
 
 
 def serve_crash(port: int) -> None:

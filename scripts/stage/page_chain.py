@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from scripts.stage.page_server import page_settings, serving_page
+from scripts.stage.page_server import page_settings, serving_page, until_interrupted
 from scripts.stage.venue import HEARTBEAT, Venue, rpc_url
 
 BLOCK_TIME = 2  # seconds
@@ -23,11 +23,17 @@ def show_page(venue: Venue, port: int) -> None:
         click.echo(f"\nThe page:  {page}")
         click.echo(f"Its chain: {url}, a block every {BLOCK_TIME} s; deployment file {file}")
         click.echo("Both stay until Ctrl-C.")
-        try:
+        with until_interrupted():
             while True:
                 time.sleep(_PUBLISHED)
-                for market in venue.markets.values():
-                    answer = market.feed.latestRoundData()[1]
-                    market.feed.setAnswer(answer, sender=venue.owner)
-        except KeyboardInterrupt:
-            click.echo("\nEnded.")
+                _publish(venue)
+
+
+def _publish(venue: Venue) -> None:
+    """Each feed's last answer anew, a block each: ape does not wait for one that comes by itself."""
+    venue.endpoint.request("evm_setIntervalMining", 0)
+    venue.endpoint.request("evm_setAutomine", True)
+    for market in venue.markets.values():
+        answer = market.feed.latestRoundData()[1]
+        market.feed.setAnswer(answer, sender=venue.owner)
+    venue.endpoint.request("evm_setIntervalMining", BLOCK_TIME)

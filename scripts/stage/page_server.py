@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -11,6 +12,8 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
+
+import click
 
 from backstop.chain.deployment import Deployment
 from backstop.errors import BackstopError
@@ -71,3 +74,15 @@ def serving_page(settings: bytes, port: int = 0, folder: Path = BUILT) -> Iterat
         server.shutdown()
         thread.join()
         server.server_close()
+
+
+@contextmanager
+def until_interrupted() -> Iterator[None]:
+    """What is in the block goes on until Ctrl-C, which ends it and no more: ape would end the process at once."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo("\nEnded.")
+    finally:
+        signal.signal(signal.SIGINT, before)
