@@ -29,8 +29,12 @@ _GAP = 80
 
 @dataclass
 class Stage:
-    """What the page is shown of. ETH-USD is the worked case after its gap, with icarus bankrupt; BTC-USD and SOL-USD
-    share a pool, with fees; in QUIET-USD nobody trades, DARK-USD lost its price and NEVER-USD never had one."""
+    """What the page is shown of.
+
+    ETH-USD is the worked case after its gap, with icarus bankrupt; BTC-USD and SOL-USD share a pool, with fees;
+    MEME-USD has large amounts and a small price; in QUIET-USD nobody trades, DARK-USD lost its price and NEVER-USD
+    never had one.
+    """
 
     venue: Venue
     markets: dict[str, TestMarket]
@@ -62,6 +66,12 @@ def stage(owner: Any) -> Stage:
         venue.deposit(bob, market, 5000)
         between = isolated_account(bob.address, market.id), cross
         venue.trade(bob, alice, market, wad(contracts), wad(price), between)
+    wide = venue.list_in_pool(
+        "MEME-USD", venue.create_pool("meme"), Decimal("0.00001234"), parameters, lowest=Decimal("0.00000001")
+    )
+    for trader in (alice, bob):
+        venue.deposit(trader, wide, "1765432.123456")
+    venue.trade(bob, alice, wide, wad("798765432109.543"), wad("0.00001234"))
     venue.contribute(venue.trader("donor"), venue.markets["BTC-USD"], 3000)
     venue.list_market("QUIET-USD", "quiet", Decimal(7))
     dark = venue.list_market("DARK-USD", "dark", Decimal(20))

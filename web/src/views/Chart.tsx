@@ -156,8 +156,8 @@ function Lines({ history, market, token }: { history: History; market: ListedMar
           </>
         )}
         <p class="chart-ends muted small">
-          <span>{showTime(first.at.timestamp)}</span>
-          <span>{showTime(last.at.timestamp)}</span>
+          <span>{showTime(first.at.timestamp).replace(" UTC", "")}</span>
+          <span>{showTime(last.at.timestamp).replace(" UTC", "")}</span>
         </p>
       </div>
       {rounds.length > 0 && (

@@ -40,16 +40,18 @@ export function QueueSide({ market, side, queue }: Props) {
           ` ${thousands(bankrupt.length)} more without equity: to be taken over, never a counterparty.`}
       </p>
       {ranked.length > 0 && (
-        <>
+        <div class="queue-body">
           <Picture ranked={ranked} contracts={contracts} />
-          <Table
-            caption={`${side === "long" ? "Longs" : "Shorts"}, from the first to go: rank ${thousands(shown * PAGE + 1)} to ${thousands(Math.min(ranked.length, (shown + 1) * PAGE))} of ${thousands(ranked.length)}`}
-            columns={COLUMNS}
-            rows={ranked.slice(shown * PAGE, (shown + 1) * PAGE)}
-            keyOf={(one) => one.account.id}
-          />
-          {pages > 1 && <Pages shown={shown} pages={pages} onPage={setPage} side={side} />}
-        </>
+          <div class="queue-table">
+            <Table
+              caption={`${side === "long" ? "Longs" : "Shorts"}, from the first to go: rank ${thousands(shown * PAGE + 1)} to ${thousands(Math.min(ranked.length, (shown + 1) * PAGE))} of ${thousands(ranked.length)}`}
+              columns={COLUMNS}
+              rows={ranked.slice(shown * PAGE, (shown + 1) * PAGE)}
+              keyOf={(one) => one.account.id}
+            />
+            {pages > 1 && <Pages shown={shown} pages={pages} onPage={setPage} side={side} />}
+          </div>
+        </div>
       )}
     </section>
   );
