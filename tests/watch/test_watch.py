@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ape import networks
 from rich.console import Console
 
 from backstop.account_id import account_text
@@ -33,6 +34,7 @@ from tests.keeper.command import BACKSTOP, assert_refused, backstop_inside
 from tests.support.acting import later, rpc
 from tests.support.desk import Desk
 from tests.support.omissions import rounded
+from tests.support.relay import Relay
 from tests.trader.shell import Shell, done
 
 ESCAPE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -366,6 +368,39 @@ def test_a_pipe_gets_a_frame_for_each_block(desk: Desk, piped: subprocess.Popen[
     out, err = piped.communicate(timeout=WAIT)
     assert (piped.returncode, out, err) == (0, "", "")
     assert not ESCAPE.search("".join(first + second))
+
+
+def test_a_pipe_is_told_of_a_node_that_is_gone_and_of_its_return(desk: Desk, shell: Shell) -> None:
+    with Relay(int(shell.rpc.rpartition(":")[2])) as relay:
+        line = shell.line("watch", "--poll", "0.1")
+        away = [f"http://127.0.0.1:{relay.port}" if part == shell.rpc else part for part in line]
+        with subprocess.Popen([BACKSTOP, *away], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            try:
+                lines_until(process, "none in the last")
+                relay.cut()
+                lost = lines_until(process, "none in the last")
+                assert lost[2].startswith("NO ANSWER for 1 s: ")
+                assert lost[2].endswith(". This is the last block that was read.\n")
+                relay.mend()
+                assert not any("NO ANSWER" in line for line in lines_until(process, "none in the last"))
+                process.send_signal(signal.SIGINT)
+                assert process.communicate(timeout=WAIT) == ("", "")
+                assert process.returncode == 0
+            finally:
+                process.kill()
+
+
+def test_a_node_that_hangs_keeps_nobody(desk: Desk, piped: subprocess.Popen[str]) -> None:
+    lines_until(piped, "none in the last")
+    node = networks.provider.process.pid
+    os.kill(node, signal.SIGSTOP)
+    try:
+        assert "NO ANSWER for " in lines_until(piped, "none in the last")[2]
+        piped.send_signal(signal.SIGINT)
+        assert piped.communicate(timeout=WAIT) == ("", "")
+    finally:
+        os.kill(node, signal.SIGCONT)
+    assert piped.returncode == 0
 
 
 def test_a_terminal_is_drawn_in_place(desk: Desk, shell: Shell) -> None:
