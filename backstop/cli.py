@@ -34,6 +34,7 @@ from backstop.commands.run import run_command
 from backstop.commands.sent import sent_so_far
 from backstop.commands.snapshot import snapshot_command
 from backstop.commands.tx import tx_group
+from backstop.commands.watch import watch_command
 from backstop.commands.what_if import what_if_command
 from backstop.errors import BackstopError, OutputError, SnapshotError, missing_package
 
@@ -139,6 +140,7 @@ cli.add_command(plan_command)
 cli.add_command(what_if_command)
 cli.add_command(snapshot_command)
 cli.add_command(run_command)
+cli.add_command(watch_command)
 cli.add_command(account_command)
 cli.add_command(deposit_command)
 cli.add_command(withdraw_command)

@@ -68,7 +68,7 @@ def _print_market(console: Console, fund: FundView, pool: PoolView, market: Pool
     facts: list[tuple[str, str | Text]] = [
         ("Drawdown", show_gauge(backing.drawdown, view.stop, view.trigger, console.encoding)),
         ("", f"{show_percent(backing.drawdown)}; stop {show_percent(view.stop)}, trigger {show_percent(view.trigger)}"),
-        ("ADL", _adl(market)),
+        ("ADL", show_adl(market)),
     ]
     for held in held_of(market):
         auction = held.auction_price
@@ -86,13 +86,13 @@ def _print_market(console: Console, fund: FundView, pool: PoolView, market: Pool
     _print_facts(console, facts, indent=2)
 
 
-def show_gauge(drawdown: int, stop: int, trigger: int, encoding: str) -> Text:
-    """A drawdown as a bar to 100 %, with marks where ADL stops and where it starts."""
+def show_gauge(drawdown: int, stop: int, trigger: int, encoding: str, columns: int = _GAUGE) -> Text:
+    """A drawdown as a bar of so many columns to 100 %, and two marks more where ADL stops and where it starts."""
     bar, rest, at_stop, at_trigger = ("█", "·", "┊", "┃") if encoding.lower().startswith("utf") else "#.:|"
-    lit = min(_GAUGE, -(-drawdown * _GAUGE // WAD))
-    cells = [bar] * lit + [rest] * (_GAUGE - lit)
+    lit = min(columns, -(-drawdown * columns // WAD))
+    cells = [bar] * lit + [rest] * (columns - lit)
     for fraction, sign in ((stop, at_stop), (trigger, at_trigger)):
-        cells.insert(min(_GAUGE, fraction * _GAUGE // WAD) + (sign == at_trigger), sign)
+        cells.insert(min(columns, fraction * columns // WAD) + (sign == at_trigger), sign)
     style = "red" if drawdown >= trigger else "yellow" if drawdown > stop else "green"
     text = Text("".join(cells))
     for place, cell in enumerate(cells):
@@ -101,7 +101,8 @@ def show_gauge(drawdown: int, stop: int, trigger: int, encoding: str) -> Text:
     return text
 
 
-def _adl(market: PoolMarket) -> Text:
+def show_adl(market: PoolMarket) -> Text:
+    """Whether ADL is on in a market, why, and what it has to close."""
     if market.adl is None and not market.backing.drawdown_due:
         return Text(f"unknown: {market.adl_error}")
     if not is_due(market):

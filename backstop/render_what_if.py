@@ -31,7 +31,7 @@ def print_outcome(outcome: Outcome, wish: Wish, market: Market, triggers: Trigge
     if outcome.beside is not None:
         console.print(f"New account: {outcome.beside.account}", soft_wrap=True)
     console.print(_costs(outcome, funding))
-    console.print(_due(outcome.market, triggers))
+    console.print(f"ADL in {outcome.market}: due {show_trigger_prices(triggers)}.")
     console.print("Light 1 goes first; takeovers on the way to those prices are not counted.")
 
 
@@ -90,13 +90,14 @@ def _costs(outcome: Outcome, funding: int | None) -> str:
     return text + (f"{settled}, which all figures count." if funding else "no funding to settle.")
 
 
-def _due(market: str, triggers: TriggerPrices) -> str:
+def show_trigger_prices(triggers: TriggerPrices) -> str:
+    """At which mark ADL is due, as what follows "due"."""
     found = [one for one in (triggers.down, triggers.up) if one is not None]
     if not found:
-        return f"ADL in {market}: due at no mark."
+        return "at no mark"
     if any(one.move == 0 for one in found):
-        return f"ADL in {market}: due now, by {found[0].trigger}."
-    return f"ADL in {market}: due at a mark of {', or '.join(map(_reach, found))}."
+        return f"now, by {found[0].trigger}"
+    return f"at a mark of {', or '.join(map(_reach, found))}"
 
 
 def _reach(trigger: TriggerPrice) -> str:

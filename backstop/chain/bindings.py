@@ -111,6 +111,8 @@ FUND_LENS_ADL_STATE = Function(
 )
 FUND_LENS_STAKE_OF = Function("stakeOf(uint16,address)", f"(uint256,uint256,{_EXIT},uint256,bool,bytes)")
 FUND_LENS_EXITS = Function("exits(uint16,uint256,uint256)", f"address[],{_EXIT}[]")
+FEED_OF = Function("feedOf(uint16)", "(address,uint32,uint64,uint96,uint96,uint40,uint24)")
+LATEST_ANSWER = Function("latestRoundData()", "uint80,int256,uint256,uint256,uint80")
 LENS_EXCHANGE = Function("exchange()", "address")
 LENS_FUND = Function("fund()", "address")
 LENS_PRICE_FEED = Function("priceFeed()", "address")

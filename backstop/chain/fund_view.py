@@ -287,13 +287,16 @@ def _pool(
         shares=to_checksum_address(entry.shares),
         exits=tuple(read_exits(endpoint, deployment, state.id, at)),
         markets=tuple(
-            _market(endpoint, deployment, views[market], Backing(*backing), at)
+            read_pool_market(endpoint, deployment, views[market], Backing(*backing), at)
             for market, backing in zip(entry.markets, state.markets, strict=True)
         ),
     )
 
 
-def _market(endpoint: Endpoint, deployment: Deployment, view: MarketView, backing: Backing, at: Any) -> PoolMarket:
+def read_pool_market(
+    endpoint: Endpoint, deployment: Deployment, view: MarketView, backing: Backing, at: Any
+) -> PoolMarket:
+    """A market of a pool, with the state of ADL there."""
     try:
         state = ADLState(*endpoint.call(deployment.fund_lens, FUND_LENS_ADL_STATE, view.id, block=at))
     except RevertError as refusal:

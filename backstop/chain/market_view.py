@@ -74,6 +74,11 @@ class MarketView(NamedTuple):
         return text_of(_Listed(*self.listed).name)
 
     @property
+    def open_interest(self) -> int:
+        """The sum of the long sizes of accounts and pools, which is that of the short ones. WAD."""
+        return _Listed(*self.listed).open_interest
+
+    @property
     def terms(self) -> MarketTerms:
         """What the snapshot does not tell of it."""
         listed = _Listed(*self.listed)

@@ -95,6 +95,13 @@ def read_chain(endpoint: Endpoint, deployment: Deployment, number: int | None = 
 
     An old block needs a node that keeps old states. Raises RpcError where the node does not have the block.
     """
+    return read_chain_and_markets(endpoint, deployment, number)[0]
+
+
+def read_chain_and_markets(
+    endpoint: Endpoint, deployment: Deployment, number: int | None = None
+) -> tuple[ChainState, list[MarketView]]:
+    """The same, and its markets as the lens shows them."""
     endpoint.check(deployment)
     block = read_block(endpoint, deployment.chain_id, number)
     at = at_block(block.hash)
@@ -102,7 +109,7 @@ def read_chain(endpoint: Endpoint, deployment: Deployment, number: int | None = 
     views = [MarketView(*view) for view in system.markets]
     rows = read_accounts(endpoint, deployment, views, at)
     cross = read_cross_accounts(endpoint, deployment, system.cross_accounts, at)
-    return assemble(block, system, views, rows, cross, read_exempt_age(endpoint, deployment, at))
+    return assemble(block, system, views, rows, cross, read_exempt_age(endpoint, deployment, at)), views
 
 
 def read_exempt_age(endpoint: Endpoint, deployment: Deployment, at: Any) -> int:

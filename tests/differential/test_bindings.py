@@ -55,6 +55,8 @@ BOUND = {
     "LENS_EXCHANGE": "BackstopLens",
     "LENS_FUND": "BackstopLens",
     "LENS_PRICE_FEED": "BackstopLens",
+    "FEED_OF": "ChainlinkPriceFeed",
+    "LATEST_ANSWER": "MockAggregator",
     "EXCHANGE_ENGINE": "Exchange",
     "MINT": "MockUSDC",
     "ROUND_EXECUTED": "ADLEngine",
