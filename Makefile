@@ -73,7 +73,7 @@ soak: compile ## two keepers, a crowd, jumps and faults for half an hour of chai
 # that the others are not. What they print is shown when all have ended.
 FIRST := tests/contracts tests/scenarios tests/trader
 SECOND := tests/adl tests/docs tests/faults tests/fund tests/index tests/invariants tests/soak tests/stress \
-  tests/symbolic tests/telemetry tests/transactions
+  tests/symbolic tests/telemetry tests/transactions tests/watch
 
 .PHONY: test
 test: compile $(PAGE_BUILT) ## run the tests, or those named in ARGS
