@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 import pytest
 
 from backstop.adl.snapshot import Backing, Inventory, Market, Pool, PoolKind, Snapshot
-from backstop.adl.trigger_price import trigger_at, trigger_prices
+from backstop.adl.trigger_price import at_mark, trigger_at, trigger_prices
 from backstop.math.wad import WAD
 
 HERE = "E"
@@ -77,3 +78,13 @@ def assert_nearest(seed: int) -> None:
         nearest = next((mark for mark in marks if trigger_at(state, HERE, mark)), None)
         told = one.price if one is not None and one.price < TOP else None
         assert told == nearest, seed
+
+
+def test_a_mark_moves_the_losses_of_its_own_market_alone() -> None:
+    """Long two from 90 elsewhere in the pool lose nothing where this mark falls; two here would lose 80."""
+    here = Market(HERE, 100, WAD // 20, "all", WAD // 3, WAD // 4, WAD // 4, adl_active=False, pnl=0, max_pnl_8h=0)
+    markets = {HERE: here, "A": replace(here, name="A")}
+    for name, balance_then in (("A", 1000), (HERE, 920)):
+        held = (Inventory(name, 2 * WAD, 180),)
+        state = Snapshot(None, markets, {"all": Pool("all", PoolKind.SHARED, Backing.OWN, 1000, held)}, ())
+        assert at_mark(state, HERE, 50).pools["all"].balance == balance_then
