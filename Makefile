@@ -12,6 +12,10 @@ ARGS ?=
 SOLC := toolchain/solc-v0.8.37
 CONTRACTS = $(shell find contracts -name '*.sol' -not -path '*/.*' 2>/dev/null)
 
+PAGE ?=
+PAGE_BUILT := build/page/index.html
+PAGE_SOURCES := $(shell find web -name node_modules -prune -o -type f -print 2>/dev/null)
+
 export PATH := $(CURDIR)/.venv/bin:$(CURDIR)/node_modules/.bin:$(PATH)
 export SOLCX_BINARY_PATH := $(CURDIR)/toolchain
 export APE_DATA_FOLDER ?= $(CURDIR)/.ape
@@ -47,11 +51,18 @@ setup: .venv/.ok .venv/.backstop node_modules/.ok ## install the Python and npm 
 compile: setup .build/.ok ## compile the contracts
 
 .PHONY: demo
-demo: compile ## run the demonstration on a local Anvil
-	@$(IN_A_HOME) ape run demo $(ARGS)
+demo: compile $(if $(PAGE),$(PAGE_BUILT)) ## run the demonstration on a local Anvil; PAGE=1 leaves it up, with its page
+	@$(IN_A_HOME) ape run demo $(if $(PAGE),--page) $(ARGS)
+
+.PHONY: page
+page: compile $(PAGE_BUILT) ## build the ADL page and serve it; ARGS="--rpc URL --deployment FILE", or the demonstration's crash
+	@$(IN_A_HOME) python -m scripts.page $(ARGS)
+
+.PHONY: build-page
+build-page: $(PAGE_BUILT)
 
 .PHONY: bench
-bench: compile ## measure gas, sizes, reading and latency, into build/bench.json
+bench: compile $(PAGE_BUILT) ## measure gas, sizes, reading and latency, into build/bench.json
 	@$(IN_A_HOME) ape run bench
 
 .PHONY: soak
@@ -62,10 +73,10 @@ soak: compile ## two keepers, a crowd, jumps and faults for half an hour of chai
 # that the others are not. What they print is shown when all have ended.
 FIRST := tests/contracts tests/scenarios tests/trader
 SECOND := tests/adl tests/docs tests/faults tests/fund tests/index tests/invariants tests/soak tests/stress \
-  tests/symbolic tests/telemetry tests/transactions
+  tests/symbolic tests/telemetry tests/transactions tests/watch
 
 .PHONY: test
-test: compile ## run the tests, or those named in ARGS
+test: compile $(PAGE_BUILT) ## run the tests, or those named in ARGS
 ifdef ARGS
 	@$(IN_A_HOME) python -m pytest -q $(ARGS)
 else
@@ -104,21 +115,24 @@ reference: setup ## write docs/events.md, errors.md and storage.md from the cont
 	@python -m scripts.reference
 
 .PHONY: lint
-lint: setup ## ruff, forge fmt and solhint, changing nothing
+lint: setup web/node_modules/.ok ## ruff, forge fmt, solhint and prettier, changing nothing
 	ruff check .
 	ruff format --check .
 	forge fmt --check contracts
 	solhint --disc --noPoster --max-warnings 0 'contracts/**/*.sol'
+	cd web && node_modules/.bin/prettier --check --log-level warn src index.html '*.ts'
 
 .PHONY: types
-types: setup ## mypy, strict, on backstop/
+types: setup web/node_modules/.ok ## mypy, strict, on backstop/ and scripts/; tsc on the page
 	mypy
+	cd web && node_modules/.bin/tsc
 
 .PHONY: fmt
-fmt: setup ## format Python and Solidity in place
+fmt: setup web/node_modules/.ok ## format Python and Solidity in place
 	ruff check --fix-only --quiet .
 	ruff format .
 	forge fmt contracts
+	cd web && node_modules/.bin/prettier --write --log-level warn src index.html '*.ts'
 
 # Start from the present package-lock.json: npm keeps its entries for other platforms' Foundry packages, but where a
 # registry lacks some of them it could not write those anew.
@@ -140,6 +154,7 @@ lock: setup ## bring the lock files up to date with pyproject.toml and package.j
 	  --generate-hashes --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command 'make lock' \
 	  --quiet -o requirements-halmos.lock
 	npm install --package-lock-only
+	cd web && npm install --package-lock-only
 
 .PHONY: env
 env: ## print the environment for a shell: eval "$(make -s env)"
@@ -149,7 +164,7 @@ env: ## print the environment for a shell: eval "$(make -s env)"
 
 .PHONY: clean
 clean: ## remove everything that make has made, but accounts in .ape
-	rm -rf .venv .venv-bots .venv-slither .venv-halmos node_modules .build .tmp/* build contracts/.cache .ape/packages .ape/processes
+	rm -rf .venv .venv-bots .venv-slither .venv-halmos node_modules web/node_modules .build .tmp/* build contracts/.cache .ape/packages .ape/processes
 	rm -rf .pytest_cache .mypy_cache .ruff_cache .hypothesis .silverback-sessions backstop.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -216,6 +231,16 @@ node_modules/.ok: package.json package-lock.json .npmrc | node-version
 	  command -v $$tool >/dev/null || { \
 	    echo "npm has no $$tool for $$(uname -sm): put Foundry 1.7.1 on the PATH and run make again" >&2; exit 1; }; \
 	done
+	@touch $@
+
+web/node_modules/.ok: web/package.json web/package-lock.json web/.npmrc | node-version
+	@rm -f $@
+	@echo 'npm packages of the page in web/node_modules'
+	@cd web && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(PAGE_BUILT): web/node_modules/.ok $(PAGE_SOURCES)
+	@cd web && node_modules/.bin/vite build --logLevel warn
 	@touch $@
 
 # Ape sees neither that compiler settings have changed nor that a contract imports a file that has: so everything, always.

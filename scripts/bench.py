@@ -29,7 +29,7 @@ from scripts.stage.parameters import full_market
 from scripts.stage.ranking_speed import faults_of, measure_ranking, show_ranking
 from scripts.stage.ring_gas import ring_gas
 from scripts.stage.round_gas import measure_floor, measure_rounds
-from scripts.stage.snapshot_speed import measure_snapshot, show_speed
+from scripts.stage.snapshot_speed import faults_of_speed, measure_snapshots, show_speed
 from scripts.stage.venue import Venue, wad
 
 RESULTS = Path("build") / "bench.json"
@@ -72,7 +72,7 @@ def cli(gas_alone: bool) -> None:
         GAS_RESULTS.parent.mkdir(exist_ok=True)
         GAS_RESULTS.write_text(json.dumps(gas, indent=2) + "\n", encoding="utf-8")
         return
-    snapshot = measure_snapshot(venue.owner)
+    snapshots = measure_snapshots(venue.owner)
     latency = measure_latency(venue.owner)
     ranking = measure_ranking()
     sizes = {name: len(getattr(project, name).contract_type.runtime_bytecode.bytecode) // 2 - 1 for name in CONTRACTS}
@@ -83,14 +83,14 @@ def cli(gas_alone: bool) -> None:
         "limits": limits,
         "publishedByOthers": PUBLISHED,
         "contractSizes": sizes,
-        "snapshot": snapshot,
+        "snapshots": snapshots,
         "latency": latency,
         "ranking": ranking,
     }
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
     show(found, sizes)
-    show_speed(snapshot)
+    show_speed(snapshots)
     show_latency(latency)
     show_ranking(ranking)
     click.echo(f"Every figure is in {RESULTS}.")
@@ -98,7 +98,7 @@ def cli(gas_alone: bool) -> None:
         raise click.ClickException(f"above its limit: {', '.join(missed)}")
     if latency["most"] > MOST_BLOCKS:
         raise click.ClickException(f"a round came after {latency['most']} blocks, {MOST_BLOCKS} is the most")
-    if faults := faults_of(ranking):
+    if faults := [*faults_of(ranking), *faults_of_speed(snapshots)]:
         raise click.ClickException("; ".join(faults))
 
 

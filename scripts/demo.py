@@ -32,6 +32,8 @@ from scripts.stage.fund_screen import show_fund
 from scripts.stage.keeper_process import run_keeper_once
 from scripts.stage.mutual_run import run_mutual
 from scripts.stage.outcome import check_plan, entry_of, one
+from scripts.stage.page_chain import show_page
+from scripts.stage.page_server import PORT
 from scripts.stage.screen import Screen
 from scripts.stage.venue import Venue, rpc_url
 
@@ -43,7 +45,9 @@ PLOT = BUILD / "fund.png"
 
 @click.command(cls=ConnectedProviderCommand)
 @network_option(default="ethereum:local:foundry")
-def cli() -> None:
+@click.option("--page", is_flag=True, help="Leave the chain up at the end, and serve the page of it.")
+@click.option("--port", type=click.IntRange(0, 65535), default=PORT, show_default=True, help="Of the page; 0: any.")
+def cli(page: bool, port: int) -> None:
     """Deploy, trade, gap the price, and let a keeper clean up; six cases."""
     ape.logging.logger.set_level("ERROR")
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -78,6 +82,8 @@ def cli() -> None:
     if state.tokens_held != state.claims or any(state.sums_of_sizes.values()):
         raise click.ClickException("the proof does not hold: this is a bug")
     screen.finished(RESULTS, time.monotonic() - started)
+    if page:
+        show_page(venue, port)
 
 
 def run_case(case: Case, number: int, venue: Venue, keeper: LocalAccount, screen: Screen) -> dict[str, Any]:
