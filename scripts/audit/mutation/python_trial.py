@@ -46,6 +46,8 @@ _DIRECTED = {
     "scoring": ("test_ranking", "test_planning"),
     "snapshot": ("test_planning", "test_snapshot_file"),
     "strict_json": ("test_snapshot_file",),
+    "trigger_price": ("test_trigger_price", "test_every_mark"),
+    "what_if": ("test_what_if", "test_what_if_edges"),
     "what_if_results": ("test_what_if_command",),
 }
 _OF_NO_MUTANT = ("test_known_bugs",)
