@@ -29,6 +29,7 @@ from backstop.commands.options import Amount
 from backstop.commands.order import order_group
 from backstop.commands.plan import plan_command
 from backstop.commands.rank import rank_command
+from backstop.commands.report import report_group
 from backstop.commands.round import challenge_group, round_group
 from backstop.commands.run import run_command
 from backstop.commands.sent import sent_so_far
@@ -136,6 +137,7 @@ def cli() -> None:
 
 
 cli.add_command(rank_command)
+cli.add_command(report_group)
 cli.add_command(plan_command)
 cli.add_command(what_if_command)
 cli.add_command(snapshot_command)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from backstop.cluster import Map, here
 from backstop.stress.book import Array, Book, Flags, Places
 from backstop.stress.cross import CrossBook
 from backstop.stress.due import Due, by_pool, drawdown_thresholds, judge
@@ -80,29 +81,48 @@ def simulate(
     *,
     batch: int | None = None,
     progress: Callable[[int], None] = lambda _: None,
+    run: Map = here,
 ) -> Outcome:
-    """All draws of the scenario, `batch` at a time; the result does not depend on it.
+    """All draws of the scenario, `batch` at a time, where `run` says; the result depends on neither.
 
-    `progress` is told after each batch how many draws it had. Memory is bounded by the batch, and by about 80 bytes for
-    each draw of each market and pool.
+    The marks are drawn here, one stream for all of them, and handed out. `progress` is told after each batch how many
+    draws it had. Memory is bounded by the batches under way, and by about 80 bytes for each draw of each market and
+    pool.
     """
-    single, cross = SingleBook(book, terms), CrossBook(book, terms)
-    cells = cross.cells_of_draw + 8 * len(book.markets.names) + 8
+    part = _Part(book, terms)
+    cells = part.cells_of_draw + 8 * len(book.markets.names) + 8
     size = batch or max(1, BATCH_CELLS // cells)
     markets: dict[str, NDArray[Any]] = {}
     pools: dict[str, NDArray[Any]] = {}
     done = 0
-    for marks in scenario.marks(book.markets.mark, size):
-        takings = Takings.none(*marks.shape)
-        single.bring(takings, marks)
-        cross.bring(takings, marks)
-        valued = value_pools(book, terms, takings, marks)
-        due = judge(book, valued)
-        _store(markets, _market_outcome(marks, takings, valued, due), done, scenario.draws)
-        _store(pools, _pool_outcome(book, valued, due), done, scenario.draws)
-        done += marks.shape[1]
-        progress(marks.shape[1])
+    for of_markets, of_pools in run(part, scenario.marks(book.markets.mark, size)):
+        _store(markets, of_markets, done, scenario.draws)
+        _store(pools, of_pools, done, scenario.draws)
+        had = of_pools.loss.shape[-1]
+        done += had
+        progress(had)
     return Outcome(MarketOutcome(**markets), PoolOutcome(**pools))
+
+
+class _Part:
+    """A batch of draws, wherever it runs: marks by market and draw in, outcomes out."""
+
+    def __init__(self, book: Book, terms: Terms) -> None:
+        self._book, self._terms = book, terms
+        self._single, self._cross = SingleBook(book, terms), CrossBook(book, terms)
+
+    @property
+    def cells_of_draw(self) -> int:
+        """Legs and legs alone of one draw."""
+        return self._cross.cells_of_draw
+
+    def __call__(self, marks: Array) -> tuple[MarketOutcome, PoolOutcome]:
+        takings = Takings.none(*marks.shape)
+        self._single.bring(takings, marks)
+        self._cross.bring(takings, marks)
+        valued = value_pools(self._book, self._terms, takings, marks)
+        due = judge(self._book, valued)
+        return _market_outcome(marks, takings, valued, due), _pool_outcome(self._book, valued, due)
 
 
 def _market_outcome(marks: Array, takings: Takings, valued: Valued, due: Due) -> MarketOutcome:

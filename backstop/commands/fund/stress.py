@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from backstop.commands.cluster_options import check_cluster, cluster_options
 from backstop.commands.fund.stress_options import check_together, scenario_of, stress_options, terms_of
 from backstop.commands.source import read_source_and_chain, snapshot_source
 from backstop.errors import BackstopError
@@ -18,6 +19,7 @@ from backstop.errors import BackstopError
 @click.command("stress")
 @snapshot_source
 @stress_options
+@cluster_options
 @click.pass_context
 def stress_command(
     context: click.Context,
@@ -27,6 +29,8 @@ def stress_command(
     deployment: Path | None,
     plot: Path | None,
     as_json: bool,
+    workers: int,
+    scheduler: str | None,
     **options: Any,
 ) -> None:
     """Is the insurance fund large enough?
@@ -40,10 +44,12 @@ def stress_command(
     any two markets have the same correlation. There is no drift. docs/stress.md has the model and what it leaves out.
     """
     check_together(context)
+    check_cluster(workers, scheduler)
     snapshot, chain = read_source_and_chain(file, rpc, deployment)
     if not snapshot.markets:
         raise BackstopError("the snapshot has no markets: there is nothing to stress")
 
+    from backstop.cluster import workers as on
     from backstop.stress.book import read_book
     from backstop.stress.document import stress_document
     from backstop.stress.simulation import simulate
@@ -53,8 +59,8 @@ def stress_command(
     book = read_book(snapshot)
     if book.is_empty:
         raise BackstopError("the snapshot has no positions and no inventory: there is nothing to stress")
-    with _progress(scenario.draws) as progress:
-        outcome = simulate(book, terms, scenario, progress=progress)
+    with on(workers, scheduler) as run, _progress(scenario.draws) as progress:
+        outcome = simulate(book, terms, scenario, progress=progress, run=run)
     summary = summarize(book, outcome)
     if plot is not None:
         from backstop.stress.plot import write_plot
