@@ -1,4 +1,4 @@
-"""The report that a risk committee reads: one HTML page with its drawings inside. The same study gives the same bytes."""
+"""The report that a risk committee reads: one HTML page with its drawings inside, the same bytes for the same study."""
 
 from __future__ import annotations
 
@@ -46,6 +46,8 @@ def report_body(found: Study) -> str:
 
 def _what_it_is(found: Study) -> str:
     positions = sum(len(book.users) for book in found.books)
+    exact = sum(one.given == one.needed for one in found.rounds)
+    closed = sum(one.contracts == book.row.contracts for one, book in zip(found.rounds, found.books, strict=True))
     return f"""
 <p><strong>Calibrated, not the event.</strong> For each of {len(found.event.rows)} wave-coin rows of 10 October 2025 it
 is published how many contracts were deleveraged and what closing them had to bring; who the counterparties were is not.
@@ -58,8 +60,8 @@ Sources: the tables are from pluriholonomic/autodeleveraging-analysis (MIT), the
 <p>All policies close the same contracts of the same accounts at the same price, so that what counterparties give up is
 what was needed. The venue's own queue took {found.event.taken_over_needed:.2f} times what was needed, as published.
 Backstop's is planned here in exact integers, as its contracts would execute it: it takes
-{found.given_over_needed:.2f} times, to the 18th decimal in every one of {len(found.rounds)} rounds, and closes every
-contract.</p>"""
+{found.given_over_needed:.2f} times, to the 18th decimal in {exact:,} of {len(found.rounds):,} rounds, and closes
+{closed:,} of them whole.</p>"""
 
 
 def _table(found: Study) -> str:
@@ -124,8 +126,8 @@ def _worse(found: Study) -> str:
     if queue.thin_split.most_saved > max(one.thin_split.most_saved for one in others):
         points.append(
             f"It can be gamed by arranging one's margin: a thin account in front of a thick one saved up to "
-            f"{_percent(queue.thin_split.most_saved)}, in {queue.thin_split.successes} of {queue.thin_split.tries} tries. "
-            "The thin one bears a leverage of its own for that, and may be liquidated."
+            f"{_percent(queue.thin_split.most_saved)}, and something in {queue.thin_split.successes} of "
+            f"{queue.thin_split.tries} tries. The thin one bears a leverage of its own for that, and may be liquidated."
         )
     if (queue.dodge.times_cost or 0) > max(one.dodge.times_cost or 0 for one in others):
         points.append(
@@ -134,35 +136,23 @@ def _worse(found: Study) -> str:
             "dodged so. Who raised risk within the last minutes before a round is exempt from challenges, not from the "
             "queue: the new position's leveraged return is simply lower."
         )
+    alone = [1 - one.hit / one.accounts for one in others]
+    leverages = " and ".join(f"{one.leverage:.2f}" for one in others)
+    without_gain = max(one.hit_without_gain for one in others)
     better = [
-        f"it leaves {_percent(1 - queue.hit / queue.accounts)} of the positions alone (the others at most "
-        f"{_percent(max(1 - one.hit / one.accounts for one in others))})",
-        f"closes a leverage of {queue.leverage:.2f}, against " + " and ".join(f"{one.leverage:.2f}" for one in others),
-        f"hits {queue.hit_without_gain:,} positions without a gain (others up to "
-        f"{max(one.hit_without_gain for one in others):,})",
-        f"needs {queue.blocks:,} blocks, against " + " and ".join(f"{one.blocks:,}" for one in others),
-        "and its order can be checked on chain by comparing two accounts, where a pro-rata part can be checked only "
-        "by summing the weights of all",
+        f"it leaves {_percent(1 - queue.hit / queue.accounts)} of the positions alone (others {_percent(max(alone))})",
+        f"closes a leverage of {queue.leverage:.2f} (others {leverages})",
+        f"hits {queue.hit_without_gain:,} positions without a gain (others {without_gain:,})",
+        f"needs {queue.blocks:,} blocks (others {max(one.blocks for one in others):,})",
+        "and its order is checked on chain by comparing two accounts, a pro-rata part by summing the weights of all",
     ]
     listed = "\n".join(f"<li>{html.escape(one)}</li>" for one in points)
     return f"<h2>Where the queue is worse</h2>\n<ul>\n{listed}\n</ul>\n<p>For that, {'; '.join(better)}.</p>"
 
 
 def _waves(found: Study) -> str:
-    head = _row(
-        (
-            "Wave",
-            "",
-            "Needed",
-            "The venue took",
-            "Backstop takes",
-            "Rounds",
-            "Counterparties",
-            "Gas, million",
-            "Blocks",
-        ),
-        "th",
-    )
+    names = ("Needed", "The venue took", "Backstop takes", "Rounds", "Counterparties", "Gas, million", "Blocks")
+    head = _row(("Wave", "", *names), "th")
     lines = "".join(
         _row(
             (
@@ -203,9 +193,7 @@ def _figure(found: Study) -> Figure:
 
     figure = Figure(figsize=(_WIDTH, _HEIGHT), layout="constrained")
     haircuts, equity, payers, waves = figure.subplots(4, 1)
-    _draw_levels(
-        haircuts, found, lambda one: one.haircuts, "Part of the gain that is given up, by position that is hit"
-    )
+    _draw_levels(haircuts, found, lambda one: one.haircuts, "Part of the gain that is given up")
     _draw_levels(equity, found, lambda one: one.equity_lost, "Part of the equity that is given up")
     _draw_payers(payers, found)
     _draw_waves(waves, found)
@@ -222,6 +210,7 @@ def _draw_levels(axes: Axes, found: Study, of: Callable[[PolicyResult], np.ndarr
     axes.set_xlabel("% of the positions that are hit, from the least")
     axes.set_ylabel("%")
     axes.set_yscale("symlog", linthresh=1)
+    axes.yaxis.set_major_formatter(_plainly)
     axes.grid(visible=True, alpha=0.3)
     axes.legend()
 
@@ -234,6 +223,7 @@ def _draw_payers(axes: Axes, found: Study) -> None:
         axes.plot(places + 1, sums[places], dashes, color=color, label=f"{NAMES[one.policy]}: {len(sums):,} users pay")
     axes.set_title("Who bears it")
     axes.set_xscale("log")
+    axes.xaxis.set_major_formatter(_plainly)
     axes.set_xlabel("users, from the one who gives up most")
     axes.set_ylabel("% of all that is given up")
     axes.grid(visible=True, alpha=0.3)
@@ -252,5 +242,11 @@ def _draw_waves(axes: Axes, found: Study) -> None:
     axes.set_xlabel("wave")
     axes.set_ylabel("million USD")
     axes.set_yscale("symlog", linthresh=0.01)
+    axes.yaxis.set_major_formatter(_plainly)
     axes.grid(visible=True, axis="y", alpha=0.3)
     axes.legend()
+
+
+def _plainly(value: float, _: float = 0) -> str:
+    """A tick without powers, which would be a formula."""
+    return f"{value:,g}"

@@ -276,3 +276,11 @@ def test_other_commands_load_neither_numpy_nor_matplotlib() -> None:
     )
     assert done.stderr == ""
     assert json.loads(done.stdout)[0]["trigger"] == "drawdown"
+
+
+def test_processes_of_this_machine_say_the_same() -> None:
+    """The marks are drawn in one place; who moves a book along them makes no difference."""
+    alone, spread = (run("fund", "stress", WORKED, "--json", "--draws", "3000", "--workers", count) for count in "13")
+    assert alone.exit_code == spread.exit_code == 0
+    assert spread.stdout == alone.stdout
+    assert "give one of both" in refused(run("fund", "stress", WORKED, "--workers", "2", "--dask", "tcp://127.0.0.1:1"))

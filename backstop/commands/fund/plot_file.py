@@ -18,9 +18,9 @@ class PlotFile(click.ParamType):
 
     def convert(self, value: str | Path, param: click.Parameter | None, ctx: click.Context | None) -> Path:
         """The path. Raises BackstopError for another suffix, or a folder that does not exist."""
-        path = Path(value)
+        path, option = Path(value), param.opts[-1] if param is not None else "--plot"
         if path.suffix.lower() not in SUFFIXES:
-            raise BackstopError(f"--plot {shown(str(value))}: the name has to end with .png, .svg or .html")
+            raise BackstopError(f"{option} {shown(str(value))}: the name has to end with .png, .svg or .html")
         if not path.parent.is_dir():
-            raise BackstopError(f"--plot {shown(str(value))}: there is no folder {path.parent}")
+            raise BackstopError(f"{option} {shown(str(value))}: there is no folder {path.parent}")
         return path
