@@ -18,7 +18,6 @@ from backstop.adl.snapshot import Account, MarginMode, Side, Snapshot
 from backstop.math.leveraged_return import leveraged_return
 from backstop.math.margin import margin_rate, margin_requirement, position_value, value_leg
 from backstop.math.wad import WAD, div_ceil
-from backstop.ranking.reach import ceilings
 
 # Gas that a counterparty may take: where another round may still be challenged, it is kept as that one found it. In the
 # first round of an hour an isolated one takes a quarter of that, a cross one half (`make bench`).
@@ -29,6 +28,7 @@ DRIFT = WAD // 100  # of a mark, to both sides, between the snapshot and the rou
 _DRIFTS = (DRIFT, WAD * 3 // 1000, WAD // 1000)
 _SPARES = 3  # one for so many that are to be closed
 NO_BOUND = -(2**255)  # nobody is left off
+_MANY = 200  # holders from which on doubles save more time than it takes to load numpy
 _HIGHEST = 2**255 - 1
 
 
@@ -132,7 +132,9 @@ class _Reach:
         self._asked = snapshot, market, drift, adl_price
         self._known: dict[str, int | None] = {}
         self._ceilings = dict.fromkeys(holders, inf)
-        if adl_price is None:
+        if adl_price is None and len(holders) >= _MANY:
+            from backstop.ranking.reach import ceilings
+
             bounds = _mark_bounds(snapshot, market, drift)
             found = ceilings(
                 [_as_scored(snapshot, market, account, drift) for account in holders.values()],

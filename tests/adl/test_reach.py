@@ -18,6 +18,12 @@ BOUNDLESS = 2**256
 FLOORS = (listing.NO_BOUND, -(10**20), -(10**10), -1, 0, 1, 10**10, 10**20)
 
 
+@pytest.fixture(autouse=True)
+def always_by_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also of books that are small enough to be asked exactly at once."""
+    monkeypatch.setattr(listing, "_MANY", 0)
+
+
 def reach_of(state: Snapshot, market: str, side: Side, drift: int, price: int | None = None) -> listing._Reach:
     holders = listing._holders(state, market, score_sides(state, [(market, side)])[market, side])
     return listing._Reach(state, market, holders, drift, price)
@@ -56,3 +62,15 @@ def test_most_are_never_asked_exactly(monkeypatch: pytest.MonkeyPatch) -> None:
     reach.highest(finite)
     assert len(finite) > 50
     assert 1 <= len(asked) <= 3
+
+
+def test_small_books_do_without_doubles(monkeypatch: pytest.MonkeyPatch) -> None:
+    """And give the same list."""
+    state = book(Random(2), 60)
+    found = {}
+    for many in (0, 10**6):
+        monkeypatch.setattr(listing, "_MANY", many)
+        reach = reach_of(state, "ETH", Side.LONG, listing.DRIFT)
+        assert any(np.isfinite(one) for one in reach._ceilings.values()) == (many == 0)
+        found[many] = list(reach.at_least(0, reach._holders)), reach.highest(reach._holders)
+    assert found[0] == found[10**6]

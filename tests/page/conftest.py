@@ -28,7 +28,7 @@ _GAP = 80
 
 
 @dataclass
-class Stage:
+class Showcase:
     """What the page is shown of.
 
     ETH-USD is the worked case after its gap, with icarus bankrupt; BTC-USD and SOL-USD share a pool, with fees;
@@ -53,7 +53,7 @@ class Stage:
 
 
 @pytest.fixture(scope="session")
-def stage(owner: Any) -> Stage:
+def showcase(owner: Any) -> Showcase:
     """On the chain of the session; each test begins with this state."""
     venue = Venue.open(owner)
     venue.play(CASES[0])
@@ -82,7 +82,7 @@ def stage(owner: Any) -> Stage:
     venue.post_bond(keeper)
     for market, price in ((venue.markets["ETH-USD"], _GAP), (dark, 0), (never, 0)):
         venue.set_price(market, price)
-    return Stage(venue, venue.markets, alice, account_text(account_of(alice.address, cross_sub_id())), keeper)
+    return Showcase(venue, venue.markets, alice, account_text(account_of(alice.address, cross_sub_id())), keeper)
 
 
 @pytest.fixture(scope="session")
@@ -96,9 +96,9 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def site(stage: Stage) -> Iterator[str]:
-    """Where the page of the stage is served."""
-    with serving_page(page_settings(rpc_url(), stage.deployment)) as url:
+def site(showcase: Showcase) -> Iterator[str]:
+    """Where the page of the showcase is served."""
+    with serving_page(page_settings(rpc_url(), showcase.deployment)) as url:
         yield url
 
 
@@ -136,12 +136,12 @@ def look(browser: Browser, site: str) -> Iterator[Look]:
 
 
 @pytest.fixture
-def served(stage: Stage) -> Iterator[Callable[..., str]]:
+def served(showcase: Showcase) -> Iterator[Callable[..., str]]:
     """The page of another node or another deployment: its URL."""
     with ExitStack() as opened:
 
         def serving(rpc: str | None = None, **changes: Any) -> str:
-            settings = page_settings(rpc or rpc_url(), replace(stage.deployment, **changes))
+            settings = page_settings(rpc or rpc_url(), replace(showcase.deployment, **changes))
             return opened.enter_context(serving_page(settings))
 
         yield serving

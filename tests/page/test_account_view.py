@@ -19,23 +19,23 @@ from backstop.trading.standing import read_standings
 from scripts.stage.keeper_process import run_keeper_once
 from scripts.stage.venue import rpc_url, wad
 
-from .conftest import Look, Stage, amount, block_of, text
+from .conftest import Look, Showcase, amount, block_of, text
 
 _NEW = "0x" + "f" * 64  # an account that nobody has
 
 
-def document_of(stage: Stage, account: str) -> dict[str, Any]:
+def document_of(showcase: Showcase, account: str) -> dict[str, Any]:
     """What `backstop account --json` prints of it."""
-    endpoint, record = stage.venue.endpoint, stage.deployment
+    endpoint, record = showcase.venue.endpoint, showcase.deployment
     _, standings = read_standings(endpoint, record, None, bytes.fromhex(account[2:]))
     return account_document(standings[0], 0)
 
 
 @pytest.mark.parametrize("kind", ["isolated", "cross"])
-def test_figures_are_those_of_the_command(kind: str, look: Look, stage: Stage) -> None:
-    account = stage.cross if kind == "cross" else stage.seat("hawk")
+def test_figures_are_those_of_the_command(kind: str, look: Look, showcase: Showcase) -> None:
+    account = showcase.cross if kind == "cross" else showcase.seat("hawk")
     page = look(f"account/{account}", ready=".position")
-    found = document_of(stage, account)
+    found = document_of(showcase, account)
     head = f"[data-account='{account}']"
     for field in ("collateral", "equity", "maintenanceMargin", "initialMargin", "marginRatio"):
         assert amount(page, f"{head} > .facts [data-field={field}]") == found[field], field
@@ -53,7 +53,9 @@ def test_figures_are_those_of_the_command(kind: str, look: Look, stage: Stage) -
             assert amount(page, f"{card} [data-field=liquidationPrice]") == position["liquidationPrice"]
         assert {"contracts", "entryPrice", "leverage", "bankruptcyPrice", "fundingPending"} <= fields
         queue = rank(
-            read_chain(stage.venue.endpoint, stage.deployment).snapshot, position["market"], Side(position["side"])
+            read_chain(showcase.venue.endpoint, showcase.deployment).snapshot,
+            position["market"],
+            Side(position["side"]),
         )
         assert text(page, f"{card} [data-field=adlRank]") == f"{position['adlRank']} of {len(queue)}"
         light = page.locator(f"{card} .rank .light")
@@ -61,12 +63,12 @@ def test_figures_are_those_of_the_command(kind: str, look: Look, stage: Stage) -
         expect(light.locator(".lit")).to_have_count(6 - position["adlLight"])
 
 
-def test_arithmetic_of_the_leveraged_return_ends_in_it(look: Look, stage: Stage) -> None:
-    page = look(f"account/{stage.seat('hawk')}", ready=".position")
+def test_arithmetic_of_the_leveraged_return_ends_in_it(look: Look, showcase: Showcase) -> None:
+    page = look(f"account/{showcase.seat('hawk')}", ready=".position")
     (place,) = [
         one
-        for one in rank(read_chain(stage.venue.endpoint, stage.deployment).snapshot, "ETH-USD", Side.SHORT)
-        if one.account == stage.seat("hawk")
+        for one in rank(read_chain(showcase.venue.endpoint, showcase.deployment).snapshot, "ETH-USD", Side.SHORT)
+        if one.account == showcase.seat("hawk")
     ]
     result = page.locator("[data-equation=leveragedReturn] strong data")
     assert result.get_attribute("value") == format_amount(place.leveraged_return)
@@ -74,18 +76,18 @@ def test_arithmetic_of_the_leveraged_return_ends_in_it(look: Look, stage: Stage)
     assert rate == format_amount(place.margin_ratio)
 
 
-def test_owner_sees_all_accounts_by_address(look: Look, stage: Stage) -> None:
-    page = look(f"account/{stage.alice.address}", ready=".position")
-    _, standings = read_standings(stage.venue.endpoint, stage.deployment, stage.alice.address, None)
+def test_owner_sees_all_accounts_by_address(look: Look, showcase: Showcase) -> None:
+    page = look(f"account/{showcase.alice.address}", ready=".position")
+    _, standings = read_standings(showcase.venue.endpoint, showcase.deployment, showcase.alice.address, None)
     expected = {account_document(one, 0)["account"] for one in standings}
     shown = {str(one.get_attribute("data-account")) for one in page.locator("[data-account]").all()}
     assert shown == expected
     assert len(shown) == 3
 
 
-def outcome_of(stage: Stage, page: Page, account: str, market: str, wish: Wish) -> Any:
+def outcome_of(showcase: Showcase, page: Page, account: str, market: str, wish: Wish) -> Any:
     """What Python says of a change, at the block that the page shows."""
-    state = read_chain(stage.venue.endpoint, stage.deployment, block_of(page))
+    state = read_chain(showcase.venue.endpoint, showcase.deployment, block_of(page))
     terms = {
         name: Terms(
             one.initial_margin_fraction, one.maker_fee, one.taker_fee, one.min_size, one.max_notional, one.isolated_only
@@ -103,15 +105,15 @@ WISHES: dict[str, tuple[str, str, Wish]] = {
 
 @pytest.mark.parametrize("name", list(WISHES))
 @pytest.mark.parametrize("kind", ["isolated", "cross"])
-def test_change_is_worked_out_as_python_does(name: str, kind: str, look: Look, stage: Stage) -> None:
-    account, market = (stage.cross, "BTC-USD") if kind == "cross" else (stage.seat("hawk"), "ETH-USD")
+def test_change_is_worked_out_as_python_does(name: str, kind: str, look: Look, showcase: Showcase) -> None:
+    account, market = (showcase.cross, "BTC-USD") if kind == "cross" else (showcase.seat("hawk"), "ETH-USD")
     button, label, wish = WISHES[name]
     page = look(f"account/{account}", ready=".position")
     card = page.locator(f"[data-market='{market}']")
     card.get_by_text(button, exact=True).click()
     written = wish.amount if isinstance(wish, AddMargin) else wish.contracts if isinstance(wish, Close) else 0
     card.get_by_label(label, exact=True).fill(format_amount(written))
-    outcome = outcome_of(stage, page, account, market, wish)
+    outcome = outcome_of(showcase, page, account, market, wish)
     cells = card.locator(".figures [data-row=leveragedReturn] data")
     assert cells.nth(0).get_attribute("value") == format_amount(outcome.before.place.leveraged_return)
     assert cells.nth(1).get_attribute("value") == format_amount(outcome.after.place.leveraged_return)
@@ -127,14 +129,14 @@ def test_change_is_worked_out_as_python_does(name: str, kind: str, look: Look, s
     assert " ".join(rate.inner_text().split()) == show_percent(outcome.after.place.margin_ratio)
 
 
-def test_split_names_the_least_margin_and_what_is_refused(look: Look, stage: Stage) -> None:
-    account = stage.seat("hawk")
+def test_split_names_the_least_margin_and_what_is_refused(look: Look, showcase: Showcase) -> None:
+    account = showcase.seat("hawk")
     page = look(f"account/{account}", ready=".position")
     card = page.locator("[data-market='ETH-USD']")
     card.get_by_text("Split", exact=True).click()
     card.get_by_label("Contracts to split off", exact=True).fill("100")
     least = wad(card.get_by_label("Margin of the new account", exact=True).input_value())
-    outcome = outcome_of(stage, page, account, "ETH-USD", Split(wad(100), least, is_deposited=True, into=_NEW))
+    outcome = outcome_of(showcase, page, account, "ETH-USD", Split(wad(100), least, is_deposited=True, into=_NEW))
     ranks = card.locator(".figures [data-row=adlRank] td")
     assert ranks.nth(2).inner_text() == str(outcome.beside.place.adl_rank)
     card.get_by_label("Margin of the new account", exact=True).fill("1")
@@ -143,26 +145,26 @@ def test_split_names_the_least_margin_and_what_is_refused(look: Look, stage: Sta
     expect(card.locator(".verdict.refused")).to_contain_text("1000000 contracts cannot be split off")
 
 
-def test_amount_that_is_none_is_told_beside_its_field(look: Look, stage: Stage) -> None:
-    page = look(f"account/{stage.seat('hawk')}", ready=".position")
+def test_amount_that_is_none_is_told_beside_its_field(look: Look, showcase: Showcase) -> None:
+    page = look(f"account/{showcase.seat('hawk')}", ready=".position")
     field = page.get_by_label("Margin to add", exact=True)
     field.fill("1.2345678")
     expect(page.locator(".amount-input .fault")).to_have_text("Write an amount such as 12.5, with at most 6 decimals.")
     expect(field).to_have_attribute("aria-invalid", "true")
 
 
-def test_account_without_equity_has_no_place(look: Look, stage: Stage) -> None:
-    page = look(f"account/{stage.seat('icarus')}", ready=".position")
+def test_account_without_equity_has_no_place(look: Look, showcase: Showcase) -> None:
+    page = look(f"account/{showcase.seat('icarus')}", ready=".position")
     assert "To be taken over." in text(page, ".account .notice")
     assert text(page, ".position .rank").startswith("No place in the queue")
 
 
-def test_history_tells_price_what_was_given_up_and_the_round(look: Look, stage: Stage, tmp_path: Path) -> None:
+def test_history_tells_price_what_was_given_up_and_the_round(look: Look, showcase: Showcase, tmp_path: Path) -> None:
     file = tmp_path / "deployment.json"
-    stage.deployment.save(file)
-    actions = run_keeper_once(rpc_url(), file, stage.keeper)
+    showcase.deployment.save(file)
+    actions = run_keeper_once(rpc_url(), file, showcase.keeper)
     (closed,) = [one["round"] for one in actions if one["duty"] == "deleverage" and one["sent"]]
-    hawk = stage.seat("hawk")
+    hawk = showcase.seat("hawk")
     (fill,) = [one for one in closed["fills"] if one["account"] == hawk]
     page = look(f"account/{hawk}", ready=".history td")
     row = page.locator(".history tbody tr")

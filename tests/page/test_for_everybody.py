@@ -14,7 +14,7 @@ from scripts.stage.keeper_process import run_keeper_once
 from scripts.stage.page_server import BUILT
 from scripts.stage.venue import rpc_url
 
-from .conftest import AXE, DESKTOP, PHONE, SCREENSHOTS, Look, Stage, text
+from .conftest import AXE, DESKTOP, PHONE, SCREENSHOTS, Look, Showcase, text
 
 MOST_SCRIPT = 250_000  # bytes, gzipped
 _SCREENS = {"desktop": DESKTOP, "phone": PHONE}
@@ -30,19 +30,19 @@ TOO_WIDE = """() => {
 
 
 @pytest.fixture
-def views(stage: Stage, tmp_path: Path) -> dict[str, str]:
+def views(showcase: Showcase, tmp_path: Path) -> dict[str, str]:
     """The address of each view, after a round, and of its states."""
     file = tmp_path / "deployment.json"
-    stage.deployment.save(file)
-    run_keeper_once(rpc_url(), file, stage.keeper)
+    showcase.deployment.save(file)
+    run_keeper_once(rpc_url(), file, showcase.keeper)
     return {
         "market": "market/ETH-USD",
         "market-wide": "market/MEME-USD",
         "market-empty": "market/QUIET-USD",
         "market-no-price": "market/DARK-USD",
-        "account": f"account/{stage.seat('hawk')}",
-        "account-cross": f"account/{stage.alice.address}",
-        "account-rest": f"account/{stage.seat('owl')}",
+        "account": f"account/{showcase.seat('hawk')}",
+        "account-cross": f"account/{showcase.alice.address}",
+        "account-rest": f"account/{showcase.seat('owl')}",
         "round": "round/1",
         "missing": "round/99",
     }
@@ -82,7 +82,7 @@ def test_views_are_whole_and_read_by_everybody(screen: str, scheme: str, look: L
         page.context.close()
 
 
-def test_everything_by_keyboard(look: Look, stage: Stage) -> None:
+def test_everything_by_keyboard(look: Look, showcase: Showcase) -> None:
     """To an account by the search, its slider moved, to its market by a link, to the next page: no pointer."""
     page = look("market/BTC-USD")
     press = page.keyboard.press
@@ -90,7 +90,7 @@ def test_everything_by_keyboard(look: Look, stage: Stage) -> None:
     assert text(page, ":focus") == "To the content"
     for _ in range(2):
         press("Tab")
-    page.keyboard.type(stage.seat("hawk"))
+    page.keyboard.type(showcase.seat("hawk"))
     press("Enter")
     page.wait_for_selector(".position")
     for _ in range(60):

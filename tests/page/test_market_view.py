@@ -19,21 +19,21 @@ from scripts.stage.keeper_process import run_keeper_once
 from scripts.stage.outcome import one
 from scripts.stage.venue import rpc_url
 
-from .conftest import Look, Stage, amount, block_of, text
+from .conftest import Look, Showcase, amount, block_of, text
 
 BLOCK_TIME = 2  # seconds
 COLUMNS = ("contracts", "leveragedReturn", "unrealizedPnl", "marginRatio")
 
 
-def state_of(page: Page, stage: Stage) -> ChainState:
+def state_of(page: Page, showcase: Showcase) -> ChainState:
     """The chain at the block that the page shows."""
-    return read_chain(stage.venue.endpoint, stage.deployment, block_of(page))
+    return read_chain(showcase.venue.endpoint, showcase.deployment, block_of(page))
 
 
 @pytest.mark.parametrize("name", ["ETH-USD", "BTC-USD", "SOL-USD", "QUIET-USD"])
-def test_figures_are_the_contracts(name: str, look: Look, stage: Stage) -> None:
+def test_figures_are_the_contracts(name: str, look: Look, showcase: Showcase) -> None:
     page = look(f"market/{name}")
-    view = project.BackstopLens.at(stage.deployment.lens).market(stage.markets[name].id)
+    view = project.BackstopLens.at(showcase.deployment.lens).market(showcase.markets[name].id)
     backing = view.backing
     for field, value in {
         "markPrice": view.mark,
@@ -51,9 +51,9 @@ def test_figures_are_the_contracts(name: str, look: Look, stage: Stage) -> None:
     assert text(page, "article h1") == name
 
 
-def test_queues_are_the_ranking_in_its_order(look: Look, stage: Stage) -> None:
+def test_queues_are_the_ranking_in_its_order(look: Look, showcase: Showcase) -> None:
     page = look("market/ETH-USD")
-    state = state_of(page, stage)
+    state = state_of(page, showcase)
     for side in Side:
         shown = [
             [
@@ -75,9 +75,9 @@ def amounts_of(one: Any) -> list[str]:
     return [format_amount(value) for value in values]
 
 
-def test_picture_has_all_contracts_by_light(look: Look, stage: Stage) -> None:
+def test_picture_has_all_contracts_by_light(look: Look, showcase: Showcase) -> None:
     page = look("market/ETH-USD")
-    queue = rank(state_of(page, stage).snapshot, "ETH-USD", Side.SHORT)
+    queue = rank(state_of(page, showcase).snapshot, "ETH-USD", Side.SHORT)
     for light in range(1, 6):
         item = f"[data-side=short] .by-light [data-light='{light}'] .by-light-words"
         those = [one for one in queue if one.adl_light == light]
@@ -85,13 +85,13 @@ def test_picture_has_all_contracts_by_light(look: Look, stage: Stage) -> None:
         assert f"{len(those)} account" in text(page, item)
 
 
-def test_distance_to_adl_is_the_mark_at_which_it_is_due(look: Look, stage: Stage) -> None:
+def test_distance_to_adl_is_the_mark_at_which_it_is_due(look: Look, showcase: Showcase) -> None:
     """After a takeover that leaves the pool with inventory, and its drawdown below the trigger."""
-    venue, eth = stage.venue, stage.markets["ETH-USD"]
-    venue.system.exchange.takeOver(bytes.fromhex(stage.seat("icarus")[2:]), sender=venue.owner)
+    venue, eth = showcase.venue, showcase.markets["ETH-USD"]
+    venue.system.exchange.takeOver(bytes.fromhex(showcase.seat("icarus")[2:]), sender=venue.owner)
     venue.set_price(eth, 89)
     page = look("market/ETH-USD")
-    found = trigger_prices(state_of(page, stage).snapshot, "ETH-USD")
+    found = trigger_prices(state_of(page, showcase).snapshot, "ETH-USD")
     assert found.down is not None
     assert amount(page, "[data-way=down]") == format_amount(found.down.price)
     assert show_percent(found.down.move) in text(page, "[data-way=down]")
@@ -100,16 +100,16 @@ def test_distance_to_adl_is_the_mark_at_which_it_is_due(look: Look, stage: Stage
     assert text(page, "[data-adl]").startswith("ADL is over at this mark: the drawdown is no more")
 
 
-def test_page_follows_a_live_deleveraging_within_two_blocks(look: Look, stage: Stage, tmp_path: Path) -> None:
+def test_page_follows_a_live_deleveraging_within_two_blocks(look: Look, showcase: Showcase, tmp_path: Path) -> None:
     """The keeper takes over and closes while the page is open, and the chain has a block every two seconds."""
-    endpoint, file = stage.venue.endpoint, tmp_path / "deployment.json"
-    stage.deployment.save(file)
+    endpoint, file = showcase.venue.endpoint, tmp_path / "deployment.json"
+    showcase.deployment.save(file)
     page = look("market/ETH-USD")
     expect(page.locator("[data-adl]")).to_have_attribute("data-adl", "off")
     before = block_of(page)
     endpoint.request("evm_setIntervalMining", BLOCK_TIME)
     try:
-        actions = run_keeper_once(rpc_url(), file, stage.keeper)
+        actions = run_keeper_once(rpc_url(), file, showcase.keeper)
         closed = one(actions, "deleverage")
         round_link = page.locator(f".chart-rounds a[href='#/round/{closed['round']['id']}']")
         round_link.wait_for()
@@ -119,40 +119,40 @@ def test_page_follows_a_live_deleveraging_within_two_blocks(look: Look, stage: S
         endpoint.request("evm_setIntervalMining", 0)
         endpoint.request("evm_setAutomine", True)
     assert head <= closed["block"] + 2
-    view = project.BackstopLens.at(stage.deployment.lens).market(stage.markets["ETH-USD"].id)
+    view = project.BackstopLens.at(showcase.deployment.lens).market(showcase.markets["ETH-USD"].id)
     expect(page.locator("[data-adl]")).to_have_attribute("data-adl", "off")
     assert amount(page, "[data-field=balance]") == format_amount(view.backing.balance)
     assert view.long.size == 0
     assert text(page, "[data-field=inventory] dd") == "none"
 
 
-def test_due_adl_is_told_with_its_compensation(look: Look, stage: Stage) -> None:
+def test_due_adl_is_told_with_its_compensation(look: Look, showcase: Showcase) -> None:
     page = look("market/ETH-USD")
-    icarus = bytes.fromhex(stage.seat("icarus")[2:])
-    stage.venue.system.exchange.takeOver(icarus, sender=stage.venue.owner)
+    icarus = bytes.fromhex(showcase.seat("icarus")[2:])
+    showcase.venue.system.exchange.takeOver(icarus, sender=showcase.venue.owner)
     expect(page.locator("[data-adl=due]")).to_be_visible()
-    state = project.FundLens.at(stage.deployment.fund_lens).adlState(stage.markets["ETH-USD"].id)
+    state = project.FundLens.at(showcase.deployment.fund_lens).adlState(showcase.markets["ETH-USD"].id)
     assert state.isOn
     assert amount(page, "[data-adl]") == format_amount(state.long.compensation)
     assert "now (drawdown)" in text(page, "[data-way=down]")
 
 
-def test_chart_has_a_figure_for_each_block_that_it_shows(look: Look, stage: Stage) -> None:
+def test_chart_has_a_figure_for_each_block_that_it_shows(look: Look, showcase: Showcase) -> None:
     page = look("market/ETH-USD")
     page.wait_for_selector(".chart svg")
     page.locator(".chart summary").click()
     shown = page.locator(".chart tbody tr").all()
     assert len(shown) >= 20
-    lens = project.BackstopLens.at(stage.deployment.lens)
+    lens = project.BackstopLens.at(showcase.deployment.lens)
     for row in shown[:: len(shown) // 4]:
         block = int(row.locator("[data-column=block]").inner_text())
-        backing = lens.market(stage.markets["ETH-USD"].id, block_id=block).backing
+        backing = lens.market(showcase.markets["ETH-USD"].id, block_id=block).backing
         assert row.locator("[data-column=balance] data").get_attribute("value") == format_amount(backing.balance)
 
 
-def test_pages_of_a_long_queue(look: Look, stage: Stage) -> None:
+def test_pages_of_a_long_queue(look: Look, showcase: Showcase) -> None:
     """More accounts than a page of the table has."""
-    venue, quiet = stage.venue, stage.markets["QUIET-USD"]
+    venue, quiet = showcase.venue, showcase.markets["QUIET-USD"]
     for number in range(23):
         maker, taker = venue.trader(f"maker {number}"), venue.trader(f"taker {number}")
         for trader in (maker, taker):
@@ -163,5 +163,5 @@ def test_pages_of_a_long_queue(look: Look, stage: Stage) -> None:
     expect(rows).to_have_count(20)
     page.get_by_role("navigation", name="Pages of the long queue").get_by_role("button", name="Next").click()
     expect(rows).to_have_count(3)
-    queue = rank(state_of(page, stage).snapshot, "QUIET-USD", Side.LONG)
+    queue = rank(state_of(page, showcase).snapshot, "QUIET-USD", Side.LONG)
     assert rows.last.locator("[data-column=account] a").get_attribute("title") == queue[-1].account

@@ -11,14 +11,14 @@ from backstop.rounds.book import read_round
 from scripts.stage.keeper_process import run_keeper_once
 from scripts.stage.venue import rpc_url
 
-from .conftest import Look, Stage, amount, text
+from .conftest import Look, Showcase, amount, text
 
 
-def test_round_as_it_is_on_record(look: Look, stage: Stage, tmp_path: Path) -> None:
+def test_round_as_it_is_on_record(look: Look, showcase: Showcase, tmp_path: Path) -> None:
     file = tmp_path / "deployment.json"
-    stage.deployment.save(file)
-    run_keeper_once(rpc_url(), file, stage.keeper)
-    found = read_round(stage.venue.endpoint, stage.deployment, 1)
+    showcase.deployment.save(file)
+    run_keeper_once(rpc_url(), file, showcase.keeper)
+    found = read_round(showcase.venue.endpoint, showcase.deployment, 1)
     page = look("round/1")
     assert text(page, "[data-field=trigger] dd") == found.trigger
     assert text(page, "[data-field=side] dd") == found.side.value
@@ -52,6 +52,6 @@ def test_round_as_it_is_on_record(look: Look, stage: Stage, tmp_path: Path) -> N
     assert text(page, "[data-state]").startswith("Open for ")
 
     # The window ends as the chain's time goes on, while the page is open.
-    stage.venue.endpoint.request("evm_setNextBlockTimestamp", found.open_until + 1)
-    stage.venue.endpoint.request("evm_mine")
+    showcase.venue.endpoint.request("evm_setNextBlockTimestamp", found.open_until + 1)
+    showcase.venue.endpoint.request("evm_mine")
     expect(page.locator("[data-state=closed]")).to_contain_text("the order stands")

@@ -19,14 +19,14 @@ from scripts.stage import page_chain
 from scripts.stage.page_server import BUILT, page_settings, serving_page
 from scripts.stage.venue import rpc_url
 
-from .conftest import Stage
+from .conftest import Showcase
 
 
 @pytest.fixture
-def record(stage: Stage, tmp_path: Path) -> Path:
+def record(showcase: Showcase, tmp_path: Path) -> Path:
     """The deployment's file."""
     file = tmp_path / "deployment.json"
-    stage.deployment.save(file)
+    showcase.deployment.save(file)
     return file
 
 
@@ -35,7 +35,7 @@ def run(*arguments: str) -> Result:
     return CliRunner().invoke(page.cli, arguments)
 
 
-def test_deployment_is_served_until_it_is_interrupted(record: Path, stage: Stage) -> None:
+def test_deployment_is_served_until_it_is_interrupted(record: Path, showcase: Showcase) -> None:
     command = [sys.executable, "-m", "scripts.page", "--rpc", rpc_url(), "--deployment", str(record), "--port", "0"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -45,20 +45,20 @@ def test_deployment_is_served_until_it_is_interrupted(record: Path, stage: Stage
         assert "<title>Backstop" in requests.get(url, timeout=30).text
         settings = requests.get(f"{url}page.json?again", timeout=30).json()
         assert settings["rpc"] == rpc_url()
-        assert settings["deployment"]["lens"] == stage.deployment.lens
+        assert settings["deployment"]["lens"] == showcase.deployment.lens
         assert requests.get(f"{url}elsewhere", timeout=30).status_code == 404
         process.send_signal(signal.SIGINT)
         assert process.wait(30) == 0
 
 
 def test_settings_are_written_for_a_server(
-    record: Path, stage: Stage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    record: Path, showcase: Showcase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(page, "BUILT", tmp_path)
     found = run("--rpc", "https://node.example", "--deployment", str(record), "--write")
     assert found.exit_code == 0
     assert json.loads((tmp_path / "page.json").read_text()) == json.loads(
-        page_settings("https://node.example", stage.deployment)
+        page_settings("https://node.example", showcase.deployment)
     )
 
 
@@ -95,11 +95,11 @@ def test_port_that_is_taken_and_page_that_is_not_built(tmp_path: Path) -> None:
 
 
 def test_chain_of_the_demonstration_goes_on(
-    stage: Stage, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    showcase: Showcase, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Blocks come, and each feed publishes its price anew, until Ctrl-C."""
-    venue, endpoint = stage.venue, stage.venue.endpoint
-    feed = stage.markets["ETH-USD"].feed
+    venue, endpoint = showcase.venue, showcase.venue.endpoint
+    feed = showcase.markets["ETH-USD"].feed
     waited: list[int] = []
     before = feed.latestRoundData()
 

@@ -12,7 +12,7 @@ from scripts.stage.own_anvil import free_port
 from scripts.stage.page_server import serving_page
 from scripts.stage.venue import rpc_url
 
-from .conftest import Look, Stage, block_of, text
+from .conftest import Look, Showcase, block_of, text
 
 Served = Callable[..., str]
 
@@ -23,7 +23,7 @@ def test_node_that_was_never_there(look: Look, served: Served) -> None:
     assert page.locator("article").count() == 0
 
 
-def test_node_that_is_lost_and_comes_back(look: Look, stage: Stage) -> None:
+def test_node_that_is_lost_and_comes_back(look: Look, showcase: Showcase) -> None:
     """The figures stay, and say of which block they are."""
     page = look("market/ETH-USD")
     block = block_of(page)
@@ -35,15 +35,15 @@ def test_node_that_is_lost_and_comes_back(look: Look, stage: Stage) -> None:
     notice = page.locator("[data-trouble=lost]")
     expect(notice).to_contain_text(f"What is below is of block {block}, and may have changed since.")
     assert text(page, "article h1") == "ETH-USD"
-    stage.venue.set_price(stage.markets["ETH-USD"], 79)
+    showcase.venue.set_price(showcase.markets["ETH-USD"], 79)
     page.context.unroute(f"{rpc_url()}/**", gone)
     expect(notice).to_have_count(0)
     expect(page.locator("[data-field=markPrice] data")).to_have_attribute("value", "79")
 
 
-def test_old_block(look: Look, stage: Stage) -> None:
+def test_old_block(look: Look, showcase: Showcase) -> None:
     page = look("market/ETH-USD", ready="[data-block]")
-    page.clock.set_system_time(datetime.fromtimestamp(stage.venue.endpoint.head().timestamp + 3600, UTC))
+    page.clock.set_system_time(datetime.fromtimestamp(showcase.venue.endpoint.head().timestamp + 3600, UTC))
     expect(page.locator("[data-trouble=old]")).to_contain_text("The last block is old:")
     assert "1 h ago" in text(page, "[data-block]")
 
@@ -98,8 +98,8 @@ def test_market_that_never_had_a_price(look: Look) -> None:
     assert text(page, "[data-state=blind]").startswith("No price yet.")
 
 
-def test_closed_market(look: Look, stage: Stage) -> None:
-    venue, quiet = stage.venue, stage.markets["QUIET-USD"]
+def test_closed_market(look: Look, showcase: Showcase) -> None:
+    venue, quiet = showcase.venue, showcase.markets["QUIET-USD"]
     venue.system.exchange.closeMarket(quiet.id, 6 * 10**18, 8 * 10**18, sender=venue.owner)
     page = look("market/QUIET-USD")
     assert text(page, "[data-adl=closed]").startswith("The market is closed.")
