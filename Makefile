@@ -71,8 +71,8 @@ soak: compile ## two keepers, a crowd, jumps and faults for half an hour of chai
 
 # Three parts at once, each with an Anvil of its own, because each waits for its Anvil half of the time; the third is all
 # that the others are not. What they print is shown when all have ended.
-FIRST := tests/contracts tests/scenarios tests/trader
-SECOND := tests/adl tests/docs tests/faults tests/fund tests/index tests/invariants tests/soak tests/stress \
+FIRST := tests/contracts tests/deploy tests/scenarios tests/trader
+SECOND := tests/adl tests/docs tests/faults tests/fund tests/index tests/invariants tests/policies tests/soak tests/stress \
   tests/symbolic tests/telemetry tests/transactions tests/watch
 
 .PHONY: test

@@ -18,8 +18,11 @@ DATA = Path("build") / "python"
 
 # Two at once, each with an Anvil of its own, that take about as long as each other.
 _RUNS = {
-    "first": ("tests/adl", "tests/settings", "tests/keeper", "tests/index", "tests/telemetry"),
-    "second": ("tests/transactions", "tests/trader", "tests/fund", "tests/stress", "tests/deploy", "tests/faults"),
+    "first": ("tests/adl", "tests/settings", "tests/keeper", "tests/index", "tests/telemetry", "tests/watch"),
+    "second": (
+        *("tests/transactions", "tests/trader", "tests/fund", "tests/stress", "tests/deploy", "tests/faults"),
+        *("tests/ranking", "tests/policies"),
+    ),
 }
 
 
