@@ -11,6 +11,7 @@ import pytest
 from backstop.adl.planning import plan
 from backstop.adl.snapshot import Account, MarginMode, Position, Snapshot
 from backstop.math.wad import WAD
+from backstop.policies import study as side_by_side
 from backstop.policies.allocation import ALLOCATE, Holdings, Policy, by_gain, by_gain_and_leverage, by_queue, fill_up
 from backstop.policies.measures import FEE, PARTS, dodge, measure, paid_by, split_equally, split_thin
 from backstop.policies.october import WaveCoin, read_event
@@ -120,9 +121,10 @@ def test_gas_is_by_call_and_by_counterparty() -> None:
     ]
 
 
-def test_study_is_the_same_whatever_runs_it_and_sums_what_its_books_say() -> None:
+def test_study_is_the_same_whatever_runs_it_and_sums_what_its_books_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(side_by_side, "PROBED_BOOKS", 4)
     event = read_event()
-    few = replace(event, rows=event.rows[:45])
+    few = replace(event, rows=tuple(row for row in event.rows if row.wave == 5))
     found = study(few, 3, Gas(500_000, 20_000))
 
     def backwards(function: object, tasks: object) -> object:
@@ -140,6 +142,6 @@ def test_study_is_the_same_whatever_runs_it_and_sums_what_its_books_say() -> Non
         assert one.given == pytest.approx(one.needed)
         closed = [ALLOCATE[one.policy](book.snapshot) for book in books]
         assert one.hit == sum(int(np.count_nonzero(each)) for each in closed)
-        assert one.equal_split.tries == one.dodge.tries == 3 * len(books)
+        assert one.equal_split.tries == one.dodge.tries == 3 * 4
         assert 0 < one.haircuts[-1] < 1
     assert sum(wave.counterparties for wave in found.waves) == sum(one.counterparties for one in found.rounds)
